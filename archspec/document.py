@@ -1,0 +1,76 @@
+"""The architecture file as a model: what may stand in it."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import ConfigDict, Field, GetJsonSchemaHandler, model_validator
+from pydantic.json_schema import JsonSchemaValue
+from pydantic_core import CoreSchema, PydanticCustomError
+
+from archspec.edit import Edit
+from archspec.fields import HARMLESS, WHOLE, Form, Harmless, Title
+from archspec.ops.table import OpData
+from archspec.template import UNet
+
+MAX_EDITS = 200
+
+_NEITHER = "has neither `unet` (the short form) nor `graph` (nodes and edges)"
+_BOTH = "has both `unet` (the short form) and `graph` (nodes and edges)"
+
+
+class EdgeEntry(Form):
+    """One edge in long form."""
+
+    source: str = Field(alias="from", description="node id")
+    target: str = Field(alias="to", description="node id")
+    port: str | None = Field(None, description="input port of the target; default its first")
+
+
+class _AnyEdge:
+    """In a JSON Schema, an edge in short or in long form."""
+
+    def __get_pydantic_json_schema__(self, core_schema: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
+        del core_schema
+        short = {"type": "array", "items": {"type": "string"}, "minItems": 2, "maxItems": 3}
+        return {"oneOf": [short, handler(EdgeEntry.__pydantic_core_schema__)]}
+
+
+class GraphSection(Form):
+    """Every node and every edge; each is read on its own, so that all that are wrong are reported."""
+
+    nodes: dict[Any, OpData] = Field(min_length=1, description="node id -> {op: …, parameters}")
+    edges: list[Annotated[Any, _AnyEdge()]] = Field(
+        description="[from, to] or [from, to, port]; the port is the target's first if not given"
+    )
+
+
+def _one_form(schema: dict[str, Any]) -> None:
+    schema["oneOf"] = [{"required": ["unet"]}, {"required": ["graph"]}]
+
+
+class Architecture(Form):
+    """An architecture: a short form or a graph, and edits on it."""
+
+    model_config = ConfigDict(json_schema_extra=_one_form)
+
+    name: Annotated[Title | None, Harmless("unnamed")] = Field(None, description="what it is called in reports")
+    description: Annotated[str | None, HARMLESS] = Field(None, description="free text")
+    unet: UNet | None = Field(None, description="the reference U-Net by its parameters")
+    graph: GraphSection | None = Field(None, description="every node and edge")
+    edits: tuple[Edit, ...] = Field((), max_length=MAX_EDITS, description="changes, made in order")
+
+    @model_validator(mode="after")
+    def _is_one(self) -> Self:
+        if self.unet is None and self.graph is None:
+            raise PydanticCustomError("U011", _NEITHER, {"hint": "Write one."})
+        if self.unet is not None and self.graph is not None:
+            raise PydanticCustomError("U014", _BOTH, {"hint": "Keep one."})
+        return self
+
+
+class ArchitectureFile(Architecture):
+    """An architecture in a file of its own."""
+
+    version: Annotated[Literal[1], WHOLE, Harmless(1)] = Field(description="version of the file format")
+    name: Title = Field(description="what it is called in reports")

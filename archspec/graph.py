@@ -1,0 +1,193 @@
+"""An architecture as one `networkx.DiGraph`: what nodes and edges carry, and how to read them.
+
+Nodes carry ``op`` (an `Op`), ``origin`` (the `Place` in a document that they come from) and ``places`` (those of single
+parameters or ports that come from elsewhere); after inference also ``shape`` and ``price``. Edges carry ``ports``, the
+input ports of the target that the source fills (one, unless one source feeds two ports), ``roles``, the roles of
+those ports, and ``origin``. The graph carries ``name`` and ``warnings``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from typing import TYPE_CHECKING, NamedTuple, TypeAlias
+
+import networkx as nx
+
+from archspec.ops import Input, Op, Output, Price
+from archspec.positions import NOWHERE, Place
+from archspec.shapes import Shape
+
+if TYPE_CHECKING:
+    ArchGraph: TypeAlias = nx.DiGraph[str]
+else:
+    ArchGraph = nx.DiGraph
+
+
+class Edge(NamedTuple):
+    """`source` fills the port `port` of `target`; `origin` is its place in the document."""
+
+    source: str
+    target: str
+    port: str
+    origin: Place = NOWHERE
+
+
+def empty(name: str) -> ArchGraph:
+    """A graph without nodes."""
+    return nx.DiGraph(name=name, warnings=())
+
+
+def add_node(
+    graph: ArchGraph, node: str, op: Op, origin: Place = NOWHERE, places: Mapping[str, Place] | None = None
+) -> None:
+    """Put a node into the graph."""
+    graph.add_node(node, op=op, origin=origin, places=places or {})
+
+
+def add_edge(graph: ArchGraph, edge: Edge) -> None:
+    """Let `edge.source` fill a port of `edge.target`, beside the ports that it fills already."""
+    ports = ports_of(graph, edge.source, edge.target)
+    _set_ports(graph, edge.source, edge.target, (*ports, edge.port))
+    graph.edges[edge.source, edge.target].setdefault("origin", edge.origin)
+
+
+def drop_port(graph: ArchGraph, edge: Edge) -> None:
+    """Take one port from an edge; the edge goes with its last port."""
+    ports = tuple(name for name in ports_of(graph, edge.source, edge.target) if name != edge.port)
+    if ports:
+        _set_ports(graph, edge.source, edge.target, ports)
+    else:
+        graph.remove_edge(edge.source, edge.target)
+
+
+def ports_of(graph: ArchGraph, source: str, target: str) -> tuple[str, ...]:
+    """The ports of `target` that `source` fills."""
+    if not graph.has_edge(source, target):
+        return ()
+    ports: tuple[str, ...] = graph.edges[source, target]["ports"]
+    return ports
+
+
+def _set_ports(graph: ArchGraph, source: str, target: str, ports: tuple[str, ...]) -> None:
+    giver, roles = op_of(graph, source), {port.name: port.role for port in op_of(graph, target).ports()}
+    if isinstance(giver, Input) and giver.kind == "context":
+        roles = dict.fromkeys(roles, "context")
+    graph.add_edge(source, target, ports=ports, roles=tuple(roles.get(port, "main") for port in ports))
+
+
+def op_of(graph: ArchGraph, node: str) -> Op:
+    """The operation of a node."""
+    op: Op = graph.nodes[node]["op"]
+    return op
+
+
+def ops_of(graph: ArchGraph) -> Iterator[tuple[str, Op]]:
+    """Every node with its operation, in the order of insertion."""
+    for node, data in graph.nodes.items():
+        yield node, data["op"]
+
+
+def inputs_and_output(graph: ArchGraph) -> tuple[list[str], list[str]]:
+    """The nodes where tensors enter, and the nodes where they leave (one, if the graph is sound)."""
+    inputs = [node for node, op in ops_of(graph) if isinstance(op, Input)]
+    return inputs, [node for node, op in ops_of(graph) if isinstance(op, Output)]
+
+
+def place_of(graph: ArchGraph, node: str, field: str | None = None) -> Place:
+    """Where a node comes from, or one of its parameters or ports."""
+    origin: Place = graph.nodes[node]["origin"]
+    if field is None:
+        return origin
+    places: Mapping[str, Place] = graph.nodes[node]["places"]
+    return places.get(field) or origin.at(field)
+
+
+def known_shape(graph: ArchGraph, node: str) -> Shape | None:
+    """The shape of a node's output, or None where it is not inferred."""
+    shape: Shape | None = graph.nodes[node].get("shape")
+    return shape
+
+
+def shape_of(graph: ArchGraph, node: str) -> Shape:
+    """The shape of a node's output; the graph must be built."""
+    shape: Shape = graph.nodes[node]["shape"]
+    return shape
+
+
+def price_of(graph: ArchGraph, node: str) -> Price:
+    """Parameters and MACs of a node; the graph must be built."""
+    price: Price = graph.nodes[node]["price"]
+    return price
+
+
+def total_price(graph: ArchGraph) -> Price:
+    """Parameters and MACs of the whole network, for one image."""
+    return sum((price_of(graph, node) for node in graph), Price())
+
+
+def edges_into(graph: ArchGraph, node: str) -> Iterator[Edge]:
+    """Every filled port of a node as an `Edge`; a port can occur twice as long as the graph is not checked."""
+    for source, data in graph.pred[node].items():
+        for port in data["ports"]:
+            yield Edge(source, node, port, data["origin"])
+
+
+def edges_from(graph: ArchGraph, node: str) -> Iterator[Edge]:
+    """Every port that a node fills, as an `Edge`."""
+    for target, data in graph.succ[node].items():
+        for port in data["ports"]:
+            yield Edge(node, target, port, data["origin"])
+
+
+def edges_of(graph: ArchGraph) -> Iterable[Edge]:
+    """Every filled port as an `Edge`, sources in the order of insertion."""
+    for node in graph:
+        yield from edges_from(graph, node)
+
+
+def inputs_of(graph: ArchGraph, node: str) -> dict[str, str]:
+    """Port name -> source node, in the order of the operation's ports."""
+    filled: dict[str, str] = {port: source for source, data in graph.pred[node].items() for port in data["ports"]}
+    if len(filled) < 2:
+        return filled
+    known = [port.name for port in op_of(graph, node).ports() if port.name in filled]
+    return {port: filled[port] for port in [*known, *(port for port in filled if port not in known)]}
+
+
+def input_shapes(graph: ArchGraph, node: str) -> dict[str, Shape]:
+    """Port name -> shape that arrives there; the graph must be built."""
+    return {port: shape_of(graph, source) for port, source in inputs_of(graph, node).items()}
+
+
+def order(graph: ArchGraph) -> list[str]:
+    """The nodes in topological order, ties broken by the order of insertion."""
+    index = {node: position for position, node in enumerate(graph)}
+    return list(nx.lexicographical_topological_sort(graph, key=index.__getitem__))
+
+
+def input_nodes(graph: ArchGraph) -> dict[str, str]:
+    """Kind of input (image, timestep, context) -> node."""
+    return {op.kind: node for node, op in ops_of(graph) if isinstance(op, Input)}
+
+
+def output_node(graph: ArchGraph) -> str:
+    """The node that is returned."""
+    return next(node for node, op in ops_of(graph) if isinstance(op, Output))
+
+
+def live_nodes(graph: ArchGraph) -> set[str]:
+    """Nodes that an input reaches and that reach an output."""
+    inputs, outputs = inputs_and_output(graph)
+    return closure(graph.succ, inputs) & closure(graph.pred, outputs)
+
+
+def closure(neighbours: Mapping[str, Mapping[str, object]], start: Iterable[str]) -> set[str]:
+    """The nodes of `start` and all that can be reached from them (`graph.succ`) or reach them (`graph.pred`)."""
+    todo = list(start)
+    seen = set(todo)
+    while todo:
+        for node in neighbours[todo.pop()]:
+            if node not in seen:
+                seen.add(node)
+                todo.append(node)
+    return seen

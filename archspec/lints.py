@@ -1,0 +1,60 @@
+"""Doubts: what is sound but probably not what was meant."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from archspec.errors import Problem
+from archspec.graph import ArchGraph, ops_of, place_of
+from archspec.ops import Attention
+from archspec.template import Said, UNet
+
+
+def unet_lints(unet: UNet, said: Said) -> Iterator[Problem]:
+    """Doubts about the short form."""
+    yield from _unreached(unet, said)
+    if not unet.attn_resolutions and "mid_attn" not in unet.model_fields_set and unet.default_attn_type != "none":
+        yield said.at("attn_resolutions").problem(
+            "U502",
+            "attn_resolutions is empty, but the middle still has attention.",
+            "Say mid_attn: false to have none, or mid_attn: true to keep it without this warning.",
+            severity="warning",
+        )
+    if unet.use_linear_attn and "attn_type" in unet.model_fields_set and unet.attn_type != "linear":
+        yield said.at("attn_type").problem(
+            "U504",
+            f"attn_type: {unet.attn_type} has no effect, because use_linear_attn is true.",
+            "Keep one of the two.",
+            severity="warning",
+        )
+
+
+def _unreached(unet: UNet, said: Said) -> Iterator[Problem]:
+    reached = unet.resolutions()
+    levels = f"The levels have {', '.join(map(str, dict.fromkeys(reached)))} (pixels, not downsampling factors)."
+    for index, size in enumerate(unet.attn_resolutions):
+        if size not in reached:
+            message = f"no level reaches the attention resolution {size}, so it has no effect."
+            yield said.at("attn_resolutions", index).problem("U501", message, levels, severity="warning")
+        elif size in unet.attn_resolutions[:index]:
+            message = f"the attention resolution {size} is listed twice."
+            yield said.at("attn_resolutions", index).problem("U501", message, "Once is enough.", severity="warning")
+    for size in unet.attn_at:
+        if size not in reached or size not in unet.attn_resolutions:
+            message = f"attn_at has options for {size}, where there is no attention, so they have no effect."
+            hint = "List it in attn_resolutions too." if size in reached else levels
+            yield said.at("attn_at", size).problem("U501", message, hint, severity="warning")
+
+
+def graph_lints(graph: ArchGraph) -> Iterator[Problem]:
+    """Doubts about nodes."""
+    for node, op in ops_of(graph):
+        if isinstance(op, Attention) and op.type == "linear" and op.norm is None and op.residual is None:
+            yield place_of(graph, node).problem(
+                "U503",
+                "linear attention without norm and residual replaces the features.",
+                "For a fair comparison with vanilla set norm: true and residual: true on both; "
+                "set them to false to keep it without this warning.",
+                node=node,
+                severity="warning",
+            )

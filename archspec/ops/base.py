@@ -1,0 +1,157 @@
+"""What an operation is: typed ports, parameters, a shape rule, and a price."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, ClassVar, Literal
+
+from pydantic import ConfigDict
+
+from archspec.fields import HARMLESS, WHOLE, Count, Epsilon, Flag, Form, Number, Rate, Width
+from archspec.shapes import FeatureMap, Shape
+
+__all__ = [
+    "HARMLESS", "WHOLE", "Aspect", "Count", "Epsilon", "Flag", "Misfit", "Number", "Op", "Port", "Price", "Rate",
+    "Role", "Width", "divisors", "feature_map", "group_misfits", "listed",
+]  # fmt: skip
+
+Role = Literal["main", "skip", "emb", "context"]
+Aspect = Literal["channels", "size"]
+
+
+@dataclass(frozen=True)
+class Port:
+    """A named input of an operation and what it takes."""
+
+    name: str
+    takes: type[Shape]
+    role: Role = "main"
+    required: bool = True
+
+
+@dataclass(frozen=True)
+class Price:
+    """What an operation costs: parameters, and multiply-accumulates for one image."""
+
+    parameters: int = 0
+    macs: int = 0
+
+    def __add__(self, other: Price) -> Price:
+        return Price(self.parameters + other.parameters, self.macs + other.macs)
+
+
+@dataclass(frozen=True)
+class Misfit:
+    """A rule that an operation's inputs break; becomes a `Problem` once its place is known.
+
+    Attributes:
+        code: the rule.
+        message: what is wrong.
+        hint: what would be right.
+        field: the parameter (or port) at fault, so that the problem points at its line.
+        about: what it is about the inputs that does not fit. Where that is in doubt already because of a problem
+            further up, this one is a consequence and is not reported.
+        doubts: what this puts in doubt about the output.
+    """
+
+    code: str
+    message: str
+    hint: str | None = None
+    field: str | None = None
+    about: Aspect | None = None
+    doubts: Aspect | None = None
+
+
+def _with_required_op(schema: dict[str, Any]) -> None:
+    schema["required"] = ["op", *(name for name in schema.get("required", []) if name != "op")]
+
+
+class Op(Form):
+    """An operation: a frozen description, one subclass per kind, final.
+
+    A subclass declares ``op: Literal["its_name"]`` and its parameters, and overrides `shape`, and where they apply
+    `ports`, `misfits`, `parameters`, `macs`, `canonical` and `commutative`. `inputs` maps port names to shapes; every
+    required port is present when these methods are called. A parameter named ``out`` is the number of channels that
+    leave, whatever arrives.
+    """
+
+    model_config = ConfigDict(json_schema_extra=_with_required_op)
+
+    op: str
+
+    PORTS: ClassVar[tuple[Port, ...]] = (Port("x", FeatureMap),)
+
+    def ports(self) -> tuple[Port, ...]:
+        """The input ports, main input first; may depend on the parameters."""
+        return self.PORTS
+
+    def shape(self, inputs: Mapping[str, Shape]) -> Shape:
+        """The output's shape. Must answer even where `misfits` finds something, so that checking goes on."""
+        raise NotImplementedError
+
+    def misfits(self, inputs: Mapping[str, Shape]) -> Iterator[Misfit]:
+        """Every rule that these inputs break."""
+        del inputs
+        yield from ()
+
+    def parameters(self, inputs: Mapping[str, Shape]) -> int:
+        """Number of trainable numbers."""
+        del inputs
+        return 0
+
+    def macs(self, inputs: Mapping[str, Shape]) -> int:
+        """Multiply-accumulates for one image: convolutions and matrix products, as torch's FlopCounterMode counts."""
+        del inputs
+        return 0
+
+    def canonical(self, inputs: Mapping[str, Shape]) -> dict[str, Any]:
+        """The parameters with every default and every equivalent spelling resolved; what the fingerprint sees."""
+        del inputs
+        return self.model_dump(mode="json")
+
+    def commutative(self, inputs: Mapping[str, Shape]) -> bool:
+        """Whether the inputs may be swapped without changing the result."""
+        del inputs
+        return False
+
+    def stateless(self, inputs: Mapping[str, Shape]) -> bool:
+        """Whether two such operations on the same inputs are as good as one: no parameters and no chance."""
+        return self.parameters(inputs) == 0
+
+    def price(self, inputs: Mapping[str, Shape]) -> Price:
+        """Parameters and multiply-accumulates together."""
+        return Price(self.parameters(inputs), self.macs(inputs))
+
+
+def feature_map(inputs: Mapping[str, Shape], port: str = "x") -> FeatureMap:
+    """The feature map at a port that is declared to take one."""
+    shape = inputs[port]
+    assert isinstance(shape, FeatureMap)
+    return shape
+
+
+def divisors(number: int) -> list[int]:
+    """All divisors in ascending order."""
+    small = [d for d in range(1, int(number**0.5) + 1) if number % d == 0]
+    return sorted({*small, *(number // d for d in small)})
+
+
+def listed(numbers: list[int], most: int = 12) -> str:
+    """A short enumeration: the numbers, or the first of them and an ellipsis."""
+    return ", ".join(map(str, numbers[:most])) + (", …" if len(numbers) > most else "")
+
+
+def group_misfits(channels: int, groups: int, field: str = "groups") -> Iterator[Misfit]:
+    """The rule of group norm: channels divisible by groups; `field` is the parameter or port at fault."""
+    if channels % groups:
+        near = [channels // groups * groups, (channels // groups + 1) * groups]
+        widths = " or ".join(str(width) for width in near if width)
+        yield Misfit(
+            "U204",
+            f"{channels} channels do not split into {groups} groups.",
+            f"Use a width divisible by {groups}, such as {widths}; or groups out of {listed(divisors(channels))}.",
+            field=field,
+            about=None if field == "out" else "channels",
+            doubts="channels" if field == "out" else None,
+        )

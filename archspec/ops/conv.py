@@ -1,0 +1,92 @@
+"""Single layers on feature maps: convolution, group norm, activation."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from archspec.ops.base import (
+    HARMLESS,
+    WHOLE,
+    Count,
+    Epsilon,
+    Flag,
+    Misfit,
+    Op,
+    Width,
+    divisors,
+    feature_map,
+    group_misfits,
+    listed,
+)
+from archspec.shapes import FeatureMap, Shape
+
+
+class Conv(Op):
+    """A convolution that keeps the size: stride 1, odd kernel, zero padding of half the kernel."""
+
+    op: Literal["conv"] = "conv"
+    out: Width = Field(description="output channels")
+    kernel: Annotated[Literal[1, 3, 5, 7], WHOLE, HARMLESS] = Field(3, description="kernel size in pixels")
+    groups: Count = Field(1, description="groups of the convolution; must divide both widths")
+    bias: Annotated[Flag, HARMLESS] = Field(default=True, description="whether there is a bias")
+    zero_init: Annotated[Flag, HARMLESS] = Field(default=False, description="start from zero weights")
+
+    def shape(self, inputs: Mapping[str, Shape]) -> Shape:
+        """The same size with `out` channels."""
+        return FeatureMap(self.out, feature_map(inputs).size)
+
+    def misfits(self, inputs: Mapping[str, Shape]) -> Iterator[Misfit]:
+        """Groups must divide input and output channels."""
+        channels = feature_map(inputs).channels
+        if channels % self.groups or self.out % self.groups:
+            both = [d for d in divisors(channels) if self.out % d == 0]
+            yield Misfit(
+                "U202",
+                f"{channels} and {self.out} channels do not both split into {self.groups} groups.",
+                f"Groups that divide both: {listed(both)}.",
+                field="groups",
+                about="channels",
+            )
+
+    def parameters(self, inputs: Mapping[str, Shape]) -> int:
+        """Weights and bias."""
+        return feature_map(inputs).channels // self.groups * self.out * self.kernel**2 + self.out * self.bias
+
+    def macs(self, inputs: Mapping[str, Shape]) -> int:
+        """One product per weight and position."""
+        x = feature_map(inputs)
+        return x.size**2 * (x.channels // self.groups) * self.out * self.kernel**2
+
+
+class Norm(Op):
+    """Group norm with affine parameters (Wu and He 2018)."""
+
+    op: Literal["norm"] = "norm"
+    groups: Count = Field(32, description="number of groups; must divide the channels")
+    eps: Epsilon = Field(1e-6, description="added to the variance")
+
+    def shape(self, inputs: Mapping[str, Shape]) -> Shape:
+        """As it comes."""
+        return inputs["x"]
+
+    def misfits(self, inputs: Mapping[str, Shape]) -> Iterator[Misfit]:
+        """Groups must divide the channels."""
+        yield from group_misfits(feature_map(inputs).channels, self.groups)
+
+    def parameters(self, inputs: Mapping[str, Shape]) -> int:
+        """Scale and shift."""
+        return 2 * feature_map(inputs).channels
+
+
+class Act(Op):
+    """An activation function."""
+
+    op: Literal["act"] = "act"
+    fn: Annotated[Literal["silu", "relu", "gelu"], HARMLESS] = Field("silu", description="the function")
+
+    def shape(self, inputs: Mapping[str, Shape]) -> Shape:
+        """As it comes."""
+        return inputs["x"]

@@ -1,0 +1,77 @@
+"""Halving and doubling the size of a feature map."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Annotated, Any, Literal
+
+from pydantic import Field
+
+from archspec.ops.base import HARMLESS, Flag, Misfit, Op, feature_map
+from archspec.shapes import FeatureMap, Shape
+
+
+class Downsample(Op):
+    """Half the size: a strided 3×3 convolution (weight name ``conv``), or a 2×2 average."""
+
+    op: Literal["downsample"] = "downsample"
+    method: Annotated[Literal["conv", "avg_pool"], HARMLESS] = Field(
+        "conv", description="strided convolution, or average pooling"
+    )
+    padding: Annotated[Literal["asymmetric", "symmetric"], HARMLESS] = Field(
+        "asymmetric", description="of the convolution: one pixel right and bottom, or one pixel all around"
+    )
+
+    def shape(self, inputs: Mapping[str, Shape]) -> Shape:
+        """The same channels at half the size."""
+        x = feature_map(inputs)
+        return FeatureMap(x.channels, max(x.size // 2, 1))
+
+    def misfits(self, inputs: Mapping[str, Shape]) -> Iterator[Misfit]:
+        """The size must be even, or the way up will not meet it again."""
+        size = feature_map(inputs).size
+        if size % 2:
+            yield Misfit(
+                "U206",
+                f"a map of {size}x{size} pixels cannot be halved.",
+                "Use a resolution that can be halved as often as this network does, or halve less often.",
+                about="size",
+                doubts="size",
+            )
+
+    def parameters(self, inputs: Mapping[str, Shape]) -> int:
+        """A 3×3 convolution with bias, or nothing."""
+        channels = feature_map(inputs).channels
+        return 9 * channels**2 + channels if self.method == "conv" else 0
+
+    def macs(self, inputs: Mapping[str, Shape]) -> int:
+        """The convolution at half the size."""
+        x = feature_map(inputs)
+        return (x.size // 2) ** 2 * 9 * x.channels**2 if self.method == "conv" else 0
+
+    def canonical(self, inputs: Mapping[str, Shape]) -> dict[str, Any]:
+        """Padding only where there is a convolution."""
+        resolved = super().canonical(inputs)
+        return resolved if self.method == "conv" else {**resolved, "padding": None}
+
+
+class Upsample(Op):
+    """Twice the size by nearest neighbour, then a 3×3 convolution (weight name ``conv``) unless switched off."""
+
+    op: Literal["upsample"] = "upsample"
+    conv: Annotated[Flag, HARMLESS] = Field(default=True, description="whether a 3×3 convolution follows")
+
+    def shape(self, inputs: Mapping[str, Shape]) -> Shape:
+        """The same channels at twice the size."""
+        x = feature_map(inputs)
+        return FeatureMap(x.channels, x.size * 2)
+
+    def parameters(self, inputs: Mapping[str, Shape]) -> int:
+        """A 3×3 convolution with bias, or nothing."""
+        channels = feature_map(inputs).channels
+        return 9 * channels**2 + channels if self.conv else 0
+
+    def macs(self, inputs: Mapping[str, Shape]) -> int:
+        """The convolution at twice the size."""
+        x = feature_map(inputs)
+        return (x.size * 2) ** 2 * 9 * x.channels**2 if self.conv else 0

@@ -1,0 +1,34 @@
+"""Plain data that describes an operation, and the operation that it describes."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from archspec.errors import Problem
+from archspec.fields import Defined
+from archspec.ops import OPS
+from archspec.ops.base import Op
+from archspec.positions import Place
+from archspec.suggest import did_you_mean
+from archspec.validate import validate
+from archspec.wording import shown
+
+#: ``{op: …, parameters}`` as plain data. It is read by `read_op` and not by pydantic, so that one operation that is
+#: wrong does not hide what is wrong with the others.
+OpData = Annotated[Any, Defined("Operation")]
+
+
+def read_op(data: Any, place: Place) -> tuple[Op | None, list[Problem]]:
+    """The operation that plain data describes; None, and every problem, where a rule could not be checked on it."""
+    if not isinstance(data, dict):
+        hint = "Write {op: …} and its parameters."
+        return None, [place.problem("U012", f"an operation is a mapping of keys to values, not {shown(data)}.", hint)]
+    if "op" not in data:
+        return None, [place.problem("U011", "the operation has no `op`.", f"Operations: {', '.join(OPS)}.")]
+    name = data["op"]
+    cls = OPS.get(name) if isinstance(name, str) else None
+    if cls is None:
+        hint = (did_you_mean(name, OPS) if isinstance(name, str) else None) or f"Operations: {', '.join(OPS)}."
+        quoted = f"`{name[:80]}`" if isinstance(name, str) else shown(name)
+        return None, [place.at("op").problem("U013", f"there is no operation {quoted}.", hint)]
+    return validate(cls, data, place.positions, path=place.path)

@@ -1,0 +1,43 @@
+"""What travels along an edge: feature maps, embeddings and timesteps, without the batch dimension."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class FeatureMap:
+    """A square feature map: a tensor ``[batch, channels, size, size]``; `size` in pixels."""
+
+    channels: int
+    size: int
+
+    def __str__(self) -> str:
+        return f"{self.channels}x{self.size}x{self.size}"
+
+
+@dataclass(frozen=True)
+class Embedding:
+    """One vector per image: a tensor ``[batch, dim]``."""
+
+    dim: int
+
+    def __str__(self) -> str:
+        return f"embedding of {self.dim}"
+
+
+@dataclass(frozen=True)
+class Timestep:
+    """One number per image: a tensor ``[batch]``."""
+
+    def __str__(self) -> str:
+        return "timesteps"
+
+
+Shape = FeatureMap | Embedding | Timestep
+
+NAMES: dict[type[Shape], str] = {FeatureMap: "a feature map", Embedding: "an embedding", Timestep: "timesteps"}
+
+#: Bounds of what travels along an edge. No real network comes near, and arithmetic stays quick.
+MAX_CHANNELS = 1_048_576
+MAX_SIZE = 65_536

@@ -1,0 +1,95 @@
+"""Did you mean: names that are close to what was written, and what a model knows at a place."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable, Iterator
+from itertools import islice
+from typing import Any, get_args
+
+from pydantic import BaseModel
+from pydantic.fields import FieldInfo
+
+from archspec.fields import Form
+
+#: Beyond this many known names or letters no close one is looked for: it would take too long.
+_MOST_NAMES = 1_000
+_MOST_LETTERS = 80
+
+Location = tuple[str | int, ...]
+
+
+def did_you_mean(word: str, known: Iterable[str]) -> str | None:
+    """``Did you mean `x`?`` for the closest known word, or None if none is close."""
+    if len(word) > _MOST_LETTERS:
+        return None
+    names = [str(name) for name in islice(known, _MOST_NAMES)]
+    lowered = {name.lower(): name for name in names}
+    close = difflib.get_close_matches(word, names, n=1, cutoff=0.6) or [
+        lowered[match] for match in difflib.get_close_matches(word.lower(), list(lowered), n=1, cutoff=0.6)
+    ]
+    return f"Did you mean `{close[0]}`?" if close else None
+
+
+def models_at(model: type[BaseModel], loc: Location) -> list[type[BaseModel]]:
+    """The models that a location of a validation error can lie in; several where there is a union."""
+    candidates = [model]
+    for part in loc:
+        inner = [m for c in candidates for m in _models_in(_annotation(c, part))]
+        candidates = inner or candidates
+    return candidates
+
+
+def known_keys(model: type[BaseModel], loc: Location) -> list[str]:
+    """The keys that a model knows at a location, in their order of definition."""
+    found = (key_of(name, info) for c in models_at(model, loc) for name, info in c.model_fields.items())
+    return list(dict.fromkeys(found))
+
+
+def field_at(model: type[BaseModel], loc: Location) -> FieldInfo | None:
+    """The field that a location of a validation error names, or lies in; None if there is none."""
+    for end in range(len(loc), 0, -1):
+        for candidate in models_at(model, loc[: end - 1]):
+            for name, info in candidate.model_fields.items():
+                if loc[end - 1] == key_of(name, info):
+                    return info
+    return None
+
+
+def unknown_key_hint(model: type[BaseModel], loc: Location) -> str:
+    """What to do about a key that is not known at ``loc[:-1]``."""
+    key, known = str(loc[-1]), known_keys(model, loc[:-1])
+    here = models_at(model, loc[:-1])
+    for candidate in here:
+        if issubclass(candidate, Form) and key in candidate.OTHER_NAMES:
+            return candidate.OTHER_NAMES[key]
+    close = did_you_mean(key, known)
+    if close:
+        return close
+    inside = [
+        key_of(name, info)
+        for candidate in here
+        for name, info in candidate.model_fields.items()
+        if any(key in known_keys(inner, ()) for inner in _models_in(info.annotation))
+    ]
+    return f"It belongs under `{inside[0]}`." if inside else f"Known keys: {', '.join(known)}."
+
+
+def key_of(name: str, info: FieldInfo) -> str:
+    """How a field is written."""
+    return info.alias or name
+
+
+def _annotation(model: type[BaseModel], part: str | int) -> Any:
+    for name, info in model.model_fields.items():
+        if part == key_of(name, info):
+            return info.annotation
+    return None
+
+
+def _models_in(annotation: Any) -> Iterator[type[BaseModel]]:
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        yield annotation
+        return
+    for argument in get_args(annotation):
+        yield from _models_in(argument)

@@ -1,0 +1,198 @@
+"""The short form written out: how the parameters of the reference U-Net become nodes and edges."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+
+from archspec.errors import Problem
+from archspec.graph import ArchGraph, Edge, add_edge, add_node, empty
+from archspec.ops import (
+    Act,
+    Add,
+    Attention,
+    Concat,
+    Conv,
+    Downsample,
+    Input,
+    Mlp,
+    Norm,
+    Op,
+    Output,
+    ResnetBlock,
+    TimeEmbedding,
+    Upsample,
+)
+from archspec.positions import NOWHERE, Place
+from archspec.unet import MAX_WIDTH, AttentionOptions, UNet
+
+__all__ = ["Said", "UNet", "expand", "width_problems"]
+
+Places = Mapping[str, Place]
+
+
+@dataclass(frozen=True)
+class Said:
+    """Where the parameters of a short form were said: in its own text, or in an edit of it."""
+
+    base: Place = NOWHERE
+    edited: Mapping[str, Place] = field(default_factory=dict)
+
+    def at(self, parameter: str, *more: str | int) -> Place:
+        """Where a parameter was said last."""
+        return self.edited.get(parameter, self.base.at(parameter)).at(*more)
+
+    def width(self, unet: UNet, level: int, *others: str) -> Place:
+        """Where the width of a level was said.
+
+        That is its multiplier, or `ch` where the multiplier cannot be at fault; but another parameter that was edited
+        while the width was not.
+        """
+        if "ch" not in self.edited and "ch_mult" not in self.edited:
+            for other in others:
+                if other in self.edited:
+                    return self.edited[other]
+        by_ch = unet.ch_mult[level] == 1 or "ch_mult" not in unet.model_fields_set
+        return self.at("ch") if by_ch else self.at("ch_mult", level)
+
+
+def expand(unet: UNet, name: str, said: Said | None = None) -> ArchGraph:
+    """The short form as a graph; node ids are the module paths of the reference implementation."""
+    return _Expansion(unet, name, said or Said()).graph
+
+
+def width_problems(unet: UNet, said: Said) -> Iterator[Problem]:
+    """Rule U207: the width of each level is a whole number, and not absurd."""
+    for level, width in enumerate(unet.exact_widths()):
+        if width.denominator != 1:
+            near = max(round(width), 1)
+            message = f"level {level} would have {float(width):g} channels."
+            hint = f"ch ({unet.ch}) times the multiplier must be a whole number; {near / unet.ch:g} gives {near}."
+            yield said.width(unet, level).problem("U207", message, hint)
+        elif width > MAX_WIDTH:
+            message = f"level {level} would have {int(width):,} channels."
+            yield said.width(unet, level).problem("U207", message, f"At most {MAX_WIDTH:,} are possible.")
+
+
+class _Expansion:
+    """One expansion: keeps the running node, the stack of skips, and what the text said about each part."""
+
+    def __init__(self, unet: UNet, name: str, said: Said) -> None:
+        self.unet, self.said = unet, said
+        self.graph = empty(name)
+        self.widths, self.resolutions = unet.widths(), unet.resolutions()
+        self.skips: list[str] = []
+        #: where the width of the running feature map was said
+        self._width_said = said.at("ch")
+        self.at = "x"
+        self._inputs()
+        self._way_down()
+        self._middle()
+        self._way_up()
+        last = Norm(groups=unet.num_groups, eps=unet.norm_eps)
+        self._put("norm_out", last, self._width_said, {"groups": self._width_said})
+        self._put("act_out", Act(), said.base)
+        self._put("conv_out", Conv(out=unet.out_ch, zero_init=unet.zero_init), said.at("out_ch"))
+        self._put("out", Output(), said.base)
+
+    def _put(
+        self, node: str, op: Op, origin: Place, places: Places | None = None, inputs: Mapping[str, str] | None = None
+    ) -> None:
+        """Add a node after the running one and make it the running one."""
+        self._node(node, op, origin, places, {"x": self.at, **(inputs or {})})
+        self.at = node
+
+    def _node(self, node: str, op: Op, origin: Place, places: Places | None, inputs: Mapping[str, str]) -> None:
+        add_node(self.graph, node, op, origin, places)
+        for port, source in inputs.items():
+            add_edge(self.graph, Edge(source, node, port, origin))
+
+    def _inputs(self) -> None:
+        unet, said = self.unet, self.said
+        size = {"resolution": said.at("resolution")}
+        image = Input(kind="image", channels=unet.in_channels - unet.context_channels, resolution=unet.resolution)
+        self._node("x", image, said.at("in_channels"), size, {})
+        if unet.use_timestep:
+            self._node("t", Input(kind="timestep"), said.at("use_timestep"), None, {})
+            self._node("time", TimeEmbedding(dim=unet.ch), said.at("ch"), None, {"t": "t"})
+            self._node("temb", Mlp(hidden=4 * unet.ch, out=4 * unet.ch), said.at("ch"), None, {"x": "time"})
+        if unet.context_channels:
+            context = Input(kind="context", channels=unet.context_channels, resolution=unet.resolution)
+            self._node("context", context, said.at("context_channels"), size, {})
+            self._put("with_context", Concat(), said.at("context_channels"), None, {"skip": "context"})
+        self._put("conv_in", Conv(out=unet.ch), said.at("ch"))
+        self.skips.append("conv_in")
+
+    def _block(self, node: str, level: int) -> None:
+        unet = self.unet
+        block = ResnetBlock(
+            out=self.widths[level],
+            dropout=unet.dropout,
+            groups=unet.num_groups,
+            eps=unet.norm_eps,
+            emb_dim=None if unet.use_timestep else 4 * unet.ch,
+            zero_init=unet.zero_init,
+        )
+        embedding = {"emb": "temb"} if unet.use_timestep else {}
+        width = self.said.width(unet, level, "num_groups")
+        self._put(node, block, width, {"x": self._width_said}, embedding)
+        self._width_said = width
+
+    def _attention(self, node: str, choices: list[tuple[AttentionOptions, Place]]) -> None:
+        unet, said = self.unet, self.said
+        options: dict[str, object] = {"type": unet.default_attn_type}
+        origin = said.at("use_linear_attn" if unet.use_linear_attn else "attn_type")
+        places = {"groups": self._width_said}
+        for choice, place in [(unet.attn, said.at("attn")), *choices]:
+            given = {key: value for key, value in choice.model_dump(exclude_unset=True).items() if value is not None}
+            options.update(given)
+            places.update({key: place.at(key) for key in given})
+            origin = place if given else origin
+        if options["type"] != "none":
+            op = Attention.model_validate({**options, "groups": unet.num_groups, "eps": unet.norm_eps})
+            self._put(node, op, origin, places)
+
+    def _level_attention(self, node: str, level: int) -> None:
+        size = self.resolutions[level]
+        if size in self.unet.attn_resolutions:
+            here = self.unet.attn_at.get(size)
+            self._attention(node, [(here, self.said.at("attn_at", size))] if here else [])
+
+    def _way_down(self) -> None:
+        unet = self.unet
+        method: Literal["conv", "avg_pool"] = "conv" if unet.resamp_with_conv else "avg_pool"
+        for level in range(len(unet.ch_mult)):
+            for block in range(unet.num_res_blocks):
+                self._block(f"down.{level}.block.{block}", level)
+                self._level_attention(f"down.{level}.attn.{block}", level)
+                self.skips.append(self.at)
+            if level + 1 < len(unet.ch_mult):
+                self._put(f"down.{level}.downsample", Downsample(method=method), self._size_said())
+                self.skips.append(self.at)
+
+    def _size_said(self) -> Place:
+        """Where it was said how often the image is halved: `resolution`, unless the levels alone were edited."""
+        edited = self.said.edited
+        return self.said.at("ch_mult" if "ch_mult" in edited and "resolution" not in edited else "resolution")
+
+    def _middle(self) -> None:
+        last, mid = len(self.unet.ch_mult) - 1, self.unet.mid_attn
+        self._block("mid.block_1", last)
+        if mid is not False:
+            self._attention("mid.attn_1", [] if mid is True else [(mid, self.said.at("mid_attn"))])
+        self._block("mid.block_2", last)
+
+    def _way_up(self) -> None:
+        unet, said = self.unet, self.said
+        merges: dict[str, Op | None] = {"concat": Concat(), "add": Add(project=True), "none": None}
+        merge = merges[unet.skip]
+        for level in reversed(range(len(unet.ch_mult))):
+            for block in range(unet.num_res_blocks + 1):
+                skip = self.skips.pop()
+                if merge is not None:
+                    self._put(f"up.{level}.skip.{block}", merge, said.at("skip"), None, {"skip": skip})
+                self._block(f"up.{level}.block.{block}", level)
+                self._level_attention(f"up.{level}.attn.{block}", level)
+            if level:
+                self._put(f"up.{level}.upsample", Upsample(conv=unet.resamp_with_conv), said.at("resamp_with_conv"))

@@ -1,0 +1,131 @@
+"""The short form: the parameters of the reference U-Net.
+
+The U-Net is that of DDPM (Ho et al. 2020) in the form that latent diffusion published (Rombach et al. 2022); the
+parameters keep the names they have there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from fractions import Fraction
+from typing import Annotated, ClassVar, Literal, Self
+
+from pydantic import Discriminator, Field, Tag, model_validator
+from pydantic_core import PydanticCustomError
+
+from archspec.fields import HARMLESS, Count, Epsilon, Flag, Form, Number, Rate, Width
+
+Multiplier = Annotated[Number, Field(gt=0, le=1024)]
+AttnType = Literal["vanilla", "linear", "none"]
+
+MAX_WIDTH = 65_536
+
+
+class AttentionOptions(Form):
+    """Options of the attention blocks; what is not given keeps the default of its type."""
+
+    heads: Count | None = Field(None, description="number of heads")
+    head_dim: Width | None = Field(None, description="channels per head")
+    norm: Flag | None = Field(None, description="group norm before the attention")
+    residual: Annotated[Flag | None, HARMLESS] = Field(None, description="add the attention to its input")
+
+    OTHER_NAMES: ClassVar[dict[str, str]] = {
+        "num_heads": "Here it is `heads`.",
+        "num_head_channels": "Here it is `head_dim`.",
+        "dim_head": "Here it is `head_dim`.",
+    }
+
+
+class AttentionChoice(AttentionOptions):
+    """Options for the attention at one place, which may also have a type of its own."""
+
+    type: AttnType | None = Field(None, description="type at this place; default attn_type")
+
+
+MidAttn = Annotated[
+    Annotated[Flag, Tag("<flag>")] | Annotated[AttentionChoice, Tag("<options>")],
+    Discriminator(lambda value: "<options>" if isinstance(value, dict | AttentionChoice) else "<flag>"),
+]
+
+
+class UNet(Form):
+    """The reference U-Net by its parameters; names and defaults as in its constructor, extensions after them."""
+
+    ch: Annotated[Width, Field(le=MAX_WIDTH // 4)] = Field(description="base channel count")
+    out_ch: Width = Field(description="output channels")
+    ch_mult: tuple[Multiplier, ...] = Field(
+        (1, 2, 4, 8), min_length=1, max_length=12, description="width of each level as a multiple of ch"
+    )
+    num_res_blocks: Annotated[Count, Field(le=64)] = Field(description="residual blocks per level on the way down")
+    attn_resolutions: tuple[Width, ...] = Field(
+        max_length=64, description="image sizes, in pixels, at which every block is followed by attention"
+    )
+    dropout: Rate = Field(0.0, description="dropout in the residual blocks")
+    resamp_with_conv: Annotated[Flag, HARMLESS] = Field(
+        default=True, description="convolutions in down- and upsampling"
+    )
+    in_channels: Width = Field(description="input channels, those of a context image included")
+    resolution: Width = Field(description="height and width of the input in pixels")
+    use_timestep: Flag = Field(default=True, description="whether there is a timestep embedding")
+    use_linear_attn: Flag = Field(default=False, description="the same as attn_type: linear")
+    attn_type: AttnType = Field("vanilla", description="type of every attention block")
+
+    attn: AttentionOptions = Field(AttentionOptions(), description="options of every attention block")
+    attn_at: dict[Width, AttentionChoice] = Field(
+        default_factory=dict, description="type and options of the levels' attention at a resolution"
+    )
+    mid_attn: MidAttn = Field(default=True, description="attention in the middle: true, false, or its options")
+    skip: Literal["concat", "add", "none"] = Field("concat", description="how skip connections join the way up")
+    num_groups: Count = Field(32, description="groups of every group norm")
+    norm_eps: Epsilon = Field(1e-6, description="added to the variance in every group norm")
+    zero_init: Annotated[Flag, HARMLESS] = Field(
+        default=False, description="start the last convolution of each block and of the network from zero"
+    )
+    context_channels: Annotated[int, Field(strict=True, ge=0, le=MAX_WIDTH)] = Field(
+        0, description="channels of in_channels that arrive as the separate input `context`"
+    )
+
+    #: from LDM's UNetModel, ADM, and diffusers' UNet2DModel
+    OTHER_NAMES: ClassVar[dict[str, str]] = {
+        "model_channels": "Here it is `ch`.",
+        "num_channels": "Here it is `ch`.",
+        "base_channels": "Here it is `ch`.",
+        "channel_mult": "Here it is `ch_mult`.",
+        "channel_mults": "Here it is `ch_mult`.",
+        "block_out_channels": "Here it is `ch` times `ch_mult`.",
+        "layers_per_block": "Here it is `num_res_blocks`.",
+        "attention_resolutions": "Here it is `attn_resolutions`, in pixels and not in downsampling factors.",
+        "out_channels": "Here it is `out_ch`.",
+        "image_size": "Here it is `resolution`.",
+        "sample_size": "Here it is `resolution`.",
+        "norm_num_groups": "Here it is `num_groups`.",
+        "num_heads": "Here it is `attn: {heads: …}`.",
+        "heads": "Here it is `attn: {heads: …}`.",
+        "num_head_channels": "Here it is `attn: {head_dim: …}`.",
+        "attention_head_dim": "Here it is `attn: {head_dim: …}` (in some code bases it means the number of heads).",
+    }
+
+    @model_validator(mode="after")
+    def _context_fits(self) -> Self:
+        if self.context_channels >= self.in_channels:
+            context = {"at": "context_channels", "all": self.in_channels}
+            raise PydanticCustomError("U012", "must be less than in_channels, {all}, which includes it", context)
+        return self
+
+    @property
+    def default_attn_type(self) -> AttnType:
+        """`attn_type`, or linear where `use_linear_attn` says so."""
+        return "linear" if self.use_linear_attn else self.attn_type
+
+    def exact_widths(self) -> Iterator[Fraction]:
+        """`ch` times each multiplier, the multiplier taken as the decimal that was written."""
+        for mult in self.ch_mult:
+            yield self.ch * Fraction(repr(mult))
+
+    def widths(self) -> list[int]:
+        """Channels of each level; what is no whole number or too large is brought near (and refused by rule U207)."""
+        return [min(max(round(width), 1), MAX_WIDTH) for width in self.exact_widths()]
+
+    def resolutions(self) -> list[int]:
+        """Size of each level in pixels."""
+        return [max(self.resolution // 2**level, 1) for level in range(len(self.ch_mult))]
