@@ -1,0 +1,110 @@
+"""Self-attention over the positions of a feature map: softmax ("vanilla") and linear."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from builder.layers.conv import conv2d
+from builder.layers.norm import NormOptions
+
+
+def _split_heads(x: Tensor, heads: int) -> Tensor:
+    """``[b, heads * d, h, w] -> [b, heads, d, h * w]``, a view."""
+    batch, channels, height, width = x.shape
+    return x.reshape(batch, heads, channels // heads, height * width)
+
+
+def _join_heads(x: Tensor, size: torch.Size) -> Tensor:
+    """``[b, heads, d, h * w] -> [b, heads * d, h, w]``, a view; `size` is (h, w)."""
+    return x.flatten(1, 2).reshape(x.shape[0], -1, *size)
+
+
+class AttentionBlock(nn.Module):
+    """Softmax attention (Ho et al. 2020): ``[b, c, h, w] -> [b, c, h, w]``.
+
+    Norm, then q, k, v and proj_out as 1×1 convolutions with bias, scale 1/sqrt(head_dim), softmax over the keys, added
+    to the input. Weight names: ``norm q k v proj_out``.
+
+    Args:
+        in_channels: channels of input and output.
+        heads: number of heads.
+        head_dim: channels per head; default in_channels / heads.
+        norm: groups and epsilon of the norm before it; None for no norm.
+        residual: whether the result is added to the input or replaces it.
+    """
+
+    def __init__(
+        self,
+        in_channels: int,
+        *,
+        heads: int = 1,
+        head_dim: int | None = None,
+        norm: NormOptions | None = NormOptions(),  # noqa: B008 - frozen
+        residual: bool = True,
+    ) -> None:
+        super().__init__()
+        inner = heads * (in_channels // heads if head_dim is None else head_dim)
+        self.heads, self.residual = heads, residual
+        self.norm = norm.norm(in_channels) if norm else nn.Identity()
+        self.q = conv2d(in_channels, inner, 1)
+        self.k = conv2d(in_channels, inner, 1)
+        self.v = conv2d(in_channels, inner, 1)
+        self.proj_out = conv2d(inner, in_channels, 1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Attention over all positions of `x`."""
+        h = self.norm(x)
+        # Positions before channels, and contiguous: on strided tensors the fused kernels lose most of their gain.
+        q, k, v = (
+            _split_heads(project(h), self.heads).transpose(2, 3).contiguous() for project in (self.q, self.k, self.v)
+        )
+        attended = functional.scaled_dot_product_attention(q, k, v).transpose(2, 3)
+        out: Tensor = self.proj_out(_join_heads(attended, x.shape[2:]))
+        return x + out if self.residual else out
+
+
+class LinearAttention(nn.Module):
+    """Linear attention (Shen et al. 2021): ``[b, c, h, w] -> [b, c, h, w]``.
+
+    One 1×1 convolution without bias gives q | k | v; k is softmaxed over the positions; context = k·vᵀ; the result is
+    contextᵀ·q through a 1×1 convolution with bias; no scaling. Weight names: ``norm to_qkv to_out``.
+
+    Args:
+        dim: channels of input and output.
+        heads: number of heads.
+        dim_head: channels per head.
+        norm: groups and epsilon of a norm before it; None, as in the reference, for no norm.
+        residual: whether the result is added to the input or, as in the reference, replaces it.
+    """
+
+    def __init__(
+        self,
+        dim: int,
+        heads: int = 4,
+        dim_head: int = 32,
+        *,
+        norm: NormOptions | None = None,
+        residual: bool = False,
+    ) -> None:
+        super().__init__()
+        self.heads, self.residual = heads, residual
+        self.norm = norm.norm(dim) if norm else nn.Identity()
+        self.to_qkv = conv2d(dim, 3 * heads * dim_head, 1, bias=False)
+        self.to_out = conv2d(heads * dim_head, dim, 1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Attention over all positions of `x`, at a cost linear in their number."""
+        q, k, v = (_split_heads(part, self.heads) for part in self.to_qkv(self.norm(x)).chunk(3, dim=1))
+        context = k.softmax(dim=-1) @ v.transpose(2, 3)
+        attended = context.transpose(2, 3) @ q
+        out: Tensor = self.to_out(_join_heads(attended, x.shape[2:]))
+        return x + out if self.residual else out
+
+
+class LinearAttentionBlock(LinearAttention):
+    """Linear attention with one head as wide as the feature map, as the reference U-Net uses it."""
+
+    def __init__(self, in_channels: int) -> None:
+        super().__init__(in_channels, heads=1, dim_head=in_channels)

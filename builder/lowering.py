@@ -1,0 +1,181 @@
+"""What each operation becomes in torch: the one table from descriptions to modules and functions.
+
+Operations with weights (or with a behaviour of their own in training) become modules at the node's path; the others
+become plain function calls, so that the generated code reads well.
+"""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+
+import torch
+from torch import fx, nn
+from torch.nn import functional
+
+from archspec import OPS, Op, ops, user_error
+from archspec.ops.base import feature_map
+from archspec.shapes import Embedding, Shape
+from builder import layers
+from builder.inputs import ARGUMENTS
+
+Shapes: TypeAlias = Mapping[str, Shape]
+Ports: TypeAlias = Mapping[str, fx.Node]
+Arguments: TypeAlias = tuple[tuple[Any, ...], dict[str, Any]]
+
+
+@dataclass(frozen=True)
+class Call:
+    """A function without weights, and how the nodes at its ports become its arguments."""
+
+    function: Callable[..., torch.Tensor]
+    arrange: Callable[[Ports], Arguments]
+
+
+@dataclass(frozen=True)
+class Argument:
+    """An argument of the model's forward."""
+
+    name: str
+
+
+@dataclass(frozen=True)
+class Result:
+    """What the model's forward returns."""
+
+
+Lowered: TypeAlias = nn.Module | Call | Argument | Result
+#: An operation (of the class it is registered for) and the shapes at its filled ports -> what it becomes.
+Lowering: TypeAlias = Callable[[Any, Shapes], Lowered]
+
+
+def _input(op: ops.Input, inputs: Shapes) -> Argument:
+    del inputs
+    return Argument(ARGUMENTS[op.kind])
+
+
+def _output(op: ops.Output, inputs: Shapes) -> Result:
+    del op, inputs
+    return Result()
+
+
+def _time_embedding(op: ops.TimeEmbedding, inputs: Shapes) -> Call:
+    del inputs
+    options: dict[str, Any] = {}
+    if op.order == "cos_sin":
+        options["cos_first"] = True
+    if op.freq_shift != 1.0:
+        options["freq_shift"] = op.freq_shift
+    if op.max_period != 10_000.0:
+        options["max_period"] = op.max_period
+    return Call(layers.sinusoidal, lambda ports: ((ports["t"], op.dim), options))
+
+
+def _mlp(op: ops.Mlp, inputs: Shapes) -> nn.Module:
+    return layers.Mlp(_embedding_dim(inputs["x"]), op.hidden, op.out)
+
+
+def _conv(op: ops.Conv, inputs: Shapes) -> nn.Module:
+    channels = feature_map(inputs).channels
+    return layers.conv2d(channels, op.out, op.kernel, groups=op.groups, bias=op.bias, zero_init=op.zero_init)
+
+
+def _norm(op: ops.Norm, inputs: Shapes) -> nn.Module:
+    return layers.Normalize(feature_map(inputs).channels, op.groups, op.eps)
+
+
+def _act(op: ops.Act, inputs: Shapes) -> Call:
+    del inputs
+    functions: dict[str, Callable[..., torch.Tensor]] = {
+        "silu": functional.silu,
+        "relu": functional.relu,
+        "gelu": functional.gelu,
+    }
+    return Call(functions[op.fn], lambda ports: ((ports["x"],), {}))
+
+
+def _resnet_block(op: ops.ResnetBlock, inputs: Shapes) -> nn.Module:
+    arriving = _embedding_dim(inputs["emb"]) if "emb" in inputs else 0
+    return layers.ResnetBlock(
+        in_channels=feature_map(inputs).channels,
+        out_channels=op.out,
+        conv_shortcut=op.conv_shortcut,
+        dropout=op.dropout,
+        temb_channels=arriving or op.emb_dim or 0,
+        norm=layers.NormOptions(op.groups, op.eps),
+        zero_init=op.zero_init,
+    )
+
+
+def _attention(op: ops.Attention, inputs: Shapes) -> nn.Module:
+    channels = feature_map(inputs).channels
+    heads, head_dim = op.split(channels)
+    norm = layers.NormOptions(op.groups, op.eps) if op.has_norm else None
+    if op.type == "vanilla":
+        return layers.AttentionBlock(channels, heads=heads, head_dim=head_dim, norm=norm, residual=op.is_residual)
+    return layers.LinearAttention(channels, heads, head_dim, norm=norm, residual=op.is_residual)
+
+
+def _downsample(op: ops.Downsample, inputs: Shapes) -> nn.Module:
+    channels = feature_map(inputs).channels
+    return layers.Downsample(channels, op.method == "conv", symmetric=op.padding == "symmetric")
+
+
+def _upsample(op: ops.Upsample, inputs: Shapes) -> nn.Module:
+    return layers.Upsample(feature_map(inputs).channels, op.conv)
+
+
+def _concat(op: ops.Concat, inputs: Shapes) -> Call:
+    del op, inputs
+    return Call(torch.cat, lambda ports: (([ports["x"], ports["skip"]],), {"dim": 1}))
+
+
+def _add(op: ops.Add, inputs: Shapes) -> nn.Module | Call:
+    if op.projects(inputs):
+        return layers.AddProjected(feature_map(inputs).channels, feature_map(inputs, "skip").channels)
+    return Call(operator.add, lambda ports: ((ports["x"], ports["skip"]), {}))
+
+
+def _embedding_dim(shape: Shape) -> int:
+    assert isinstance(shape, Embedding)
+    return shape.dim
+
+
+#: Operation -> its lowering. Further operations come in by `register`.
+LOWERINGS: dict[type[Op], Lowering] = {
+    ops.Input: _input,
+    ops.Output: _output,
+    ops.TimeEmbedding: _time_embedding,
+    ops.Mlp: _mlp,
+    ops.Conv: _conv,
+    ops.Norm: _norm,
+    ops.Act: _act,
+    ops.ResnetBlock: _resnet_block,
+    ops.Attention: _attention,
+    ops.Downsample: _downsample,
+    ops.Upsample: _upsample,
+    ops.Concat: _concat,
+    ops.Add: _add,
+}
+
+
+def register(operation: type[Op], lowering: Lowering) -> None:
+    """Say what an operation from outside becomes; `UserError` if that is said already."""
+    if operation in LOWERINGS:
+        raise user_error(f"the operation {operation.__name__} has a lowering already.", "Register another class.")
+    LOWERINGS[operation] = lowering
+
+
+def lower(op: Op, inputs: Shapes) -> Lowered:
+    """What an operation becomes for these input shapes; `UserError` if nobody said it.
+
+    A module takes the nodes at the operation's ports by position, in the order of the ports; None for an empty one.
+    """
+    lowering = LOWERINGS.get(type(op))
+    if lowering is None:
+        name = type(op).__name__
+        hint = f"Call builder.lowering.register({name}, …). Known operations: {', '.join(OPS)}."
+        raise user_error(f"nobody says what the operation {name} becomes in torch.", hint)
+    return lowering(op, inputs)

@@ -1,0 +1,1 @@
+"""Weights of compiled models in the layouts of other libraries, both ways."""
