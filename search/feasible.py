@@ -1,0 +1,48 @@
+"""What can be known of a point before anything is trained: rules, price, budgets, and whether it was seen before."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from archspec import Edit, Problem, Spec, check_spec, fingerprint, total_price
+from archspec.graph import ArchGraph
+from search.objectives import Metric, violations
+
+
+@dataclass(frozen=True)
+class Assessment:
+    """A point, judged beforehand.
+
+    Attributes:
+        edits: what turns the base into it.
+        graph: its architecture; None if it breaks a rule.
+        fingerprint: its name; None if it breaks a rule.
+        metrics: the metrics that are known beforehand.
+        problems: the rules it breaks.
+        violations: for the budgets known beforehand ``used / budget - 1``.
+    """
+
+    edits: tuple[Edit, ...]
+    graph: ArchGraph | None
+    fingerprint: str | None = None
+    metrics: dict[str, float] = field(default_factory=dict)
+    problems: tuple[Problem, ...] = ()
+    violations: dict[str, float] = field(default_factory=dict)
+
+    @property
+    def refusal(self) -> str | None:
+        """Why it must not be trained; None if it may be."""
+        if self.graph is None:
+            return "; ".join(f"{problem.code} {problem.message}" for problem in self.problems)
+        broken = [f"{name} is {excess:+.0%} over its budget" for name, excess in self.violations.items() if excess > 0]
+        return "; ".join(broken) or None
+
+
+def assess(spec: Spec, edits: tuple[Edit, ...], budgets: dict[Metric, float]) -> Assessment:
+    """Judge the base with `edits`, without torch: rules first, then the budgets on parameters and MACs."""
+    checked = check_spec(spec.with_edits(edits))
+    if checked.graph is None:
+        return Assessment(edits, None, problems=checked.errors)
+    price = total_price(checked.graph)
+    known = {"parameters": float(price.parameters), "macs": float(price.macs)}
+    return Assessment(edits, checked.graph, fingerprint(checked.graph), known, violations=violations(known, budgets))

@@ -1,0 +1,118 @@
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import optuna
+import pytest
+from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
+from optuna.trial import TrialState
+
+from search import optuna_bridge as bridge
+from search.space import Categorical, Integer, Primitive, Real
+
+PRIMITIVES: dict[str, Primitive] = {"ch": Categorical((32, 64)), "blocks": Integer(1, 4, step=2), "p": Real(0.1, 1.0)}
+
+
+def study(objectives: int = 1, seed: int = 0) -> optuna.Study:
+    with bridge.quiet():
+        sampler = bridge.make_sampler("TPESampler", bridge.default_options("TPESampler", 3, 10), seed)
+        return optuna.create_study(directions=["minimize"] * objectives, sampler=sampler)
+
+
+def test_primitives_become_distributions_that_end_on_a_step() -> None:
+    assert bridge.distribution(Categorical((1, "a"))) == CategoricalDistribution((1, "a"))
+    assert bridge.distribution(Integer(1, 4, step=2)) == IntDistribution(1, 3, step=2)
+    assert bridge.distribution(Real(1e-4, 1e-2, log=True)) == FloatDistribution(1e-4, 1e-2, log=True)
+
+
+def test_asked_values_are_points_of_the_space() -> None:
+    made = study()
+    for _ in range(20):
+        trial, chosen = bridge.ask(made, PRIMITIVES)
+        assert chosen["ch"] in (32, 64)
+        assert chosen["blocks"] in (1, 3)
+        assert 0.1 <= chosen["p"] <= 1.0
+        bridge.tell(trial, [float(chosen["p"])], {})
+    assert len(made.trials) == 20
+
+
+def test_an_enqueued_point_comes_next_and_a_foreign_one_is_turned_away() -> None:
+    made = study()
+    assert bridge.enqueue(made, {"ch": 64, "blocks": 3, "p": 0.5}, PRIMITIVES)
+    assert not bridge.enqueue(made, {"ch": 48, "blocks": 3, "p": 0.5}, PRIMITIVES)
+    assert not bridge.enqueue(made, {"ch": 64, "blocks": 2, "p": 0.5}, PRIMITIVES)
+    assert not bridge.enqueue(made, {"ch": 64, "blocks": 3, "p": 1.5}, PRIMITIVES)
+    assert not bridge.enqueue(made, {"ch": 64}, PRIMITIVES)
+    assert bridge.ask(made, PRIMITIVES)[1] == {"ch": 64, "blocks": 3, "p": 0.5}
+    assert len(made.trials) == 1
+
+
+def test_a_point_that_waits_already_is_not_enqueued_twice() -> None:
+    made = study()
+    for _ in range(2):
+        assert bridge.enqueue(made, {"ch": 64, "blocks": 3, "p": 0.5}, PRIMITIVES)
+    assert [trial.state for trial in made.trials] == [TrialState.WAITING]
+
+
+def test_a_refused_point_is_told_as_infeasible_and_never_counts_as_a_result() -> None:
+    made = study(objectives=2)
+    good, _ = bridge.ask(made, PRIMITIVES)
+    bridge.tell(good, [0.3, 0.01], {"rules": 0.0, "trained": 0.0})
+    refused, _ = bridge.ask(made, PRIMITIVES)
+    bridge.tell(refused, [None, None], {"rules": 2.0, "trained": 0.0})
+    states = [trial.state for trial in made.trials]
+    assert states == [TrialState.COMPLETE, TrialState.COMPLETE]
+    assert made.trials[1].constraints == {"rules": 2.0, "trained": 0.0}
+    assert [trial.number for trial in made.best_trials] == [0]
+
+
+def test_tpe_learns_from_infeasible_points_told_as_infinite() -> None:
+    made = study(seed=1)
+    for _ in range(60):
+        trial, chosen = bridge.ask(made, PRIMITIVES)
+        refused = chosen["ch"] == 64
+        bridge.tell(trial, [None if refused else float(chosen["p"])], {"rules": 1.0 if refused else 0.0})
+    late = [trial.params["ch"] for trial in made.trials[30:]]
+    assert late.count(32) > 22
+
+
+def test_the_same_seed_proposes_the_same() -> None:
+    def draw(seed: int) -> list[dict[str, object]]:
+        made, points = study(seed=seed), []
+        for _ in range(12):
+            trial, chosen = bridge.ask(made, PRIMITIVES)
+            bridge.tell(trial, [float(chosen["p"])], {})
+            points.append(chosen)
+        return points
+
+    assert draw(3) == draw(3)
+    assert draw(3) != draw(4)
+
+
+@pytest.mark.parametrize("name", bridge.sampler_names())
+def test_every_named_sampler_runs_a_small_mixed_space(name: str) -> None:
+    pytest.importorskip("cmaes") if name == "CmaEsSampler" else None
+    with bridge.quiet():
+        made = optuna.create_study(direction="minimize", sampler=bridge.make_sampler(name, {}, seed=0))
+    for _ in range(3):
+        trial, chosen = bridge.ask(made, PRIMITIVES)
+        bridge.tell(trial, [float(chosen["p"])], {"rules": 0.0})
+    assert len(made.trials) == 3
+
+
+def test_an_unknown_option_is_found_with_the_known_ones() -> None:
+    fault = bridge.option_fault("NSGAIISampler", {"population": 10})
+    assert fault is not None
+    assert fault[0] == "population"
+    assert "population_size" in fault[1]
+    assert bridge.option_fault("NSGAIISampler", {"population_size": 10}) is None
+
+
+def test_only_the_bridge_imports_optuna_and_nothing_imports_torch() -> None:
+    code = (
+        "import sys, search.space, search.decode, search.feasible, search.objectives;"
+        "print([m for m in ('optuna', 'torch', 'pandas') if m in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
