@@ -1,0 +1,1 @@
+"""Images of a study: read without torch (`sources`), split and held as tensors (`dataset`)."""

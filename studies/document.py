@@ -1,0 +1,80 @@
+"""The study file as a model: a base, a protocol, and what is asked of them."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import AfterValidator, BeforeValidator, Field, model_validator
+
+from archspec.edit import Edit
+from search.objectives import Budget, Metric
+from search.space import Space
+from studies.protocol import Count, Measure, Natural, Protocol, Section
+
+#: Labels become keys of records and cells of tables.
+Label = Annotated[str, Field(min_length=1, max_length=80)]
+
+
+def _not_base(label: str) -> str:
+    if label == "base":
+        raise ValueError("the name `base` belongs to the base itself; it is always part of an ablation")
+    return label
+
+
+class Ablation(Section):
+    """Variants of the base, each trained with every seed and compared to the base pairwise by seed."""
+
+    variants: dict[Annotated[Label, AfterValidator(_not_base)], Annotated[tuple[Edit, ...], Field(min_length=1)]] = (
+        Field(min_length=1, description="name -> edits of the base")
+    )
+
+
+class Sampler(Section):
+    """One of Optuna's samplers and its options."""
+
+    name: str = Field("TPESampler", description="class name in optuna.samplers")
+    options: dict[str, Any] = Field(default_factory=dict, description="arguments of the class")
+    seed: Natural = Field(0, description="seed of the proposals")
+
+
+def _sampler(value: Any) -> Any:
+    return {"name": value} if isinstance(value, str) else value
+
+
+class Search(Section):
+    """A space to search, what to minimise in it, and how many architectures to train."""
+
+    space: Space = Field(min_length=1, description="what varies: parameter or any name -> its values")
+    objectives: tuple[Metric, ...] = Field(("loss",), min_length=1, max_length=4, description="minimised together")
+    budgets: dict[Metric, Budget] = Field(
+        default_factory=dict, description="hard limits; parameters and macs are held before anything is trained"
+    )
+    sampler: Annotated[Sampler, BeforeValidator(_sampler, json_schema_input_type=str | Sampler)] = Field(
+        default_factory=Sampler, description="how points are proposed: a name, or a name with options"
+    )
+    trials: Count = Field(20, description="trainings; refused and replayed points are not counted")
+    seed: Natural | None = Field(None, description="training seed of all points; default the first of the protocol")
+    include_base: bool = Field(default=True, description="propose the base first, where it is a point of the space")
+
+    @model_validator(mode="after")
+    def _objectives_differ(self) -> Self:
+        if len(set(self.objectives)) < len(self.objectives):
+            raise ValueError("an objective stands twice")
+        return self
+
+
+class StudyFile(Section):
+    """A study: one base, one protocol, an ablation or a search or both."""
+
+    version: Literal[1] = Field(description="version of the file format")
+    name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$", max_length=80)] = Field(
+        description="names the study's folder: letters, digits, . _ -"
+    )
+    question: str | None = Field(None, max_length=2_000, description="what the study is to answer, in a sentence")
+    base: Annotated[str, Field(min_length=1)] | dict[str, Any] = Field(
+        description="the architecture that is varied: a file, zoo/NAME, or unet: or graph: in place"
+    )
+    protocol: Protocol = Field(default_factory=Protocol, description="data, objective, training, evaluation, seeds")
+    measure: Measure = Field(default_factory=Measure, description="device, and what is measured how")
+    ablation: Ablation | None = Field(None, description="take parts away: does this part matter?")
+    search: Search | None = Field(None, description="vary parameters: which architecture?")

@@ -1,0 +1,163 @@
+"""Records to one tidy frame, with everything a report needs beside it. Opens without torch."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from search.objectives import METRICS
+from studies.records import WITH_RESULT, Part, TrialRecord
+from studies.store import Store
+
+Curve = list[tuple[int, float]]
+LossBins = list[tuple[float, float, float]]
+
+_SPREADS = ("latency", "train_latency")
+
+
+@dataclass(frozen=True)
+class StudyResults:
+    """A study's results, as reports read them.
+
+    Attributes:
+        name: the study.
+        question: what it asks.
+        folder: where it lies.
+        source: the study file's text.
+        document: the study with every default spelled out.
+        trials: one row for each trial; see `trial_row`.
+        curves: (part, trial) -> [(step, training loss)].
+        loss_bins: (part, trial) -> [(lowest timestep, highest, held-out error in eps space)].
+        architectures: fingerprint -> the architecture in full.
+        base: fingerprint of the base; empty before the first trial.
+        objectives: what the search minimises; empty without a search.
+        budgets: metric -> largest allowed value.
+        environment: the distinct circumstances under which trials ran.
+        protocol_hash: of all that variants share.
+        data: what was trained on, with a hash.
+        warnings: what a reader should know before trusting the numbers.
+    """
+
+    name: str
+    question: str | None
+    folder: Path
+    source: str
+    document: dict[str, Any]
+    trials: pd.DataFrame
+    curves: dict[tuple[str, int], Curve]
+    loss_bins: dict[tuple[str, int], LossBins]
+    architectures: dict[str, dict[str, Any]]
+    base: str
+    objectives: tuple[str, ...]
+    budgets: dict[str, float]
+    environment: list[dict[str, Any]]
+    protocol_hash: str
+    data: dict[str, Any]
+    warnings: tuple[str, ...]
+
+
+def trial_row(record: TrialRecord) -> dict[str, Any]:
+    """One row of the frame: seconds, bytes and counts; search parameters as ``param:<name>``."""
+    row: dict[str, Any] = {
+        "part": record.part,
+        "trial": record.trial,
+        "variant": record.variant,
+        "seed": record.seed,
+        "status": record.status,
+        "reason": record.reason,
+        "replay_of": record.replay_of,
+        "feasible": record.status in WITH_RESULT and record.feasible,
+        "fingerprint": record.fingerprint,
+        **{metric: record.metrics.get(metric, float("nan")) for metric in METRICS},
+    }
+    for metric in _SPREADS:
+        spread = record.detail.get(metric) or {}
+        for key in ("p10", "p90", "ratio"):
+            row[f"{metric}_{key}"] = spread.get(key, float("nan"))
+    row["wall"] = record.wall
+    row["started"] = record.started
+    row["device"] = str(record.environment.get("device", ""))
+    row["edits"] = "; ".join(record.edits)
+    for name, value in record.params.items():
+        row[f"param:{name}"] = ",".join(map(str, value)) if isinstance(value, list) else value
+    return row
+
+
+def load_results(folder: Path) -> StudyResults:
+    """Everything in a study's folder; `UserError` if there is no study."""
+    store = Store(folder)
+    document = store.remembered_study() or {}
+    records = [record for part in store.parts() for record in store.records(part)]
+    search = document.get("search") or {}
+    source = folder / "study.yaml"
+    return StudyResults(
+        name=store.name,
+        question=document.get("question"),
+        folder=folder,
+        source=source.read_text(encoding="utf-8") if source.exists() else "",
+        document=document,
+        trials=frame(records),
+        curves={(r.part, r.trial): curve for r in records if (curve := store.curve(r.part, r.trial))},
+        loss_bins={(r.part, r.trial): bins for r in records if (bins := _bins(r))},
+        architectures=store.architectures(),
+        base=store.base_fingerprint(),
+        objectives=tuple(search.get("objectives", ())),
+        budgets=dict(search.get("budgets", {})),
+        environment=_distinct(record.environment for record in records),
+        protocol_hash=records[-1].protocol_hash if records else "",
+        data=next((record.data for record in records if record.data), {}),
+        warnings=tuple(_warnings(records)),
+    )
+
+
+def frame(records: Iterable[TrialRecord]) -> pd.DataFrame:
+    """One row for each record, parts in order, with all columns even where there is no record."""
+    rows = [trial_row(record) for record in records]
+    if not rows:
+        columns = trial_row(TrialRecord(part="search", trial=0, seed=0, status="failed", protocol_hash="", started=""))
+        return pd.DataFrame(columns=list(columns))
+    return pd.DataFrame(rows)
+
+
+def _bins(record: TrialRecord) -> LossBins:
+    return [(float(low), float(high), float(error)) for low, high, error in record.detail.get("loss_bins", ())]
+
+
+def _distinct(environments: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
+    seen: list[dict[str, Any]] = []
+    for environment in environments:
+        if environment and environment not in seen:
+            seen.append(environment)
+    return seen
+
+
+def _warnings(records: list[TrialRecord]) -> Iterable[str]:
+    trained = [record for record in records if record.environment]
+    devices = {str(record.environment.get("device")) for record in trained}
+    if len(devices) > 1:
+        yield f"Trials ran on {len(devices)} different devices; their latencies and memory do not compare."
+    hashes = {record.protocol_hash for record in records}
+    if len(hashes) > 1:
+        yield f"Trials were made under {len(hashes)} different protocols; their losses do not compare."
+    evaluations = {str((record.detail.get("evaluation") or {}).get("hash")) for record in trained if record.metrics}
+    if len(evaluations) > 1:
+        yield "Trials were evaluated on different sets of images, timesteps or noise; their losses do not compare."
+    unfinished = sum(record.status in ("running", "interrupted") for record in records)
+    if any(record.status == "running" for record in records):
+        yield f"{unfinished} trial(s) have not ended; the study is running or was stopped."
+
+
+def progress_of(folder: Path) -> dict[Part, dict[str, int]]:
+    """For each part the number of trials by status, by Optuna's own states; light enough to be asked often."""
+    store = Store(folder)
+    counts: dict[Part, dict[str, int]] = {}
+    for part in store.parts():
+        by_status: dict[str, int] = {}
+        for record in store.records(part):
+            by_status[record.status] = by_status.get(record.status, 0) + 1
+        counts[part] = by_status
+    return counts

@@ -1,0 +1,73 @@
+"""What is kept of a trial: one versioned record that names everything a reader needs to trust or repeat it."""
+
+from __future__ import annotations
+
+from typing import Any, Literal, get_args
+
+from pydantic import BaseModel, ConfigDict, Field
+
+Part = Literal["ablation", "search"]
+Status = Literal["finished", "replayed", "refused", "oom", "diverged", "failed", "interrupted", "running"]
+
+PARTS: tuple[Part, ...] = get_args(Part)
+#: Statuses after which a trial is not run again.
+SETTLED: frozenset[Status] = frozenset({"finished", "replayed", "refused", "oom", "diverged", "failed"})
+#: Statuses that stand for a training that was begun and came to an end: what a budget of trials counts.
+TRAINED: frozenset[Status] = frozenset({"finished", "oom", "diverged", "failed"})
+#: Statuses that have results.
+WITH_RESULT: frozenset[Status] = frozenset({"finished", "replayed"})
+
+RECORD_VERSION = 1
+
+
+class TrialRecord(BaseModel):
+    """One trial of a study.
+
+    Attributes:
+        record_version: of this layout.
+        part: which question of the study it belongs to.
+        trial: its number within the part.
+        variant: the ablation's variant, ``base`` for the base; None in a search.
+        seed: training seed.
+        params: the search point, dimension -> value.
+        edits: the edits that make its architecture out of the base, in words.
+        status: what became of it.
+        reason: why it is not finished, for people.
+        replay_of: ``part/number`` of the trial whose result it took over.
+        fingerprint: of its architecture, whose full text lies in the study's folder; None if it breaks a rule.
+        protocol_hash: of everything that its variants share, seeds apart.
+        metrics: see `search.objectives.METRICS`; seconds, bytes, counts.
+        detail: spreads, losses per timestep bin, hash of the evaluation set, trace of an error.
+        violations: budget -> ``used / budget - 1``; positive where it is broken.
+        environment: code version, library versions, device.
+        data: what it was trained on, with a hash.
+        started: ISO 8601 with zone.
+        wall: seconds from start to end.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    record_version: int = RECORD_VERSION
+    part: Part
+    trial: int
+    variant: str | None = None
+    seed: int
+    params: dict[str, Any] = Field(default_factory=dict)
+    edits: tuple[str, ...] = ()
+    status: Status
+    reason: str | None = None
+    replay_of: str | None = None
+    fingerprint: str | None = None
+    protocol_hash: str
+    metrics: dict[str, float] = Field(default_factory=dict)
+    detail: dict[str, Any] = Field(default_factory=dict)
+    violations: dict[str, float] = Field(default_factory=dict)
+    environment: dict[str, Any] = Field(default_factory=dict)
+    data: dict[str, Any] = Field(default_factory=dict)
+    started: str
+    wall: float = 0.0
+
+    @property
+    def feasible(self) -> bool:
+        """Whether no budget is broken."""
+        return all(excess <= 0 for excess in self.violations.values())

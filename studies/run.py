@@ -1,0 +1,63 @@
+"""Run a study to its end, from wherever it was: one driver, one worker, every trial recorded."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from filelock import FileLock, Timeout
+
+from archspec import user_error
+from studies.data.sources import check_fits
+from studies.driver import Driver
+from studies.observe import Observer
+from studies.resume import refuse_changes
+from studies.store import Store
+from studies.study import Study
+from studies.worker import Worker
+
+
+@contextmanager
+def sole_driver(folder: Path) -> Iterator[None]:
+    """Hold the study's lock; a second driver gets a `UserError`, a crashed one leaves no lock behind."""
+    folder.mkdir(parents=True, exist_ok=True)
+    lock = FileLock(folder / "driver.lock")
+    try:
+        lock.acquire(timeout=0)
+    except Timeout:
+        raise user_error(f"another `ushape run` is working on {folder}.", "Wait for it or stop it.") from None
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+def run_study(study: Study, folder: Path, observer: Observer, *, retry_failed: bool = False) -> None:
+    """Run what is not there yet; returns when the ablation is complete and the search's budget is used up.
+
+    Args:
+        study: what to run.
+        folder: where its results lie or will lie.
+        observer: told what happens.
+        retry_failed: run failed trials of the ablation again.
+
+    Raises:
+        UserError: the data do not fit the base, another driver runs, or the file changed in what must not change.
+        KeyboardInterrupt: passed on after the running trial is recorded as interrupted.
+    """
+    check_fits(study.base, study.protocol.data)
+    with sole_driver(folder):
+        store = Store(folder, study.name, create=True)
+        refuse_changes(store.remembered_study(), study)
+        with Worker(folder / "worker.log") as worker:
+            driver = Driver(study, store, worker, observer)
+            interrupted = driver.settle()
+            if interrupted:
+                observer.said(f"{interrupted} trial(s) were under way when the last run stopped; they run again.")
+            try:
+                driver.ablation(retry_failed=retry_failed)
+                driver.search()
+            except KeyboardInterrupt:
+                driver.settle()
+                raise

@@ -1,0 +1,184 @@
+"""A study file, loaded: checked against itself and its base, every problem at once."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from archspec import Problem, Spec, UserError, build, check_data, check_file, check_spec, fingerprint
+from archspec.document import Architecture
+from archspec.errors import merged
+from archspec.files import read_text
+from archspec.graph import ArchGraph
+from archspec.parse import Document, parse
+from archspec.positions import DataPath, Positions
+from archspec.suggest import did_you_mean
+from archspec.validate import validate
+from search import space as spaces
+from search.space import Primitive
+from studies.document import StudyFile
+from studies.protocol import Protocol
+
+
+@dataclass(frozen=True)
+class Study:
+    """What is asked and how, with paths resolved.
+
+    Attributes:
+        path: the study file.
+        source: its text.
+        file: its model.
+        spec: the base.
+        protocol: the protocol with absolute paths.
+        warnings: doubts about base and variants.
+    """
+
+    path: Path
+    source: str
+    file: StudyFile
+    spec: Spec
+    protocol: Protocol
+    warnings: tuple[Problem, ...] = ()
+
+    @property
+    def name(self) -> str:
+        """The study's name."""
+        return self.file.name
+
+    @property
+    def folder(self) -> Path:
+        """Where its results lie, unless the user says otherwise: ``runs/NAME`` beside the study file."""
+        return self.path.parent / "runs" / self.file.name
+
+    @cached_property
+    def base(self) -> ArchGraph:
+        """The base's graph."""
+        return build(self.spec)
+
+    @property
+    def levels(self) -> int:
+        """Number of levels of the base; 0 for a base written as a graph."""
+        unet = self.spec.architecture.unet
+        return len(unet.ch_mult) if unet else 0
+
+    def primitives(self) -> dict[str, Primitive]:
+        """The plain choices of the search space; empty without a search."""
+        return spaces.primitives(self.file.search.space, self.levels) if self.file.search else {}
+
+    def document(self) -> dict[str, Any]:
+        """The study with every default spelled out, as plain data."""
+        document: dict[str, Any] = self.file.model_dump(mode="json", by_alias=True, exclude_none=True)
+        # The base as it is, not the name of a file that may change.
+        document["base"] = self.spec.architecture.model_dump(mode="json", by_alias=True, exclude_unset=True)
+        return document
+
+    def protocol_hash(self) -> str:
+        """16 hexadecimal digits over everything that all variants share; seeds do not enter."""
+        shared = {
+            "protocol": self.file.protocol.model_dump(mode="json", exclude={"seeds"}),
+            "measure": self.file.measure.model_dump(mode="json"),
+        }
+        return hashlib.sha256(json.dumps(shared, sort_keys=True).encode()).hexdigest()[:16]
+
+
+def load_study(path: str | Path) -> Study:
+    """A sound study from a file; `UserError` with every problem of the study and of its base."""
+    study, problems = check_study(path)
+    if study is None or any(problem.severity == "error" for problem in problems):
+        raise UserError(problems)
+    return replace(study, warnings=tuple(problems))
+
+
+def check_study(path: str | Path) -> tuple[Study | None, tuple[Problem, ...]]:
+    """A study file and everything that is wrong or doubtful about it; never raises for what a user wrote."""
+    path = Path(path)
+    try:
+        document = parse(read_text(path), str(path))
+    except UserError as error:
+        return None, error.problems
+    return check_study_document(document, path)
+
+
+def check_study_document(document: Document, path: Path) -> tuple[Study | None, tuple[Problem, ...]]:
+    """The same for a text that is read already."""
+    data = document.data
+    if not isinstance(data, dict):
+        problem = document.positions.problem("U012", "a study is a mapping of keys to values.", "See `ushape init`.")
+        return None, (problem,)
+    file, problems = validate(StudyFile, data, document.positions)
+    base_data = data.get("base")
+    inline = isinstance(base_data, dict)
+    if inline:
+        checked = check_data(base_data, document.positions, Architecture, ("base",))
+    elif isinstance(base_data, str):
+        checked = check_file(_beside(path, base_data))
+    else:
+        return None, merged(problems)
+    problems = [*problems, *checked.problems]
+    if file is None or checked.spec is None or checked.graph is None:
+        return None, merged(problems)
+    spec = checked.spec if not inline or checked.spec.name != "unnamed" else replace(checked.spec, name="base")
+    study = Study(path, document.text, file, spec, file.protocol.resolved(path.parent.absolute()))
+    return study, merged([*problems, *_cross_checks(study, document.positions)])
+
+
+def _beside(study: Path, base: str) -> Path:
+    """A base's path, relative to the study file; ``zoo/NAME`` names an architecture of the package."""
+    here = study.parent / base
+    return here if here.exists() or Path(base).parent != Path("zoo") else Path(base)
+
+
+def _cross_checks(study: Study, positions: Positions) -> Iterator[Problem]:
+    if study.file.ablation is None and study.file.search is None:
+        hint = "Add `ablation:` (take parts away) or `search:` (vary parameters)."
+        yield positions.problem("U401", "the study asks nothing.", hint)
+    yield from _variant_problems(study, positions)
+    yield from _search_problems(study, positions)
+
+
+def _variant_problems(study: Study, positions: Positions) -> Iterator[Problem]:
+    if study.file.ablation is None:
+        return
+    seen = {fingerprint(study.base): "the base"}
+    for name, edits in study.file.ablation.variants.items():
+        path: DataPath = ("ablation", "variants", name)
+        checked = check_spec(study.spec.with_edits(edits, positions, path))
+        yield from (problem for problem in checked.problems if problem.severity == "error")
+        if checked.graph is None:
+            continue
+        mark = fingerprint(checked.graph)
+        if mark in seen:
+            message = f"the variant `{name}` is the same architecture as {seen[mark]}."
+            yield positions.problem("U402", message, "Change it or take it out.", path=path)
+        seen.setdefault(mark, f"the variant `{name}`")
+
+
+def _search_problems(study: Study, positions: Positions) -> Iterator[Problem]:
+    search = study.file.search
+    if search is None:
+        return
+    for where, message, hint in spaces.faults(search.space, study.spec.architecture.unet):
+        yield positions.problem("U403", message, hint, path=("search", "space", *where))
+    from search.optuna_bridge import make_sampler, option_fault, sampler_names
+
+    sampler, names = search.sampler, sampler_names()
+    if sampler.name not in names:
+        hint = did_you_mean(sampler.name, names) or f"Samplers: {', '.join(names)}."
+        yield positions.problem("U403", f"optuna has no sampler `{sampler.name}`.", hint, path=("search", "sampler"))
+        return
+    fault = option_fault(sampler.name, sampler.options)
+    if fault is not None:
+        hint = did_you_mean(fault[0], fault[1]) or f"Its options: {', '.join(fault[1])}."
+        message = f"{sampler.name} has no option `{fault[0]}`."
+        yield positions.problem("U403", message, hint, path=("search", "sampler", "options", fault[0]))
+        return
+    try:
+        make_sampler(sampler.name, sampler.options, sampler.seed)
+    except (TypeError, ValueError) as error:
+        message = f"{sampler.name} refuses its options: {error}."
+        yield positions.problem("U403", message, path=("search", "sampler", "options"))

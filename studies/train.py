@@ -1,0 +1,202 @@
+"""Training of one network: the order of data, timesteps and noise, the step itself, and its curve.
+
+What a seed draws depends on the seed, the data and the protocol, never on the network: the same seed gives every
+variant the same batches (common random numbers). Everything random is drawn on the CPU, so that devices agree.
+"""
+
+from __future__ import annotations
+
+import copy
+import hashlib
+import math
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from itertools import islice
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from studies.diffusion import Diffusion
+from studies.protocol import Protocol, Train
+
+CURVE_POINTS = 50
+DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16}
+Report = Callable[[int, float], None]
+
+
+class Diverged(Exception):  # noqa: N818 - an outcome of training, not a mistake
+    """The loss became NaN or infinite.
+
+    Attributes:
+        step: the step, from 1, whose loss was not finite; the number of steps when only the evaluation was not.
+    """
+
+    def __init__(self, step: int, what: str = "the training loss") -> None:
+        self.step = step
+        super().__init__(f"{what} became NaN or infinite at step {step}")
+
+
+@dataclass(frozen=True, eq=False)
+class Batch:
+    """What one training step sees: images ``[b, c, h, w]``, timesteps ``[b]`` and noise like the images."""
+
+    images: Tensor
+    timesteps: Tensor
+    noise: Tensor
+
+    def to(self, device: torch.device) -> Batch:
+        """The same batch on a device."""
+        return Batch(*(x.to(device, non_blocking=True) for x in (self.images, self.timesteps, self.noise)))
+
+
+def derived_seed(seed: int, purpose: str) -> int:
+    """A seed of 63 bits for one purpose; different purposes and seeds have unrelated streams."""
+    digest = hashlib.sha256(f"{purpose}:{seed}".encode()).digest()
+    return int.from_bytes(digest[:8], "big") >> 1
+
+
+def batches(images: Tensor, protocol: Protocol, seed: int) -> Iterator[Batch]:
+    """Endless training batches on the CPU: epochs of shuffled images that run on from batch to batch.
+
+    The order of the images comes from one generator and (t, noise) from another, both from `seed`.
+
+    Args:
+        images: ``[n, c, h, w]``.
+        protocol: batch size and number of timesteps.
+        seed: the training seed.
+    """
+    size = protocol.train.batch
+    order = torch.Generator().manual_seed(derived_seed(seed, "order"))
+    draw = torch.Generator().manual_seed(derived_seed(seed, "noise"))
+    waiting = torch.empty(0, dtype=torch.int64)
+    while True:
+        while len(waiting) < size:
+            waiting = torch.cat([waiting, torch.randperm(len(images), generator=order)])
+        chosen, waiting = waiting[:size], waiting[size:]
+        timesteps = torch.randint(protocol.objective.timesteps, (size,), generator=draw)
+        noise = torch.randn((size, *images.shape[1:]), generator=draw)
+        yield Batch(images[chosen], timesteps, noise)
+
+
+class Averaged:
+    """An exponential moving average of a network's parameters, with buffers copied.
+
+    After n updates the decay is min(decay, (1+n)/(10+n)), so that short trainings are not averages of their start
+    (the rule of TensorFlow's ExponentialMovingAverage).
+    """
+
+    def __init__(self, module: nn.Module, decay: float) -> None:
+        self.module = copy.deepcopy(module).eval().requires_grad_(False)  # noqa: FBT003 - torch's own signature
+        self.decay = decay
+        self.updates = 0
+
+    @torch.no_grad()
+    def update(self, module: nn.Module) -> None:
+        """Take in the current weights of `module`."""
+        self.updates += 1
+        decay = min(self.decay, (1 + self.updates) / (10 + self.updates))
+        for average, current in zip(self.module.parameters(), module.parameters(), strict=True):
+            average.lerp_(current, 1 - decay)
+        for kept, latest in zip(self.module.buffers(), module.buffers(), strict=True):
+            kept.copy_(latest)
+
+
+class TrainingStep:
+    """One step of a protocol: forward, loss, backward, clipping, AdamW and averaging.
+
+    The network takes ``(x_t, t)`` and gives what the objective asks for; the loss is the mean squared error in
+    float32. Gradients are freed at the end of a step.
+
+    Args:
+        module: the network, on `device`; put into training mode and trained in place.
+        protocol: objective and training.
+        device: where it runs.
+    """
+
+    def __init__(self, module: nn.Module, protocol: Protocol, device: torch.device) -> None:
+        self.module = module.train()
+        self.train = protocol.train
+        self.device = device
+        self.diffusion = Diffusion(protocol.objective, device)
+        # Fused, because the loop over parameters is slower and `foreach` peaks a parameter's worth higher.
+        self.optimizer = torch.optim.AdamW(
+            module.parameters(),
+            lr=self.train.lr,
+            betas=self.train.betas,
+            weight_decay=self.train.weight_decay,
+            fused=True,
+        )
+        self.averaged = None if self.train.ema is None else Averaged(module, self.train.ema)
+
+    @property
+    def evaluated(self) -> nn.Module:
+        """The network whose loss counts: the averaged one where there is one."""
+        return self.module if self.averaged is None else self.averaged.module
+
+    def __call__(self, batch: Batch, rate: float = 1.0) -> Tensor:
+        """Take one step on a batch that lies on the device, with `rate` times the learning rate.
+
+        Returns:
+            The loss before the step, a scalar on the device.
+        """
+        noisy = self.diffusion.noisy(batch.images, batch.timesteps, batch.noise)
+        target = self.diffusion.target(batch.images, batch.timesteps, batch.noise)
+        with autocast(self.train, self.device):
+            output = self.module(noisy, batch.timesteps)
+        loss = functional.mse_loss(output.float(), target)
+        torch.autograd.backward([loss])
+        if self.train.grad_clip is not None:
+            nn.utils.clip_grad_norm_(self.module.parameters(), self.train.grad_clip)
+        for group in self.optimizer.param_groups:
+            group["lr"] = self.train.lr * rate
+        self.optimizer.step()
+        self.optimizer.zero_grad(set_to_none=True)
+        if self.averaged is not None:
+            self.averaged.update(self.module)
+        return loss.detach()
+
+
+def autocast(train: Train, device: torch.device) -> torch.autocast:
+    """The arithmetic of a forward pass: autocast for bfloat16, nothing for float32."""
+    return torch.autocast(device.type, dtype=torch.bfloat16, enabled=DTYPES[train.dtype] is not torch.float32)
+
+
+def warmup(step: int, train: Train) -> float:
+    """Share of the learning rate at a step, counted from 1: linear to 1 over the warm-up."""
+    return min(1.0, step / (train.warmup + 1))
+
+
+def fit(step: TrainingStep, images: Tensor, protocol: Protocol, seed: int, report: Report) -> None:
+    """Train for the protocol's steps and report the curve as it grows.
+
+    Args:
+        step: the network and its optimizer.
+        images: training images ``[n, c, h, w]`` on the CPU.
+        protocol: what is trained and for how long.
+        seed: order of data, timesteps, noise and dropout.
+        report: called at most 50 times, at the last step too, with the step, from 1, and the mean training loss since
+            the call before.
+
+    Raises:
+        Diverged: a loss was NaN or infinite; reported points are finite.
+    """
+    steps = protocol.train.steps
+    every = math.ceil(steps / CURVE_POINTS)
+    losses: list[Tensor] = []
+    with torch.random.fork_rng(devices=[step.device] if step.device.type == "cuda" else []):
+        torch.manual_seed(derived_seed(seed, "dropout"))
+        for number, batch in enumerate(islice(batches(images, protocol, seed), steps), start=1):
+            losses.append(step(batch.to(step.device), warmup(number, protocol.train)))
+            if number % every == 0 or number == steps:
+                report(number, _mean(losses, number))
+                losses.clear()
+
+
+def _mean(losses: list[Tensor], last: int) -> float:
+    """Mean of the losses of the steps up to `last`; one transfer from the device for all of them."""
+    values = torch.stack(losses).cpu()
+    bad = (~values.isfinite()).nonzero()
+    if len(bad):
+        raise Diverged(last - len(losses) + 1 + int(bad[0]))
+    return float(values.double().mean())

@@ -1,0 +1,274 @@
+"""One trial: an architecture and a seed go in, an outcome comes out, whatever happens in between.
+
+The models import no torch, so that planning and reading records stay light; `run_trial` does.
+"""
+
+from __future__ import annotations
+
+import gc
+import re
+import time
+import traceback
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from pydantic import Field
+
+from archspec.errors import UserError
+from studies.protocol import Measure, Protocol, Section
+
+if TYPE_CHECKING:
+    import torch
+    from torch import nn
+
+    from archspec.graph import ArchGraph
+    from studies.data.dataset import Dataset
+
+Status = Literal["finished", "oom", "diverged", "failed"]
+Stage = Literal["load", "build", "train", "evaluate", "measure"]
+
+_DOING: dict[Stage, str] = {
+    "load": "loading the data",
+    "build": "building the network",
+    "train": "training",
+    "evaluate": "evaluating",
+    "measure": "measuring",
+}
+
+
+class Job(Section):
+    """What a trial needs to run, in this process or another."""
+
+    document: dict[str, Any] = Field(description="The architecture in full, as archspec.to_document gives it.")
+    protocol: Protocol = Field(description="With absolute paths.")
+    measure: Measure = Field(default_factory=Measure, description="Device and measurements.")
+    seed: int = Field(description="Training seed.")
+
+
+class Progress(Section):
+    """How far a trial is: `loss` is the mean training loss since the report before."""
+
+    stage: Stage
+    step: int = 0
+    steps: int = 0
+    loss: float | None = None
+
+
+class Outcome(Section):
+    """What came of a trial.
+
+    Attributes:
+        status: `finished`, or why not: `oom`, `diverged` (NaN or infinite loss), `failed` (anything else raised).
+        reason: one sentence for people; None when finished.
+        metrics: `parameters`, `macs` (one image), `loss`, `latency` and `train_latency` (s per batch), `memory` and
+            `train_memory` (bytes), as far as the trial came and as they were asked for.
+        detail: `loss_bins` [[t_low, t_high, mse], …], `evaluation` (hash and counts), `latency` and `train_latency`
+            (spread, rounds, ratio to the reference, warm-up), `load_average` before and after measuring, `seconds` of
+            each stage, and after an error `stage`, `traceback` and, for diverged ones, `diverged_step`.
+        curve: (step, mean training loss since the point before), as far as training came.
+        environment: versions, code, device; equal for trials run under equal circumstances.
+        data: the summary of the data; empty when they could not be loaded.
+        wall: seconds from start to end.
+    """
+
+    status: Status
+    reason: str | None
+    metrics: dict[str, float]
+    detail: dict[str, Any]
+    curve: tuple[tuple[int, float], ...]
+    environment: dict[str, str | int | float | bool | None]
+    data: dict[str, Any]
+    wall: float
+
+
+def run_trial(job: Job, progress: Callable[[Progress], None]) -> Outcome:
+    """Run one trial from data to prices; every exception but KeyboardInterrupt and its like becomes an outcome.
+
+    The same job gives bit-identical losses on the same CPU, library versions and thread count.
+
+    Args:
+        job: what to run.
+        progress: called at the start of each stage and about 50 times during training.
+    """
+    from studies.provenance import provenance
+
+    start = time.perf_counter()
+    trial = _Trial(job, progress)
+    trial.environment.update(provenance())
+    status: Status = "finished"
+    reason = None
+    try:
+        trial.run()
+    except Exception as error:  # noqa: BLE001 - the study goes on, and the record says what happened
+        status, reason = explained(error, _DOING[trial.stage])
+        trial.detail |= {"stage": trial.stage, "traceback": "".join(traceback.format_exception(error))}
+        if status == "diverged":
+            trial.detail["diverged_step"] = getattr(error, "step", None)
+    _free_memory()
+    return Outcome(
+        status=status,
+        reason=reason,
+        metrics=trial.metrics,
+        detail=trial.detail,
+        curve=tuple(trial.curve),
+        environment=trial.environment,
+        data=trial.data,
+        wall=time.perf_counter() - start,
+    )
+
+
+class _Trial:
+    """The stages of a trial, and what is known so far; what was found before an error stays."""
+
+    def __init__(self, job: Job, progress: Callable[[Progress], None]) -> None:
+        self.job = job
+        self.progress = progress
+        self.stage: Stage = "load"
+        self.metrics: dict[str, float] = {}
+        self.detail: dict[str, Any] = {"seconds": {}}
+        self.curve: list[tuple[int, float]] = []
+        self.environment: dict[str, str | int | float | bool | None] = {}
+        self.data: dict[str, Any] = {}
+
+    def run(self) -> None:
+        """All stages in order."""
+        from studies.measure import device as devices
+
+        device = devices.choose(self.job.measure.device)
+        devices.pin(self.job.measure.threads)
+        self.environment.update(devices.describe(device))
+        with self._in("load"):
+            graph, data = self._load()
+        with self._in("build"):
+            module = self._build(graph, device)
+        with self._in("train"):
+            trained = self._train(module, data, device)
+        with self._in("evaluate"):
+            self._evaluate(trained, data, device)
+        del trained
+        with self._in("measure"):
+            before = devices.load_average()
+            self._measure(module, (*data.train.shape[1:],), device)
+            self.detail["load_average"] = [before, devices.load_average()]
+
+    @contextmanager
+    def _in(self, stage: Stage) -> Iterator[None]:
+        """Enter a stage: report it and time it."""
+        self.stage = stage
+        start = time.perf_counter()
+        self.progress(Progress(stage=stage, steps=self.job.protocol.train.steps if stage == "train" else 0))
+        try:
+            yield
+        finally:
+            self.detail["seconds"][stage] = round(time.perf_counter() - start, 4)
+
+    def _load(self) -> tuple[ArchGraph, Dataset]:
+        from archspec import from_document
+        from studies.data.dataset import load
+        from studies.data.sources import check_fits
+
+        graph = from_document(self.job.document)
+        data = load(self.job.protocol.data)
+        self.data = data.summary()
+        check_fits(graph, self.job.protocol.data)
+        return graph, data
+
+    def _build(self, graph: ArchGraph, device: torch.device) -> nn.Module:
+        from archspec import total_price
+        from builder import assemble, initialise
+
+        module: nn.Module = assemble(graph)
+        initialise(module, self.job.seed)
+        self.metrics["parameters"] = float(sum(p.numel() for p in module.parameters()))
+        self.metrics["macs"] = float(total_price(graph).macs)
+        return module.to(device)
+
+    def _train(self, module: nn.Module, data: Dataset, device: torch.device) -> nn.Module:
+        """Train `module` in place and return the network that is evaluated."""
+        from studies.train import TrainingStep, fit
+
+        step = TrainingStep(module, self.job.protocol, device)
+
+        def report(number: int, loss: float) -> None:
+            self.curve.append((number, loss))
+            self.progress(Progress(stage="train", step=number, steps=self.job.protocol.train.steps, loss=loss))
+
+        fit(step, data.train, self.job.protocol, self.job.seed, report)
+        return step.evaluated
+
+    def _evaluate(self, module: nn.Module, data: Dataset, device: torch.device) -> None:
+        from studies.quality import denoising_loss, evaluation_set
+        from studies.train import Diverged
+
+        protocol = self.job.protocol
+        chosen = evaluation_set(data, protocol.evaluate, protocol.objective.timesteps)
+        self.detail["evaluation"] = chosen.summary()
+        quality = denoising_loss(module, chosen, protocol.objective, protocol.evaluate.batch, device)
+        if not quality.is_finite():
+            raise Diverged(protocol.train.steps, "the held-out loss")
+        self.metrics["loss"] = quality.loss
+        self.detail["loss_bins"] = [list(one) for one in quality.bins]
+
+    def _measure(self, module: nn.Module, shape: tuple[int, ...], device: torch.device) -> None:
+        from studies.measure.calls import inference, sample_batch, training
+        from studies.measure.latency import latency, reference_call
+        from studies.measure.memory import peak_bytes
+
+        job = self.job
+        batch = sample_batch(shape, job.measure.batch, job.protocol.objective.timesteps, device)
+        for prefix, kind in (("", inference), ("train_", training)):
+            measured = kind(module, batch, job.protocol, device)
+            if job.measure.latency:
+                found = latency(measured.call, reference_call(kind, device), device, job.measure)
+                self.metrics[f"{prefix}latency"] = found.median
+                self.detail[f"{prefix}latency"] = found.as_dict()
+            if job.measure.memory:
+                self.metrics[f"{prefix}memory"] = float(peak_bytes(measured, device))
+
+
+def explained(error: Exception, doing: str) -> tuple[Status, str]:
+    """The status that an exception means for a trial, and a sentence for people.
+
+    Args:
+        error: what was raised.
+        doing: what the trial was doing, such as `training`.
+    """
+    from studies.train import Diverged
+
+    if isinstance(error, Diverged):
+        return "diverged", str(error)
+    if is_out_of_memory(error):
+        asked = re.search(r"allocate ([\d.]+ ?\w+)", str(error))
+        more = f" ({_readable(asked[1])} more were asked for)" if asked else ""
+        return "oom", f"out of memory while {doing}{more}; a smaller batch, width or resolution needs less"
+    if isinstance(error, UserError):
+        return "failed", str(error)
+    frame = traceback.extract_tb(error.__traceback__)[-1:]
+    place = "".join(f" ({Path(f.filename).name}:{f.lineno}, in {f.name})" for f in frame)
+    first_line = (str(error).strip().splitlines() or [""])[0]
+    return "failed", f"{type(error).__name__} while {doing}: {first_line}{place}"
+
+
+def is_out_of_memory(error: Exception) -> bool:
+    """Whether an exception means that the device or the host had no more memory to give."""
+    import torch
+
+    if isinstance(error, torch.OutOfMemoryError | MemoryError):
+        return True
+    return isinstance(error, RuntimeError) and "DefaultCPUAllocator: can't allocate memory" in str(error)
+
+
+def _readable(asked: str) -> str:
+    """An allocator's amount, bytes brought to GiB."""
+    number, unit = re.fullmatch(r"([\d.]+) ?(\w+)", asked).groups()  # type: ignore[union-attr]
+    return f"{float(number) / 2**30:,.2f} GiB" if unit == "bytes" else f"{number} {unit}"
+
+
+def _free_memory() -> None:
+    """Give back what the trial held, so that a process can run one after another."""
+    import torch
+
+    gc.collect()
+    torch.cuda.empty_cache()

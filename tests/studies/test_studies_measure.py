@@ -1,0 +1,282 @@
+import itertools
+import os
+import time
+from collections.abc import Callable
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from archspec import UserError
+from studies.measure import device as devices
+from studies.measure import latency as latencies
+from studies.measure.calls import Measured, inference, sample_batch, training
+from studies.measure.latency import ReferenceNetwork, latency, paired_rounds, reference_call, warm_up
+from studies.measure.memory import _without_chatter, allocations, held_bytes, peak_bytes
+from studies.protocol import Measure, Protocol, Train
+
+CPU = torch.device("cpu")
+FLOAT = 4
+
+
+class Doubling(nn.Module):
+    """Two element-wise operations on feature maps and a weight that is too large to overlook."""
+
+    def __init__(self, weights: int) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.ones(weights))
+
+    def forward(self, x: Tensor, t: Tensor | None = None) -> Tensor:
+        return (x * 2).add(1) * self.weight[0]
+
+
+def small() -> nn.Module:
+    return ReferenceNetwork()
+
+
+def fake(seconds: list[float]) -> tuple[Callable[[object], float], list[object]]:
+    """A stopwatch that says the given seconds one after another, and the calls it was given."""
+    calls: list[object] = []
+    times = iter(seconds)
+
+    def seconds_of(call: object) -> float:
+        calls.append(call)
+        return next(times)
+
+    return seconds_of, calls
+
+
+# memory
+
+
+def test_allocations_are_counted_to_the_byte_and_in_order() -> None:
+    def call() -> None:
+        first = torch.empty(1024)
+        second = torch.empty(2048, dtype=torch.uint8)
+        del first
+        third = torch.empty(16, 16, dtype=torch.float64)
+        del third, second
+
+    assert allocations(call) == [4096, 2048, -4096, 2048, -2048, -2048]
+    assert allocations(lambda: None) == []
+
+
+def test_an_error_in_a_call_ends_the_profiler() -> None:
+    def broken() -> None:
+        raise ValueError("broken")
+
+    with pytest.raises(ValueError, match="broken"):
+        allocations(broken)
+    assert allocations(lambda: torch.empty(8)) == [32, -32]
+
+
+def test_held_storages_count_once() -> None:
+    base = torch.empty(100)
+    assert held_bytes([base, base[:10], base.view(10, 10), torch.empty(3, dtype=torch.float64)]) == 424
+
+
+def test_inference_peaks_at_weights_inputs_and_two_feature_maps() -> None:
+    images, weights = 8 * 3 * 32 * 32, 1000
+    batch = sample_batch((3, 32, 32), 8, 1000, CPU)
+    found = peak_bytes(inference(Doubling(weights), batch, Protocol(), CPU), CPU)
+    held = weights * FLOAT + images * FLOAT + 8 * 8
+    # x * 2 lives while add(1) makes the next one: two feature maps beside what is held (and a few boxed scalars).
+    assert 0 <= found - (held + 2 * images * FLOAT) <= 64
+
+
+def test_inference_does_not_count_what_else_the_process_holds() -> None:
+    batch = sample_batch((3, 8, 8), 2, 1000, CPU)
+    alone = peak_bytes(inference(Doubling(10), batch, Protocol(), CPU), CPU)
+    other = torch.ones(10_000_000)
+    assert peak_bytes(inference(Doubling(10), batch, Protocol(), CPU), CPU) == alone
+    assert other.sum() > 0
+
+
+@pytest.mark.parametrize(("ema", "copies"), [(None, 4), (0.99, 5)])
+def test_training_holds_weights_gradients_two_moments_and_the_average(ema: float | None, copies: int) -> None:
+    class Heavy(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.layer = nn.Linear(1000, 1000, bias=False)
+
+        def forward(self, x: Tensor, t: Tensor | None = None) -> Tensor:
+            return x + self.layer(x.mean() * torch.ones(1, 1000)).mean()
+
+    batch = sample_batch((1, 4, 4), 1, 1000, CPU)
+    found = peak_bytes(training(Heavy(), batch, Protocol(train=Train(ema=ema)), CPU), CPU)
+    weights = 1000 * 1000 * FLOAT
+    assert copies * weights < found < (copies + 0.02) * weights
+
+
+def test_the_peak_is_the_same_every_time_and_grows_with_the_batch() -> None:
+    def peak(size: int) -> int:
+        return peak_bytes(training(small(), sample_batch((3, 16, 16), size, 1000, CPU), Protocol(), CPU), CPU)
+
+    one, two, four = peak(4), peak(8), peak(16)
+    assert one == peak(4)
+    assert four - two == pytest.approx(2 * (two - one), rel=0.05)
+
+
+def test_the_profiler_says_nothing(capfd: pytest.CaptureFixture[str]) -> None:
+    allocations(lambda: torch.ones(3))
+    assert capfd.readouterr() == ("", "")
+
+
+def test_what_others_write_to_stderr_is_passed_on(capfd: pytest.CaptureFixture[str]) -> None:
+    with _without_chatter():
+        os.write(2, b"USDT:2026 profiler_start\na warning\nSTAGE:2026 done\n")
+    assert capfd.readouterr().err == "a warning\n"
+
+
+# latency
+
+
+def test_warm_up_ends_after_three_calls_without_a_gain() -> None:
+    seconds_of, calls = fake([9.0, 3.0, 2.0, 1.0, 0.97, 1.4, 1.0])
+    assert warm_up(lambda: None, seconds_of, 100) == (7, True)
+    assert len(calls) == 7
+
+
+def test_a_gain_starts_the_count_anew_and_noise_does_not() -> None:
+    seconds_of, _ = fake([1.0, 1.5, 1.0, 0.5, 2.0, 0.5, 0.49])
+    assert warm_up(lambda: None, seconds_of, 100) == (7, True)
+
+
+def test_warm_up_that_never_settles_says_so() -> None:
+    seconds_of, _ = fake([0.9**i for i in range(60)])
+    assert warm_up(lambda: None, seconds_of, 100) == (50, False)
+    seconds_of, _ = fake([3.0, 1.0])
+    assert warm_up(lambda: None, seconds_of, 2.0) == (1, False)
+
+
+def ignore() -> None:
+    return None
+
+
+def test_rounds_go_on_until_both_limits_are_met(monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = itertools.count(0.0, 0.125)
+    monkeypatch.setattr(time, "perf_counter", lambda: next(clock))
+    seconds_of, _ = fake([0.01] * 100)
+    measure = Measure(rounds=4, min_seconds=1.0, max_seconds=9.0)
+    assert len(paired_rounds(ignore, small, seconds_of, measure)) == 8
+    seconds_of, _ = fake([0.01] * 100)
+    measure = Measure(rounds=12, min_seconds=0.1, max_seconds=9.0)
+    assert len(paired_rounds(ignore, small, seconds_of, measure)) == 12
+    seconds_of, _ = fake([0.01] * 100)
+    measure = Measure(rounds=12, min_seconds=0.1, max_seconds=0.125)
+    assert len(paired_rounds(ignore, small, seconds_of, measure)) == 3
+
+
+def test_the_order_within_rounds_is_mixed_and_the_ratio_cancels_drift(monkeypatch: pytest.MonkeyPatch) -> None:
+    order: list[str] = []
+
+    def subject() -> None:
+        order.append("subject")
+
+    def reference() -> None:
+        order.append("reference")
+
+    def drifting(call: Callable[[], object]) -> float:
+        call()
+        load = 1 + len(order) // 2 / 10  # the machine becomes slower from round to round
+        return load * (0.006 if call is subject else 0.002)
+
+    monkeypatch.setattr(latencies, "stopwatch", lambda device: drifting)
+    found = latency(subject, reference, CPU, Measure(rounds=40, min_seconds=0.0))
+    assert found.rounds == 40
+    assert found.ratio == pytest.approx(3.0, rel=0.05)
+    assert found.p10 < found.median < found.p90
+    assert found.p90 / found.p10 > 2
+    firsts = order[-80::2]
+    assert 10 < firsts.count("subject") < 30
+
+
+def test_latency_of_real_calls() -> None:
+    batch = sample_batch((3, 32, 32), 8, 1000, CPU)
+    measure = Measure(rounds=5, min_seconds=0.0)
+    for kind in (inference, training):
+        found = latency(kind(small(), batch, Protocol(), CPU).call, reference_call(kind, CPU), CPU, measure)
+        assert found.rounds == 5
+        assert 0 < found.p10 <= found.median <= found.p90 < 1
+        assert 0.2 < found.ratio < 5  # the reference against itself, on a machine that may be busy
+        assert set(found.as_dict()) == {
+            *("median", "p10", "p90", "rounds", "ratio", "reference", "warmup", "stable"),
+        }
+
+
+def test_the_reference_is_always_the_same_network() -> None:
+    torch.manual_seed(1)
+    before = torch.get_rng_state()
+    first, again = ReferenceNetwork(), ReferenceNetwork()
+    assert torch.equal(torch.get_rng_state(), before)
+    for a, b in zip(first.parameters(), again.parameters(), strict=True):
+        assert torch.equal(a, b)
+    assert sum(p.numel() for p in first.parameters()) == 11_139
+
+
+# the calls
+
+
+def test_inference_has_no_gradients_and_training_changes_weights() -> None:
+    module = small()
+    batch = sample_batch((3, 8, 8), 2, 1000, CPU)
+    before = [p.clone() for p in module.parameters()]
+    measured: Measured = inference(module, batch, Protocol(), CPU)
+    measured.call()
+    assert not module.training
+    assert all(torch.equal(a, b) for a, b in zip(before, module.parameters(), strict=True))
+    training(module, batch, Protocol(), CPU).call()
+    assert not any(torch.equal(a, b) for a, b in zip(before, module.parameters(), strict=True))
+
+
+# the device
+
+
+def test_the_cpu_is_always_there() -> None:
+    assert devices.choose("cpu") == CPU
+    assert devices.choose("auto").type == ("cuda" if torch.cuda.is_available() else "cpu")
+
+
+def test_a_gpu_that_is_not_there_is_a_mistake_of_the_user(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    with pytest.raises(UserError, match=r"measure\.device is cuda, but this machine has 0 CUDA devices that torch"):
+        devices.choose("cuda")
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 1)
+    assert devices.choose("auto") == devices.choose("cuda") == torch.device("cuda", 0)
+    with pytest.raises(UserError, match=r"measure\.device is cuda:1, but this machine has 1 CUDA device that torch"):
+        devices.choose("cuda:1")
+
+
+def test_threads_are_pinned_and_given_back() -> None:
+    own = devices.pin(None)
+    assert devices.pin(1) == 1 == torch.get_num_threads()
+    assert devices.describe(CPU)["threads"] == 1
+    assert devices.pin(None) == own
+
+
+def test_a_device_is_described_without_naming_the_machine() -> None:
+    facts = devices.describe(CPU)
+    assert set(facts) == {"device", "device_type", "cpu", "cores", "threads"}
+    assert facts["device_type"] == "cpu"
+    assert facts["device"] == facts["cpu"] != ""
+    assert os.uname().nodename not in facts.values()
+    load = devices.load_average()
+    assert load is None or load >= 0
+
+
+@pytest.mark.gpu
+def test_memory_and_latency_on_cuda() -> None:
+    if not torch.cuda.is_available():
+        pytest.skip("no CUDA")
+    cuda = devices.choose("cuda")
+    batch = sample_batch((3, 32, 32), 8, 1000, cuda)
+    other = torch.empty(10_000_000, device=cuda)
+    peak = peak_bytes(inference(Doubling(1000).to(cuda), batch, Protocol(), cuda), cuda)
+    images = 8 * 3 * 32 * 32 * FLOAT
+    assert peak - (3 * images + 4000 + 64) < 16 * 512
+    found = latency(
+        training(small().to(cuda), batch, Protocol(), cuda).call, reference_call(training, cuda), cuda, Measure()
+    )
+    assert 0 < found.median < 1
+    assert other.numel() == 10_000_000
