@@ -1,0 +1,243 @@
+"""The sentences at the top of the page: what the study says, no more than it can say."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import pandas as pd
+
+from reports.analysis.ablation import MIN_SEEDS, Effect, Verdict, base_values, compare, compared_metrics
+from reports.analysis.trials import has_values, part, status_counts, status_of, usable
+from reports.metrics import NARROW, Metric, interval_text, join_words, metric_of, metrics_of, p_phrase, percent_text
+
+if TYPE_CHECKING:
+    from studies.frame import StudyResults
+
+TOLERANCE = 0.01
+"""A cheaper architecture counts if its first objective is within this share of the best."""
+
+
+@dataclass(frozen=True)
+class Sentence:
+    """One statement: a head that can be read alone, and the numbers behind it."""
+
+    kind: str
+    """better, worse, inconclusive, few, best, cheapest or note."""
+    head: str
+    text: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.head} {self.text}".strip()
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What the study says, and how many trials it says it from."""
+
+    ablation: tuple[Sentence, ...]
+    search: tuple[Sentence, ...]
+    counts: dict[str, dict[str, int]]
+    """Part -> status -> number of trials, for the parts that exist."""
+
+
+def answer(results: StudyResults) -> Answer:
+    """Say what the study found."""
+    parts = [name for name in ("ablation", "search") if len(part(results.trials, name))]
+    return Answer(
+        ablation=tuple(_ablation(results)) if "ablation" in parts else (),
+        search=tuple(_search(results)) if "search" in parts else (),
+        counts={name: status_counts(part(results.trials, name)) for name in parts},
+    )
+
+
+def counts_text(counts: Mapping[str, int]) -> str:
+    """Write counts by status: "12 trials: 9 finished, 2 refused, 1 out of memory"."""
+    total = sum(counts.values())
+    words = [f"{number} {status_of(name).label}" for name, number in counts.items()]
+    return f"{total} {'trial' if total == 1 else 'trials'}: {', '.join(words)}" if words else "no trial yet"
+
+
+def primary_metric(results: StudyResults) -> str:
+    """Return what variants are judged by: the loss if it was measured, else the first objective."""
+    if not results.objectives or has_values(results.trials, "loss") or "loss" in results.objectives:
+        return "loss"
+    return results.objectives[0]
+
+
+def best_trial(results: StudyResults) -> pd.Series | None:
+    """Return the search's trained trial with the smallest first objective within the budgets; None without one."""
+    kept = _kept(results)
+    return kept.iloc[int(kept[_first(results)].to_numpy().argmin())] if len(kept) else None
+
+
+def _first(results: StudyResults) -> str:
+    return "loss" if "loss" in results.objectives or not results.objectives else results.objectives[0]
+
+
+def _trained(results: StudyResults) -> pd.DataFrame:
+    rows, first = usable(part(results.trials, "search")), _first(results)
+    return rows[rows[first].notna()] if first in rows.columns else rows.iloc[:0]
+
+
+def _kept(results: StudyResults) -> pd.DataFrame:
+    rows = _trained(results)
+    return rows[rows["feasible"].astype(bool)]
+
+
+# ---- ablation ------------------------------------------------------------------------------------------------------
+
+
+def _ablation(results: StudyResults) -> list[Sentence]:
+    name = primary_metric(results)
+    metric = metric_of(name, metrics_of(results.trials))
+    if name not in compared_metrics(results.trials):
+        return [Sentence("note", "No ablation trial has finished.", "There is nothing to compare yet.")]
+    if not base_values(results.trials, name):
+        return [Sentence("note", "The base has no finished trial.", "Variants can't be compared without it.")]
+    effects = compare(results.trials, name)
+    if not effects:
+        return [Sentence("note", "Only the base has run.", "There is no variant to compare it with yet.")]
+    clear = [e for e in effects if e.verdict in (Verdict.BETTER, Verdict.WORSE)]
+    sentences = [_clear(e, metric) for e in sorted(clear, key=lambda e: -e.mean)]
+    return sentences + _inconclusive(effects, metric) + _few(effects) + _unpaired(effects)
+
+
+def _clear(effect: Effect, metric: Metric) -> Sentence:
+    shown = tuple(metric.shown(x) for x in (effect.mean, effect.low, effect.high))
+    unit = f" {metric.unit}" if metric.unit else ""
+    agreeing = effect.seeds_better if effect.verdict is Verdict.BETTER else sum(d > 0 for d in effect.differences)
+    rest = (
+        f"{metric.label} {interval_text(*shown)}{unit}, {percent_text(effect.percent)} of the base; "
+        f"{p_phrase(effect.p_holm)} (Holm), {effect.verdict} in {agreeing} of {effect.n} seeds."
+    )
+    if effect.survivors_only:
+        lost = sum(1 for drop in effect.dropped if drop.by_variant)
+        rest += f" It lost {lost} more {_seeds(lost)} without a result: this is the mean of the survivors."
+    return Sentence(str(effect.verdict), f"{effect.variant} is {effect.verdict} than the base:", rest)
+
+
+def _inconclusive(effects: Sequence[Effect], metric: Metric) -> list[Sentence]:
+    open_ones = [e for e in effects if e.verdict is Verdict.INCONCLUSIVE]
+    if not open_ones:
+        return []
+    detectable = max(e.smallest_detectable for e in open_ones)
+    rest = (
+        f"the differences of {metric.label} are not told apart from chance. True ones smaller than about "
+        f"{metric.text(detectable, 2)} would often be missed by so few seeds."
+    )
+    return [Sentence("inconclusive", f"Inconclusive: {join_words(e.variant for e in open_ones)};", rest)]
+
+
+def _few(effects: Sequence[Effect]) -> list[Sentence]:
+    few = [e for e in effects if e.verdict is Verdict.TOO_FEW]
+    if not few:
+        return []
+    if len({e.n for e in few}) == 1 and len(few) == len(effects):
+        head = f"Too few seeds for a verdict (n={few[0].n}; {MIN_SEEDS} needed)."
+        return [Sentence("few", head, "The differences below are shown without one.")]
+    named = join_words(f"{e.variant} (n={e.n})" for e in few)
+    return [Sentence("few", f"Too few seeds for a verdict: {named};", f"{MIN_SEEDS} are needed.")]
+
+
+def _unpaired(effects: Sequence[Effect]) -> list[Sentence]:
+    lost = [e for e in effects if e.verdict is Verdict.NO_DATA]
+    named = join_words(e.variant for e in lost)
+    return [Sentence("note", f"No seed of {named} can be paired with the base.")] if lost else []
+
+
+def _seeds(number: int) -> str:
+    return "seed" if number == 1 else "seeds"
+
+
+# ---- search --------------------------------------------------------------------------------------------------------
+
+
+def _search(results: StudyResults) -> list[Sentence]:
+    if not len(_trained(results)):
+        return [Sentence("note", "No search trial has a result.", _endings(results))]
+    best = best_trial(results)
+    if best is None:
+        return [_closest(results)]
+    metric = metric_of(_first(results), metrics_of(results.trials))
+    label = f"Best {metric.label} within budget:" if results.budgets else f"Best {metric.label}:"
+    text = (
+        f"trial {best['trial']}, {metric.text(best[metric.name])}{_costs(results, best)}.{_against_base(results, best)}"
+    )
+    sentences = [Sentence("best", label, text), *_cheapest(results, best, metric)]
+    return [*sentences, *_caution(results)]
+
+
+def _endings(results: StudyResults) -> str:
+    return f"{counts_text(status_counts(part(results.trials, 'search')))}."
+
+
+def _cost_names(results: StudyResults) -> list[str]:
+    named = [o for o in results.objectives if o != _first(results)]
+    return [n for n in named or ["latency", "parameters"] if has_values(_trained(results), n)]
+
+
+def _costs(results: StudyResults, row: pd.Series) -> str:
+    metrics = metrics_of(results.trials)
+    shown = [f"{m.label} {m.text(row[m.name])}" for m in (metric_of(n, metrics) for n in _cost_names(results))]
+    return f" ({', '.join(shown)})" if shown else ""
+
+
+def _against_base(results: StudyResults, best: pd.Series) -> str:
+    rows = _trained(results)
+    same = rows[rows["fingerprint"] == results.base]
+    if not len(same):
+        return ""
+    base, name = same.iloc[0], _first(results)
+    if base["trial"] == best["trial"]:
+        return " It is the base itself."
+    change = (best[name] / base[name] - 1) * 100 if base[name] else float("nan")
+    metric = metric_of(name, metrics_of(results.trials))
+    return f" The base (trial {base['trial']}) has {metric.text(base[name])}: a difference of {percent_text(change)}."
+
+
+def _cheapest(results: StudyResults, best: pd.Series, metric: Metric) -> list[Sentence]:
+    kept, limit = _kept(results), best[metric.name] + abs(best[metric.name]) * TOLERANCE
+    near = kept[kept[metric.name] <= limit]
+    found: list[Sentence] = []
+    none: list[str] = []
+    for cost in (metric_of(n, metrics_of(results.trials)) for n in _cost_names(results)):
+        known = near[near[cost.name].notna()]
+        row = known.iloc[int(known[cost.name].to_numpy().argmin())] if len(known) else best
+        change = (row[cost.name] / best[cost.name] - 1) * 100 if best[cost.name] else float("nan")
+        if not change < 0:
+            none.append(cost.label)
+            continue
+        numbers = f"{cost.text(row[cost.name])}, {percent_text(change)}; {metric.label} {metric.text(row[metric.name])}"
+        head = f"Cheapest within 1{NARROW}% of it by {cost.label}:"
+        found.append(Sentence("cheapest", head, f"trial {row['trial']} ({numbers})."))
+    if none:
+        head = f"None within 1{NARROW}% of it is cheaper by {join_words(none, 'or')}."
+        found.append(Sentence("cheapest", head))
+    return found
+
+
+def _closest(results: StudyResults) -> Sentence:
+    rows, metrics = _trained(results), metrics_of(results.trials)
+    over = pd.DataFrame({name: rows[name] / limit - 1 for name, limit in results.budgets.items() if name in rows})
+    head = f"None of {len(rows)} trained trials keeps the budgets."
+    if over.empty or not over.notna().any(axis=None):
+        return Sentence("note", head)
+    position = int(over.max(axis=1).fillna(math.inf).to_numpy().argmin())
+    row, name = rows.iloc[position], str(over.iloc[position].idxmax())
+    metric = metric_of(name, metrics)
+    used = f"{metric.label} {metric.text(row[name])} of {metric.text(results.budgets[name])} allowed"
+    return Sentence("note", head, f"Closest: trial {row['trial']}, {used}.")
+
+
+def _caution(results: StudyResults) -> list[Sentence]:
+    rows = _trained(results)
+    if not rows["fingerprint"].duplicated().any() or rows.groupby("fingerprint")["seed"].nunique().max() <= 1:
+        text = "Differences between neighbours may be chance; train the winners with fresh seeds before claiming them."
+        return [Sentence("note", "Every architecture of the search ran with one seed.", text)]
+    return []
+
+
+__all__ = ["Answer", "Sentence", "answer", "best_trial", "counts_text", "primary_metric"]

@@ -1,0 +1,106 @@
+"""Training curves and the loss by noise level, smoothed and averaged. Never used for ranking."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from reports.analysis.ablation import BASE
+from reports.analysis.search import Point
+from reports.analysis.trials import part, usable
+
+if TYPE_CHECKING:
+    from studies.frame import StudyResults
+
+MAX_POINTS = 160
+"""Points of a curve that is drawn; more do not show on a screen."""
+
+
+@dataclass(frozen=True)
+class Curve:
+    """One line: a variant's mean over its seeds, or one trial."""
+
+    name: str
+    steps: tuple[float, ...]
+    losses: tuple[float, ...]
+    emphasis: bool = False
+    ended_early: bool = False
+
+
+def smoothed(points: Sequence[tuple[float, float]], windows: int = 30) -> list[tuple[float, float]]:
+    """Average a noisy curve over running windows of a thirtieth of its length, and thin it to `MAX_POINTS`.
+
+    The mean is over finite values only; a window without any is left out.
+    """
+    width = max(1, len(points) // windows)
+    found: list[tuple[float, float]] = []
+    for index, (step, _) in enumerate(points):
+        near = [v for _, v in points[max(0, index - width + 1) : index + 1] if math.isfinite(v)]
+        if near:
+            found.append((float(step), sum(near) / len(near)))
+    every = max(1, math.ceil(len(found) / MAX_POINTS))
+    return found[::-1][::every][::-1]
+
+
+def variant_curves(results: StudyResults) -> list[Curve]:
+    """Return one training curve per variant: the mean over its finished seeds where all of them have a value."""
+    rows = usable(part(results.trials, "ablation"))
+    found = []
+    for variant in rows["variant"].dropna().unique():
+        trials = [int(t) for t in rows.loc[rows["variant"] == variant, "trial"]]
+        curves = [dict(results.curves[key]) for t in trials if results.curves.get(key := ("ablation", t))]
+        steps = sorted(set.intersection(*(set(c) for c in curves))) if curves else []
+        means = smoothed([(s, float(np.mean([c[s] for c in curves]))) for s in steps])
+        if means:
+            found.append(_curve(str(variant), means, emphasis=variant == BASE))
+    return found
+
+
+def trial_curves(results: StudyResults, points: Sequence[Point]) -> list[tuple[Point, Curve]]:
+    """Return the training curve of every search trial that has one."""
+    found = []
+    for point in points:
+        curve = smoothed(results.curves.get(point.replay_of or ("search", point.trial), []))
+        if curve:
+            lost = point.kind == "no result"
+            found.append((point, _curve(f"trial {point.trial}", curve, emphasis=point.best, ended_early=lost)))
+    return found
+
+
+def loss_by_level(results: StudyResults) -> list[Curve]:
+    """Return each variant's held-out loss by timestep, in per cent of the base's: where a difference sits.
+
+    Means over the seeds that variant and base share.
+    """
+    rows = usable(part(results.trials, "ablation"))
+    by_variant: dict[str, dict[int, dict[float, float]]] = {}
+    for variant, seed, trial in zip(rows["variant"], rows["seed"], rows["trial"], strict=True):
+        bins = results.loss_bins.get(("ablation", int(trial)))
+        if bins:
+            by_variant.setdefault(str(variant), {})[int(seed)] = {(low + high) / 2: mse for low, high, mse in bins}
+    base = by_variant.get(BASE, {})
+    found = []
+    for variant, ours in by_variant.items():
+        seeds = sorted(ours.keys() & base.keys())
+        if variant == BASE or not seeds:
+            continue
+        levels = sorted(set.intersection(*(set(ours[s]) & set(base[s]) for s in seeds)))
+        shares = [(t, _percent([ours[s][t] for s in seeds], [base[s][t] for s in seeds])) for t in levels]
+        found.append(_curve(variant, shares))
+    return found
+
+
+def _percent(ours: Sequence[float], base: Sequence[float]) -> float:
+    total = sum(base)
+    return (sum(ours) / total - 1) * 100 if total else math.nan
+
+
+def _curve(
+    name: str, points: Sequence[tuple[float, float]], *, emphasis: bool = False, ended_early: bool = False
+) -> Curve:
+    steps, losses = zip(*points, strict=True)
+    return Curve(name, tuple(steps), tuple(losses), emphasis, ended_early)

@@ -1,0 +1,53 @@
+"""The non-dominated set, on arrays."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from reports.analysis.trials import USABLE
+
+
+def non_dominated(values: npt.ArrayLike, feasible: npt.ArrayLike | None = None) -> npt.NDArray[np.bool_]:
+    """Mark the points that no other feasible point beats.
+
+    A point is beaten by one that is at most as large in every objective and smaller in one; equal points are both kept.
+
+    Args:
+        values: objectives to minimise, shape (points, objectives).
+        feasible: shape (points,); infeasible points neither belong to the front nor beat others. None: all feasible.
+
+    Returns:
+        Shape (points,); points with a NaN are never marked.
+    """
+    points = np.asarray(values, dtype=float)
+    if points.ndim != 2:
+        raise ValueError(f"expected an array of points × objectives, got shape {points.shape}")
+    candidate = ~np.isnan(points).any(axis=1)
+    if feasible is not None:
+        candidate &= np.asarray(feasible, dtype=bool)
+    front = np.zeros(len(points), dtype=np.bool_)
+    # In lexicographic order a point can be beaten only by an earlier one, and then by one of the front so far.
+    kept: list[int] = []
+    for index in sorted(np.flatnonzero(candidate), key=lambda i: tuple(points[i])):
+        rivals = points[kept]
+        beaten = bool(((rivals <= points[index]).all(axis=1) & (rivals < points[index]).any(axis=1)).any())
+        if not beaten:
+            kept.append(int(index))
+    front[kept] = True
+    return front
+
+
+def pareto_kinds(trials: pd.DataFrame, objectives: tuple[str, ...]) -> list[str]:
+    """Sort trials into "front", "dominated", "infeasible" and "no result", one word per row of the frame."""
+    values = np.column_stack(
+        [trials[o].to_numpy(dtype=float) if o in trials.columns else np.full(len(trials), np.nan) for o in objectives]
+    )
+    done = trials["status"].isin(USABLE).to_numpy(dtype=bool) & ~np.isnan(values).any(axis=1)
+    feasible = trials["feasible"].fillna(value=False).to_numpy(dtype=bool)
+    front = non_dominated(values, done & feasible)
+    return [
+        "no result" if not d else "infeasible" if not f else "front" if p else "dominated"
+        for d, f, p in zip(done, feasible, front, strict=True)
+    ]

@@ -1,0 +1,194 @@
+"""The trials of a search as points: what they are worth, what they cost, and where they stand."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import pandas as pd
+
+from reports.analysis.answer import best_trial
+from reports.analysis.pareto import pareto_kinds
+from reports.analysis.trials import has_values, parameter_columns, part, replayed_trial
+from reports.metrics import METRICS, metric_of, metrics_of, significant
+
+if TYPE_CHECKING:
+    from studies.frame import StudyResults
+
+MAX_LINES = 400
+"""More lines than this hide each other; the front and the newest are kept."""
+
+
+@dataclass(frozen=True)
+class Point:
+    """One trial of the search."""
+
+    trial: int
+    kind: str
+    """front, dominated, infeasible or no result."""
+    status: str
+    reason: str
+    values: dict[str, float]
+    """Metric -> recorded value; NaN where there is none."""
+    parameters: dict[str, object]
+    """Parameter -> value, without those that do not exist in this trial."""
+    base: bool
+    best: bool
+    replay_of: tuple[str, int] | None = None
+    """(part, trial) whose result it took over."""
+
+
+@dataclass(frozen=True)
+class Axis:
+    """One axis of the parallel coordinates; positions run from 0 (bottom) to 1 (top)."""
+
+    title: str
+    labels: tuple[tuple[float, str], ...]
+    objective: bool
+
+
+@dataclass(frozen=True)
+class Line:
+    """One trial across the axes; None where it has no value."""
+
+    point: Point
+    positions: tuple[float | None, ...]
+
+
+@dataclass(frozen=True)
+class Parallel:
+    """Parallel coordinates as numbers."""
+
+    axes: tuple[Axis, ...]
+    lines: tuple[Line, ...]
+    left_out: int
+
+
+def search_points(results: StudyResults) -> list[Point]:
+    """Return the trials of the search in the order of their numbers, without those that repeat one of them.
+
+    A replay of an ablation's trial stays: it is the search's only point of that architecture.
+    """
+    rows = part(results.trials, "search").sort_values("trial")
+    rows = rows[[(replayed_trial(row) or ("",))[0] != "search" for _, row in rows.iterrows()]]
+    if rows.empty:
+        return []
+    kinds = pareto_kinds(rows, results.objectives or ("loss",))
+    best = best_trial(results)
+    best_number = None if best is None else int(best["trial"])
+    columns = parameter_columns(rows)
+    return [
+        Point(
+            trial=int(row["trial"]),
+            kind=kind,
+            status=str(row["status"]),
+            reason=text_of(row["reason"]),
+            values={name: _number(row.get(name)) for name in METRICS},
+            parameters={c.removeprefix("param:"): row[c] for c in columns if not _absent(row[c])},
+            base=row["fingerprint"] == results.base,
+            best=int(row["trial"]) == best_number,
+            replay_of=replayed_trial(row),
+        )
+        for kind, (_, row) in zip(kinds, rows.iterrows(), strict=True)
+    ]
+
+
+def objective_pairs(results: StudyResults) -> list[tuple[str, str]]:
+    """Return (cost, first objective) for every other objective; empty for a search with one objective."""
+    objectives = results.objectives
+    first = "loss" if "loss" in objectives else objectives[0] if objectives else "loss"
+    return [(name, first) for name in objectives if name != first]
+
+
+def best_so_far(points: Sequence[Point], metric: str) -> list[float]:
+    """Return the smallest value among the feasible trials up to each one; NaN before the first."""
+    best, found = math.nan, []
+    for point in points:
+        value = point.values.get(metric, math.nan)
+        if point.kind in ("front", "dominated") and not value >= best:
+            best = value if not math.isnan(value) else best
+        found.append(best)
+    return found
+
+
+def parallel(results: StudyResults) -> Parallel:
+    """Place every trial on one axis per parameter that varies and one per objective."""
+    points = search_points(results)
+    kept = _most_telling(points)
+    names = [c.removeprefix("param:") for c in parameter_columns(part(results.trials, "search"))]
+    placed: list[tuple[Axis, dict[int, float]]] = []
+    for name in names:
+        values = {p.trial: p.parameters[name] for p in points if name in p.parameters}
+        if len({str(v) for v in values.values()}) > 1:
+            placed.append(_parameter_axis(name, values))
+    for name in results.objectives or ("loss",):
+        if has_values(part(results.trials, "search"), name):
+            placed.append(_objective_axis(results, name, points))
+    lines = tuple(Line(p, tuple(positions.get(p.trial) for _, positions in placed)) for p in kept)
+    return Parallel(tuple(axis for axis, _ in placed), lines, len(points) - len(kept))
+
+
+def text_of(value: object) -> str:
+    """Return a text, empty for the frame's several ways of saying none."""
+    return "" if _absent(value) else str(value)
+
+
+def value_text(value: object) -> str:
+    """Write a parameter's value; a whole number that a frame holds as a float is written whole."""
+    return f"{value:g}" if isinstance(value, float) else text_of(value)
+
+
+def pieces(text: str) -> list[float | str]:
+    """Split a text such as "1,2.5" into its numbers and what is between them."""
+    found = re.findall(r"[0-9]+\.?[0-9]*|[^0-9]+", text)
+    return [float(piece) if piece[0] in "0123456789" else piece for piece in found]
+
+
+def natural(text: str) -> tuple[tuple[bool, float, str], ...]:
+    """Sort key under which "2,10" comes before "10,2"."""
+    return tuple((False, p, "") if isinstance(p, float) else (True, 0.0, p) for p in pieces(text))
+
+
+def _most_telling(points: list[Point]) -> list[Point]:
+    first = [p for p in points if p.kind == "front" or p.base or p.best]
+    rest = [p for p in points if not (p.kind == "front" or p.base or p.best)]
+    kept = {p.trial for p in [*first, *rest[::-1]][:MAX_LINES]}
+    return [p for p in points if p.trial in kept]
+
+
+def _parameter_axis(name: str, values: dict[int, object]) -> tuple[Axis, dict[int, float]]:
+    distinct = set(values.values())
+    numeric = all(isinstance(v, (int, float)) and not isinstance(v, bool) for v in distinct)
+    if numeric and len(distinct) > 8:
+        numbers = {trial: float(str(v)) for trial, v in values.items()}
+        return _scaled(name, numbers, 1.0, objective=False)
+    levels = sorted({value_text(v) for v in distinct}, key=natural)
+    step = {level: i / (len(levels) - 1) for i, level in enumerate(levels)}
+    labels = tuple((position, level) for level, position in step.items())
+    return Axis(name, labels, objective=False), {trial: step[value_text(v)] for trial, v in values.items()}
+
+
+def _objective_axis(results: StudyResults, name: str, points: Sequence[Point]) -> tuple[Axis, dict[int, float]]:
+    metric = metric_of(name, metrics_of(results.trials))
+    numbers = {p.trial: p.values[name] for p in points if p.kind != "no result" and not math.isnan(p.values[name])}
+    return _scaled(metric.title, numbers, metric.factor, objective=True)
+
+
+def _scaled(title: str, numbers: dict[int, float], factor: float, *, objective: bool) -> tuple[Axis, dict[int, float]]:
+    low, high = min(numbers.values(), default=0.0), max(numbers.values(), default=0.0)
+    span = high - low or 1.0
+    ends = ((0.0, low), (1.0, high)) if high > low else ((0.5, low),)
+    labels = tuple((position, significant(value * factor, 3)) for position, value in ends)
+    shift = 0.0 if high > low else 0.5
+    return Axis(title, labels, objective), {t: (v - low) / span + shift for t, v in numbers.items()}
+
+
+def _number(value: object) -> float:
+    return float(value) if isinstance(value, (int, float)) else math.nan
+
+
+def _absent(value: object) -> bool:
+    return bool(value is None or (isinstance(value, float) and math.isnan(value)) or value is pd.NA)

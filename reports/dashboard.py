@@ -1,0 +1,116 @@
+"""One self-contained HTML file for a study: it opens offline and asks nothing of any network."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from importlib import resources
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import jinja2
+import plotly.offline
+from markupsafe import Markup
+
+from reports.metrics import signed
+from reports.pages import ablation, answer, architectures, method, search, trials
+from reports.pages.charts import Charts
+from reports.tables import write_atomically
+from reports.theme import css_variables
+
+if TYPE_CHECKING:
+    from studies.frame import StudyResults
+
+
+@dataclass(frozen=True)
+class Section:
+    """One part of the page: its anchor, its title, and what gathers its content (None: nothing to show)."""
+
+    key: str
+    title: str
+    context: Callable[[StudyResults, Charts], dict[str, Any] | None]
+
+
+SECTIONS: tuple[Section, ...] = (
+    Section("answer", "The answer", answer.context),
+    Section("ablation", "Ablation", ablation.context),
+    Section("search", "Search", search.context),
+    Section("architectures", "Architectures", architectures.context),
+    Section("trials", "All trials", trials.context),
+    Section("method", "How it was measured", method.context),
+)
+"""The page from top to bottom; each has a template of its name."""
+
+
+def write_dashboard(results: StudyResults, path: Path) -> Path:
+    """Write the study's page.
+
+    Args:
+        results: the study, in whatever state it is.
+        path: file to write; its folder is made if it is missing, and a file that is there is replaced at once or not
+            at all.
+
+    Returns:
+        The path.
+    """
+    write_atomically(path, render(results))
+    return path
+
+
+def render(results: StudyResults) -> str:
+    """Return the page as text."""
+    charts = Charts()
+    gathered = [(section, section.context(results, charts)) for section in SECTIONS]
+    shown = [(section, content) for section, content in gathered if content is not None]
+    library = plotly.offline.get_plotlyjs() if charts.figures else ""
+    script = _file("dashboard.js")
+    return (
+        _templates()
+        .get_template("page.html.jinja")
+        .render(
+            results=results,
+            sections=shown,
+            charts=charts.data(),
+            styles=Markup(css_variables() + _file("dashboard.css")),
+            library=Markup(_as_browsers_read(library)),
+            script=Markup(script),
+            policy=_policy([_as_browsers_read(library), script]),
+            written=datetime.now(tz=UTC).strftime("%Y-%m-%d %H:%M UTC"),
+        )
+    )
+
+
+def _policy(scripts: list[str]) -> str:
+    """A content security policy under which only these very scripts run and no request leaves the page."""
+    hashes = [base64.b64encode(hashlib.sha256(text.encode()).digest()).decode() for text in scripts if text]
+    allowed = " ".join(f"'sha256-{digest}'" for digest in hashes)
+    return (
+        f"default-src 'none'; script-src {allowed}; style-src 'unsafe-inline'; img-src data: blob:; "
+        "base-uri 'none'; form-action 'none'"
+    )
+
+
+def _as_browsers_read(script: str) -> str:
+    """Line ends as the HTML parser makes them, so that the hash is that of what runs."""
+    return script.replace("\r\n", "\n").replace("\r", "\n")
+
+
+def _templates() -> jinja2.Environment:
+    environment = jinja2.Environment(
+        loader=jinja2.PackageLoader("reports", "pages"),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters["opening"] = lambda text: f"{text[:1].upper()}{text[1:]}"
+    environment.filters["signed"] = signed
+    environment.filters["raw_number"] = lambda value: "" if value is None else repr(float(value))
+    return environment
+
+
+def _file(name: str) -> str:
+    return resources.files("reports.pages").joinpath(name).read_text(encoding="utf-8")

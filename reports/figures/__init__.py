@@ -1,0 +1,1 @@
+"""Drawing only: what is drawn was computed in `reports.analysis`."""

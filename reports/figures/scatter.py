@@ -1,0 +1,213 @@
+"""Plotly figures of a search: costs against quality, or quality trial by trial."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import replace
+from html import escape
+from typing import Any
+
+import plotly.graph_objects as go
+
+from reports.analysis.search import Point, best_so_far, value_text
+from reports.analysis.trials import status_of
+from reports.figures.kinds import KINDS, Kind
+from reports.metrics import Metric
+from reports.theme import LIGHT, chart_layout
+
+_STRIP = 0.93
+"""Share of the width for trials with a result; those without stand in the strip to the right of it."""
+
+
+def pareto_figure(
+    points: Sequence[Point], x: Metric, y: Metric, budgets: dict[str, float], *, connect: bool
+) -> go.Figure:
+    """Draw two metrics against each other.
+
+    Args:
+        points: the trials of the search.
+        x: metric across; smaller is better.
+        y: metric upwards; smaller is better.
+        budgets: metric -> largest value allowed, in recorded units; those of x and y are drawn.
+        connect: draw the front as a staircase (sensible if x and y are all there is).
+    """
+    figure = go.Figure(layout=chart_layout(height=440))
+    placed = [p for p in points if p.kind != "no result" and _finite(p, x) and _finite(p, y)]
+    front = sorted((p for p in placed if p.kind == "front"), key=lambda p: p.values[x.name])
+    if connect and len(front) > 1:
+        figure.add_scatter(
+            x=[x.shown(p.values[x.name]) for p in front],
+            y=[y.shown(p.values[y.name]) for p in front],
+            mode="lines",
+            line={"color": LIGHT["front"], "width": 1.5, "shape": "hv"},
+            hoverinfo="skip",
+            showlegend=False,
+        )
+    for kind in ("dominated", "infeasible", "front"):
+        _markers(figure, [p for p in placed if p.kind == kind], KINDS[kind], x, y)
+    without = [p for p in points if p not in placed]
+    figure.update_layout(xaxis_title_text=x.title, yaxis_title_text=y.title)
+    _budget_lines(figure, placed, (x, y), budgets)
+    if without:
+        _strip(figure, without)
+    _log_axes(figure, placed, x, y)
+    return figure
+
+
+def history_figure(points: Sequence[Point], metric: Metric, budgets: dict[str, float]) -> go.Figure:
+    """Draw a search with one objective: each trial's value, and the best so far."""
+    figure = go.Figure(layout=chart_layout(height=380))
+    placed = [p for p in points if p.kind != "no result" and _finite(p, metric)]
+    order = Metric("trial", "trial")
+    numbered = [_with_number(p) for p in placed]
+    figure.add_scatter(
+        x=[p.trial for p in points],
+        y=[None if math.isnan(v) else metric.shown(v) for v in best_so_far(points, metric.name)],
+        mode="lines",
+        line={"color": LIGHT["front"], "width": 1.5, "shape": "hv"},
+        name="best so far",
+        hoverinfo="skip",
+    )
+    for kind in ("dominated", "infeasible", "front"):
+        _markers(figure, [p for p in numbered if p.kind == kind], KINDS[kind], order, metric)
+    figure.update_layout(xaxis_title_text="trial", yaxis_title_text=metric.title)
+    _budget_lines(figure, placed, (order, metric), budgets)
+    without = [p for p in points if p not in placed]
+    if without:
+        _strip(figure, without)
+    return figure
+
+
+def hover_text(point: Point, metrics: Sequence[Metric]) -> str:
+    """Write what a trial is, for plotly's hover; texts from users' files are escaped."""
+    lines = [f"<b>trial {point.trial}</b>{' (base)' if point.base else ''}, {KINDS[point.kind].label}"]
+    if point.kind == "no result":
+        lines = [f"<b>trial {point.trial}</b>, {status_of(point.status).label}", *_wrapped(point.reason)]
+    lines += [f"{m.label} {m.text(point.values[m.name])}" for m in metrics if _finite(point, m) and m.name != "trial"]
+    lines += [f"{escape(name)} {escape(value_text(value))}" for name, value in point.parameters.items()]
+    return "<br>".join(lines)
+
+
+def _markers(figure: go.Figure, points: Sequence[Point], kind: Kind, x: Metric, y: Metric) -> None:
+    if not points:
+        return
+    marker: dict[str, Any] = {
+        "symbol": kind.symbol,
+        "color": kind.colour,
+        "size": 9,
+        "line": {"width": 1.6},
+        "opacity": 1,
+    }
+    if kind.name == "front":
+        marker |= {"size": [13 if p.best else 10 for p in points], "line": {"width": 0}}
+    figure.add_scatter(
+        x=[x.shown(p.values[x.name]) for p in points],
+        y=[y.shown(p.values[y.name]) for p in points],
+        mode="markers+text",
+        name=kind.label,
+        marker=marker,
+        text=[_tag(p) for p in points],
+        textposition="bottom left",
+        textfont={"size": 11, "color": LIGHT["muted"]},
+        cliponaxis=False,
+        hovertext=[hover_text(p, (y, x)) for p in points],
+        hoverinfo="text",
+        customdata=[p.trial for p in points],
+    )
+
+
+def _tag(point: Point) -> str:
+    words = [str(point.trial)] if point.kind == "front" else []
+    return " ".join([*words, *(["base"] if point.base else [])])
+
+
+def _strip(figure: go.Figure, points: Sequence[Point]) -> None:
+    """Trials without a result have no place in the plane; they are counted beside it."""
+    kind = KINDS["no result"]
+    figure.add_scatter(
+        x=[0] * len(points),
+        y=[1 - (i + 0.5) / max(8, len(points)) for i in range(len(points))],
+        xaxis="x2",
+        yaxis="y2",
+        mode="markers",
+        name=kind.label,
+        marker={"symbol": kind.symbol, "size": 8, "line": {"width": 2, "color": kind.colour}},
+        hovertext=[hover_text(p, ()) for p in points],
+        hoverinfo="text",
+        customdata=[p.trial for p in points],
+    )
+    figure.update_layout(
+        xaxis_domain=[0, _STRIP],
+        xaxis2={
+            "domain": [_STRIP + 0.01, 1],
+            "range": [-1, 1],
+            "visible": False,
+            "fixedrange": True,
+            "anchor": "y2",
+        },
+        yaxis2={"range": [0, 1], "visible": False, "fixedrange": True, "anchor": "x2"},
+    )
+    figure.add_annotation(
+        x=0, xref="x2", y=1, yref="paper", yanchor="bottom", text="no result", showarrow=False,
+        font={"color": LIGHT["muted"], "size": 11.5},
+    )  # fmt: skip
+
+
+def _budget_lines(
+    figure: go.Figure, placed: Sequence[Point], pair: tuple[Metric, Metric], budgets: dict[str, float]
+) -> None:
+    colour = LIGHT["infeasible"]
+    line = {"color": colour, "width": 1.5, "dash": "dash"}
+    for metric, axis in zip(pair, ("x", "y"), strict=True):
+        if metric.name not in budgets or not placed:
+            continue
+        limit = metric.shown(budgets[metric.name])
+        text = f"budget {metric.text(budgets[metric.name])}"
+        font = {"color": colour, "size": 11}
+        if axis == "x":
+            _beyond(figure, metric, [p.values[metric.name] for p in placed], limit)
+            figure.add_shape(type="line", x0=limit, x1=limit, y0=0, y1=1, yref="y domain", line=line)
+            figure.add_annotation(
+                x=limit, y=1, yref="y domain", yanchor="top", xanchor="right", text=text, showarrow=False, font=font,
+                textangle=-90,
+            )  # fmt: skip
+        else:
+            figure.add_shape(type="line", y0=limit, y1=limit, x0=0, x1=1, xref="x domain", line=line)
+            figure.add_annotation(
+                y=limit, x=1, xref="x domain", xanchor="right", yanchor="bottom", text=text, showarrow=False, font=font
+            )
+
+
+def _beyond(figure: go.Figure, metric: Metric, values: Sequence[float], limit: float) -> None:
+    """Shade what lies over a budget, as far as trials went there."""
+    furthest = max(values, default=math.nan)
+    if metric.shown(furthest) > limit:
+        span = metric.shown(furthest) - metric.shown(min(values))
+        figure.add_shape(
+            type="rect", x0=limit, x1=metric.shown(furthest) + 0.05 * span, y0=0, y1=1, yref="y domain",
+            fillcolor=LIGHT["infeasible"], opacity=0.07, line={"width": 0}, layer="below",
+        )  # fmt: skip
+
+
+def _log_axes(figure: go.Figure, placed: Sequence[Point], x: Metric, y: Metric) -> None:
+    for metric, axis in ((x, "xaxis"), (y, "yaxis")):
+        values = [p.values[metric.name] for p in placed]
+        if values and min(values) > 0 and max(values) / min(values) > 30:
+            figure.update_layout({axis: {"type": "log"}})
+
+
+def _finite(point: Point, metric: Metric) -> bool:
+    return math.isfinite(point.values.get(metric.name, math.nan))
+
+
+def _with_number(point: Point) -> Point:
+    values = {**point.values, "trial": float(point.trial)}
+    return replace(point, values=values)
+
+
+def _wrapped(text: str, width: int = 60) -> list[str]:
+    words, lines = text.split(), [""]
+    for word in words[:60]:
+        lines = [*lines, word] if len(lines[-1]) + len(word) > width else [*lines[:-1], f"{lines[-1]} {word}".strip()]
+    return [escape(line) for line in lines if line]

@@ -1,0 +1,116 @@
+"""What differs between two architectures, block by block and skip by skip.
+
+Blocks of the way down, the middle and the end are the same if their ids are. A block of the way up is the one that
+gets the skip of the same encoder block: with one block more per level all ids of the way up shift, and readers still
+want to see one block added. What is then left is matched by its id.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal, TypeAlias
+
+from archspec.graph import ArchGraph, input_shapes, op_of, shape_of
+from reports.figures.unet_units import Network, Unit
+
+Key: TypeAlias = tuple[int, str]
+"""Size and encoder unit (the partner), or 0 and the unit's own node."""
+
+Mark = Literal["", "changed", "added", "removed"]
+
+SIGNS: dict[Mark, str] = {"": "", "changed": "≠", "added": "+", "removed": "−"}
+
+MIN_SHARED = 0.3
+"""Below this share of matched nodes two graphs are named too differently to be compared node by node."""
+
+
+@dataclass(frozen=True)
+class Difference:
+    """Marks for the nodes of two graphs, and for the skips that arrive at a merge."""
+
+    base: dict[str, Mark]
+    other: dict[str, Mark]
+    base_skips: dict[str, Mark]
+    other_skips: dict[str, Mark]
+    pairs: dict[str, str]
+    """Node of the base -> its counterpart."""
+
+    @property
+    def counts(self) -> dict[Mark, int]:
+        """Number of nodes changed, added and removed."""
+        marks = list(self.other.values())
+        removed = sum(1 for mark in self.base.values() if mark == "removed")
+        return {"changed": marks.count("changed"), "added": marks.count("added"), "removed": removed}
+
+
+def difference(base: Network, other: Network) -> Difference | None:
+    """Compare two networks; None if too few nodes have a counterpart for that to mean anything."""
+    pairs = counterparts(base, other)
+    ours, theirs = _drawn(base), _drawn(other)
+    if len(pairs) < MIN_SHARED * min(len(ours), len(theirs)):
+        return None
+    back = {b: a for a, b in pairs.items()}
+    changed = {a for a, b in pairs.items() if _signature(base.graph, a) != _signature(other.graph, b)}
+    moved = _moved(base, other, pairs)
+    return Difference(
+        {n: _mark(n, pairs, changed, "removed") for n in ours},
+        {n: _mark(n, back, {pairs[a] for a in changed}, "added") for n in theirs},
+        {n: _mark(n, pairs, moved, "removed") for n in base.skips},
+        {n: _mark(n, back, {pairs[a] for a in moved}, "added") for n in other.skips},
+        pairs,
+    )
+
+
+def counterparts(base: Network, other: Network) -> dict[str, str]:
+    """Match the drawn nodes of two networks: node of the base -> node of the other."""
+    by_partner = _match(_by_partner(base), _by_partner(other))
+    taken = {a.node for a, _ in by_partner}, {b.node for _, b in by_partner}
+    by_name = _match(
+        {(0, u.node): u for u in base.units if u.node not in taken[0]},
+        {(0, u.node): u for u in other.units if u.node not in taken[1]},
+    )
+    pairs = {n: n for n in set(base.conditioning) & set(other.conditioning)}
+    for a, b in [*by_partner, *by_name]:
+        for mine, yours in ((a.node, b.node), (a.attention, b.attention), (a.merge, b.merge)):
+            if mine is not None and yours is not None:
+                pairs[mine] = yours
+    return pairs
+
+
+def _match(ours: Mapping[Key, Unit], theirs: Mapping[Key, Unit]) -> list[tuple[Unit, Unit]]:
+    return [(unit, theirs[key]) for key, unit in ours.items() if key in theirs and theirs[key].side == unit.side]
+
+
+def _by_partner(network: Network) -> dict[Key, Unit]:
+    """Decoder units by the encoder unit whose output they get; the first one where several get the same."""
+    keyed: dict[Key, Unit] = {}
+    for unit in network.units:
+        if unit.side == "up" and unit.skip_source is not None:
+            keyed.setdefault((unit.size, network.home.get(unit.skip_source, unit.skip_source)), unit)
+    return keyed
+
+
+def _drawn(network: Network) -> list[str]:
+    return [*network.conditioning, *network.home]
+
+
+def _mark(node: str, matched: dict[str, str], changed: set[str], alone: Mark) -> Mark:
+    if node not in matched:
+        return alone
+    return "changed" if node in changed else ""
+
+
+def _moved(base: Network, other: Network, pairs: dict[str, str]) -> set[str]:
+    """Merges that have a counterpart whose skip comes from another block."""
+    found = set()
+    for merge, source in base.skips.items():
+        theirs = other.skips.get(pairs.get(merge, ""))
+        if theirs is not None and pairs.get(base.home.get(source, source)) != other.home.get(theirs, theirs):
+            found.add(merge)
+    return found
+
+
+def _signature(graph: ArchGraph, node: str) -> tuple[object, ...]:
+    inputs = input_shapes(graph, node)
+    return op_of(graph, node).canonical(inputs), inputs, shape_of(graph, node)

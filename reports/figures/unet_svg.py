@@ -1,0 +1,285 @@
+"""The picture of a U-Net, drawn as a U, as inline SVG: no script, in the page's own colours, and it prints."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from markupsafe import Markup
+
+from archspec.graph import ArchGraph, input_shapes, inputs_of, op_of, price_of, shape_of
+from archspec.ops import (
+    Act,
+    Add,
+    Attention,
+    Concat,
+    Conv,
+    Downsample,
+    Mlp,
+    Norm,
+    Op,
+    ResnetBlock,
+    TimeEmbedding,
+    Upsample,
+)
+from archspec.shapes import Embedding, FeatureMap, Shape
+from reports.figures.unet_diff import SIGNS, Difference, Mark, difference
+from reports.figures.unet_layout import MERGE, Box, Layout, layout, main_lines, skip_lines
+from reports.figures.unet_units import Network
+from reports.metrics import significant
+
+KINDS: dict[type[Op], str] = {
+    ResnetBlock: "res", Attention: "attn", Downsample: "down", Upsample: "up", Conv: "conv", Norm: "conv", Act: "conv",
+    TimeEmbedding: "emb", Mlp: "emb", Concat: "merge", Add: "merge",
+}  # fmt: skip
+"""Operation -> the class of its colour; others are drawn plain."""
+
+LEGEND: tuple[tuple[str, str], ...] = (
+    ("res", "residual block"),
+    ("attn", "attention"),
+    ("down", "downsample"),
+    ("up", "upsample"),
+    ("conv", "convolution, norm, activation"),
+)
+
+
+@dataclass(frozen=True)
+class _Look:
+    """How the nodes and skips of one network are marked, and what the other one has in their place."""
+
+    nodes: dict[str, Mark] = field(default_factory=dict)
+    skips: dict[str, Mark] = field(default_factory=dict)
+    was: dict[str, str] = field(default_factory=dict)
+    """Changed node -> its label in the other network."""
+    ghosts: tuple[Box, ...] = ()
+
+
+def unet_svg(network: Network, title: str) -> Markup:
+    """Draw one network.
+
+    Args:
+        network: a built graph (shaped and priced), as `Network(graph)`.
+        title: read by screen readers.
+    """
+    (drawn,) = layout([network])
+    return _svg(network, drawn, title, _Look())
+
+
+def unet_pair(base: Network, other: Network, titles: tuple[str, str]) -> tuple[Markup, Markup, Difference | None]:
+    """Draw two networks in one frame with what differs marked; unmarked if their nodes are named too differently."""
+    found = difference(base, other)
+    if found is None:
+        return unet_svg(base, titles[0]), unet_svg(other, titles[1]), None
+    left, right = layout([base, other])
+    back = {theirs: ours for ours, theirs in found.pairs.items()}
+    looks = (
+        _Look(
+            found.base, found.base_skips, _was(other.graph, found.pairs, found.base), _ghosts(right, found.other, left)
+        ),
+        _Look(found.other, found.other_skips, _was(base.graph, back, found.other), _ghosts(left, found.base, right)),
+    )
+    return _svg(base, left, titles[0], looks[0]), _svg(other, right, titles[1], looks[1]), found
+
+
+def node_label(graph: ArchGraph, node: str) -> str:
+    """Write what a node is, with its channels in→out: "res 64→128"."""
+    op = op_of(graph, node)
+    return _LABELS.get(type(op), _other_label)(op, _flow(graph, node))
+
+
+def node_tooltip(graph: ArchGraph, node: str, was: str = "") -> str:
+    """Write what a node is in full: id, operation, shape, parameters, MACs, and what it is in the other network."""
+    op, price = op_of(graph, node), price_of(graph, node)
+    given = op.model_dump(mode="json", exclude_defaults=True, exclude={"op"})
+    settings = ", ".join(f"{key} {value}" for key, value in given.items())
+    lines = [
+        f"{node}: {op.op}{f' ({settings})' if settings else ''}",
+        f"output {shape_of(graph, node)}",
+        f"{price.parameters:,} parameters, {_macs(price.macs)}",
+    ]
+    return "\n".join([*lines, f"other side: {was}"] if was else lines)
+
+
+def _was(other: ArchGraph, pairs: dict[str, str], marks: dict[str, Mark]) -> dict[str, str]:
+    return {node: node_label(other, pairs[node]) for node, mark in marks.items() if mark == "changed"}
+
+
+def _ghosts(of: Layout, marks: dict[str, Mark], into: Layout) -> tuple[Box, ...]:
+    """Places that only the other network fills."""
+    taken = {(box.x, box.y) for box in into.boxes.values()}
+    ours = [box for node, box in of.boxes.items() if marks.get(node) in ("added", "removed")]
+    # The small sign of a merge needs no outline of its own beside that of its block.
+    return tuple(box for box in ours if (box.x, box.y) not in taken and box.w > MERGE)
+
+
+# ---- labels --------------------------------------------------------------------------------------------------------
+
+
+def _flow(graph: ArchGraph, node: str) -> str:
+    source = next(iter(input_shapes(graph, node).values()), None)
+    before, after = _width(source), _width(shape_of(graph, node))
+    return after if before in ("", after) else f"{before}→{after}"
+
+
+def _width(shape: Shape | None) -> str:
+    if isinstance(shape, FeatureMap):
+        return str(shape.channels)
+    return str(shape.dim) if isinstance(shape, Embedding) else ""
+
+
+def _attention_label(op: Op, flow: str) -> str:
+    assert isinstance(op, Attention)
+    heads = f"·{op.heads}h" if op.heads and op.heads > 1 else ""
+    return f"{'attn' if op.type == 'vanilla' else 'linear'} {flow}{heads}"
+
+
+def _plain(word: str) -> Callable[[Op, str], str]:
+    return lambda _op, flow: f"{word} {flow}"
+
+
+def _other_label(op: Op, flow: str) -> str:
+    return f"{op.op.replace('_', ' ')} {flow}"
+
+
+_LABELS: dict[type[Op], Callable[[Op, str], str]] = {
+    ResnetBlock: _plain("res"),
+    Attention: _attention_label,
+    Downsample: _plain("down"),
+    Upsample: _plain("up"),
+    Conv: _plain("conv"),
+    Norm: lambda _op, _flow: "norm",
+    Act: lambda op, _flow: str(getattr(op, "fn", "act")),
+    TimeEmbedding: _plain("sinusoidal"),
+    Mlp: _plain("MLP"),
+}
+
+
+def _macs(macs: int) -> str:
+    return f"{significant(macs / 1e9, 3)} GMACs" if macs >= 1e9 else f"{significant(macs / 1e6, 3)} MMACs"
+
+
+# ---- drawing -------------------------------------------------------------------------------------------------------
+
+_SVG = Markup('<svg class="unet" viewBox="0 0 {:.0f} {:.0f}" role="img" aria-label="{}"><title>{}</title>{}</svg>')
+_STRIPE = Markup('<rect class="stripe" x="0" y="{:.1f}" width="{:.0f}" height="{:.1f}" rx="4"/>')
+_STRIPE_LABEL = Markup('<text class="stripe-label" x="8" y="{:.1f}">{}</text>')
+_NODE = Markup('<g class="node k-{}{}" tabindex="0" role="img" aria-label="{}" data-node="{}"><title>{}</title>{}</g>')
+_RECT = Markup('<rect x="{:.1f}" y="{:.1f}" width="{:.1f}" height="{:.1f}" rx="3"/>')
+_TEXT = Markup('<text x="{:.1f}" y="{:.1f}"{}>{}</text>')
+_BADGE = Markup(
+    '<circle class="badge" cx="{0:.1f}" cy="{1:.1f}" r="6"/><text class="sign" x="{0:.1f}" y="{2:.1f}">{3}</text>'
+)
+_PATH = Markup('<path class="{}" d="{}"/>')
+_GHOST = Markup('<rect class="ghost" x="{:.1f}" y="{:.1f}" width="{:.1f}" height="{:.1f}" rx="3"/>')
+_LABEL = Markup('<text class="input" x="{:.1f}" y="{:.1f}">{}</text>')
+
+
+def _svg(network: Network, drawn: Layout, title: str, look: _Look) -> Markup:
+    graph = network.graph
+    merges = {u.merge for u in drawn.units if u.merge is not None}
+    parts = [
+        *(_STRIPE.format(s.y, drawn.width, s.h) for s in drawn.stripes),
+        *(_STRIPE_LABEL.format(s.y + s.h / 2 + 4, s.label) for s in drawn.stripes),
+        *(_PATH.format("flow", _route(drawn.boxes[a], drawn.boxes[b])) for a, b in main_lines(network, drawn)),
+        *(_skip(graph, merge, ends, look) for merge, ends in skip_lines(network, drawn).items()),
+        *(_GHOST.format(g.x, g.y, g.w, g.h) for g in look.ghosts),
+        *(_input(graph, node, box) for node, box in drawn.inputs.items()),
+        *_conditioning(network, look),
+        *((_merge if node in merges else _node)(graph, node, box, look) for node, box in drawn.boxes.items()),
+    ]
+    return _SVG.format(drawn.width, drawn.height, title, title, Markup("").join(parts))
+
+
+def _node(graph: ArchGraph, node: str, box: Box, look: _Look) -> Markup:
+    mark = look.nodes.get(node, "")
+    label = node_label(graph, node)
+    # Text that would touch the frame is squeezed rather than cut: the whole label is the point of the picture.
+    squeeze = Markup(' textLength="{:.0f}" lengthAdjust="spacingAndGlyphs"').format(box.w - 8)
+    text = _TEXT.format(*_text_at(box), squeeze if len(label) * 5.9 > box.w - 6 else "", label)
+    body = _RECT.format(box.x, box.y, box.w, box.h) + text + _badge(box, mark)
+    return _wrap(graph, node, look, body)
+
+
+def _merge(graph: ArchGraph, node: str, box: Box, look: _Look) -> Markup:
+    (x, y), r = box.middle, box.w / 2
+    bars = f"M{x - 1.6:.1f} {y - 3:.1f}v6M{x + 1.6:.1f} {y - 3:.1f}v6"
+    cross = f"M{x - 3:.1f} {y:.1f}h6M{x:.1f} {y - 3:.1f}v6"
+    sign = bars if isinstance(op_of(graph, node), Concat) else cross
+    circle = Markup('<circle cx="{:.1f}" cy="{:.1f}" r="{:.1f}"/><path d="{}"/>').format(x, y, r, sign)
+    return _wrap(graph, node, look, circle)
+
+
+def _wrap(graph: ArchGraph, node: str, look: _Look, body: Markup) -> Markup:
+    mark = look.nodes.get(node, "")
+    kind = KINDS.get(type(op_of(graph, node)), "other")
+    label = f"{node}: {node_label(graph, node)}{f', {mark}' if mark else ''}"
+    tooltip = node_tooltip(graph, node, look.was.get(node, ""))
+    return _NODE.format(kind, f" m-{mark}" if mark else "", label, node, tooltip, body)
+
+
+def _badge(box: Box, mark: Mark) -> Markup:
+    x, y = box.x + box.w - 1, box.y + 1
+    return _BADGE.format(x, y, y + 3.6, SIGNS[mark]) if mark else Markup("")
+
+
+def _text_at(box: Box) -> tuple[float, float]:
+    x, y = box.middle
+    return x, y + 3.8
+
+
+def _skip(graph: ArchGraph, merge: str, ends: tuple[Box, Box], look: _Look) -> Markup:
+    mark = look.skips.get(merge, "")
+    (_, y1), (_, y2) = ends[0].middle, ends[1].middle
+    x1, x2 = ends[0].x + ends[0].w, ends[1].x
+    straight = f"M{x1:.1f} {y1:.1f}H{x2:.1f}"
+    bent = f"M{x1:.1f} {y1:.1f}H{(x1 + x2) / 2:.1f}V{y2:.1f}H{x2:.1f}"
+    line = _PATH.format(f"skip m-{mark}" if mark else "skip", straight if abs(y1 - y2) < 0.1 else bent)
+    if not mark:
+        return line
+    source = inputs_of(graph, merge)["skip"]
+    middle = Box((x1 + x2) / 2, (y1 + y2) / 2, 0, 0)
+    tip = Markup("<title>skip {} → {}: {}</title>").format(source, merge, mark)
+    badge = _BADGE.format(middle.x, middle.y, middle.y + 3.6, SIGNS[mark])
+    return line + Markup('<g class="m-{}">{}{}</g>').format(mark, tip, badge)
+
+
+def _route(a: Box, b: Box) -> str:
+    """A path with right angles that turns in the gap before its target."""
+    (ax, ay), (bx, by) = a.middle, b.middle
+    if abs(ay - by) < HALF:
+        start, end = (a.x + a.w, b.x) if ax < bx else (a.x, b.x + b.w)
+        return f"M{start:.1f} {ay:.1f}H{end:.1f}"
+    if by > ay:
+        turn = b.y - 4.5
+        return f"M{ax:.1f} {a.y + a.h:.1f}V{turn:.1f}H{bx:.1f}V{b.y:.1f}"
+    turn = b.y + b.h + 4.5
+    return f"M{ax:.1f} {a.y:.1f}V{turn:.1f}H{bx:.1f}V{b.y + b.h:.1f}"
+
+
+HALF = 6.0
+"""Boxes whose middles differ by less than this stand in one row."""
+
+
+def _input(graph: ArchGraph, node: str, box: Box) -> Markup:
+    shape = shape_of(graph, node)
+    assert isinstance(shape, FeatureMap)
+    return _LABEL.format(*_text_at(box), f"{node} {shape.channels}×{shape.size}×{shape.size}")
+
+
+def _conditioning(network: Network, look: _Look) -> list[Markup]:
+    """Embeddings stand above the U in a row; lines to every block would hide it."""
+    graph = network.graph
+    nodes = [n for n in network.conditioning if input_shapes(graph, n)]
+    parts: list[Markup] = []
+    x = 54.0
+    for node in nodes:
+        box = Box(x, 5.0, 104.0)
+        if parts:
+            parts.append(_PATH.format("flow", f"M{x - 12:.1f} 15H{x:.1f}"))
+        parts.append(_node(graph, node, box, look))
+        x += 116.0
+    if nodes:
+        takers = len({t for n in nodes for t in graph.successors(n)} - set(nodes))
+        words = "block" if takers == 1 else "blocks"
+        parts.append(Markup('<text class="note" x="{:.1f}" y="19">→ {} {}</text>').format(x - 6, takers, words))
+    return parts

@@ -1,0 +1,1 @@
+"""The sections of the page: each module gathers what its template of the same name shows."""

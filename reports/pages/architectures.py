@@ -1,0 +1,149 @@
+"""The architectures: base and best side by side, and any other of the study on request."""
+
+from __future__ import annotations
+
+import base64
+import json
+import zlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from archspec import ArchGraph, UserError, from_document, total_price
+from reports.analysis.ablation import BASE
+from reports.analysis.answer import best_trial, primary_metric
+from reports.analysis.trials import USABLE, part, usable
+from reports.figures.unet_svg import LEGEND, unet_pair, unet_svg
+from reports.figures.unet_units import Network
+from reports.metrics import metric_of, metrics_of, percent_text
+from reports.pages.charts import Charts, safe_json
+
+if TYPE_CHECKING:
+    from studies.frame import StudyResults
+
+MAX_PICTURES = 60
+"""Architectures that can be chosen; each takes about 4 kB of the file."""
+
+
+@dataclass(frozen=True)
+class Choice:
+    """One architecture of the study and what it is called."""
+
+    fingerprint: str
+    label: str
+
+
+def context(results: StudyResults, charts: Charts) -> dict[str, Any] | None:
+    """Draw base and best; None if the base's architecture is not on record."""
+    del charts
+    graphs = _graphs(results)
+    base = graphs.get(results.base)
+    if base is None:
+        return None
+    choices = [c for c in _choices(results) if c.fingerprint in graphs and c.fingerprint != results.base]
+    shown = choices[:MAX_PICTURES]
+    drawn = {c.fingerprint: _pair(results, base, graphs[c.fingerprint], c.label) for c in shown}
+    first = shown[0] if shown else None
+    return {
+        "choices": shown,
+        "left_out": len(choices) - len(shown),
+        "first": first,
+        "pair": drawn[first.fingerprint] if first else _alone(base),
+        "pictures": safe_json({key: _packed(pair) for key, pair in drawn.items()}),
+        "legend": LEGEND,
+    }
+
+
+def _graphs(results: StudyResults) -> dict[str, Network]:
+    found = {}
+    for fingerprint, document in results.architectures.items():
+        try:
+            found[fingerprint] = Network(from_document(document))
+        except UserError:
+            # A record of another version of the vocabulary: its numbers stand, only its picture is missing.
+            continue
+    return found
+
+
+def _choices(results: StudyResults) -> list[Choice]:
+    """Best first, then the variants of the ablation, then the search from small loss to large."""
+    ablation = part(results.trials, "ablation")
+    variants = {
+        str(f): f"variant {v}"
+        for f, v in zip(ablation["fingerprint"], ablation["variant"], strict=True)
+        if isinstance(f, str) and v != BASE
+    }
+    trials = _search_labels(results)
+    best = best_trial(results)
+    first = [str(best["fingerprint"])] if best is not None else _best_variant(results)
+    names = dict.fromkeys([*first, *variants, *trials])
+    labels = {f: "; ".join(x for x in (variants.get(f), trials.get(f)) if x) for f in names}
+    if best is not None:
+        labels[str(best["fingerprint"])] = f"best: {labels[str(best['fingerprint'])]}"
+    return [Choice(f, label) for f, label in labels.items() if label]
+
+
+def _best_variant(results: StudyResults) -> list[str]:
+    """The variant with the smallest mean of the primary metric, where there is no search to choose from."""
+    rows, name = usable(part(results.trials, "ablation")), primary_metric(results)
+    rows = rows[(rows["variant"] != BASE) & rows[name].notna()] if name in rows.columns else rows.iloc[:0]
+    means = rows.groupby("fingerprint")[name].mean().sort_values() if len(rows) else rows
+    return [str(means.index[0])] if len(means) else []
+
+
+def _search_labels(results: StudyResults) -> dict[str, str]:
+    name = primary_metric(results)
+    metric = metric_of(name, metrics_of(results.trials))
+    rows = part(results.trials, "search")
+    rows = rows.sort_values([name, "trial"]) if name in rows.columns else rows.sort_values("trial")
+    found: dict[str, str] = {}
+    for _, row in rows.iterrows():
+        if isinstance(row["fingerprint"], str) and row["fingerprint"] not in found:
+            value = metric.text(row.get(name)) if row["status"] in USABLE else str(row["status"])
+            found[row["fingerprint"]] = f"trial {row['trial']} ({value})"
+    return found
+
+
+def _pair(results: StudyResults, base: Network, other: Network, label: str) -> dict[str, str]:
+    left, right, found = unet_pair(base, other, ("The base architecture", f"Architecture: {label}"))
+    counts = {} if found is None else found.counts
+    words = [f"{number} {mark}" for mark, number in counts.items() if number]
+    difference = f"Nodes: {', '.join(words)}." if words else "No node differs."
+    if found is None:
+        difference = "The two name their nodes too differently to be compared one by one."
+    return {
+        "left": str(left),
+        "right": str(right),
+        "left_caption": _price(base.graph),
+        "right_title": label,
+        "right_caption": _price(other.graph, base.graph),
+        "difference": difference,
+    }
+
+
+def _alone(base: Network) -> dict[str, str]:
+    return {"left": str(unet_svg(base, "The base architecture")), "left_caption": _price(base.graph)}
+
+
+def _price(graph: ArchGraph, base: ArchGraph | None = None) -> str:
+    price, metrics = total_price(graph), metrics_of_graph(graph)
+    texts = []
+    for name, value, reference in (
+        ("parameters", price.parameters, total_price(base).parameters if base is not None else 0),
+        ("macs", price.macs, total_price(base).macs if base is not None else 0),
+    ):
+        change = f" ({percent_text((value / reference - 1) * 100)})" if reference and value != reference else ""
+        texts.append(f"{metrics[name].text(value)} {metrics[name].label}{change}")
+    return ", ".join(texts)
+
+
+def metrics_of_graph(graph: ArchGraph) -> Mapping[str, Any]:
+    """Return the units that suit one network's size."""
+    import pandas as pd
+
+    return metrics_of(pd.DataFrame({"macs": [float(total_price(graph).macs)]}))
+
+
+def _packed(pair: dict[str, str]) -> str:
+    """Compress one pair of pictures; the browser unpacks it by itself."""
+    return base64.b64encode(zlib.compress(json.dumps(pair).encode(), 9)).decode("ascii")

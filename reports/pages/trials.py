@@ -1,0 +1,147 @@
+"""All trials in one table; every row opens to what is known of it."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+
+from reports.analysis.pareto import pareto_kinds
+from reports.analysis.search import pieces, text_of, value_text
+from reports.analysis.trials import (
+    USABLE,
+    has_values,
+    parameter_columns,
+    part,
+    replayed_trial,
+    status_counts,
+    status_of,
+)
+from reports.figures.kinds import KINDS
+from reports.metrics import NARROW, Metric, metric_of, metrics_of, significant
+from reports.pages.charts import Charts
+from reports.pages.method import moment
+
+if TYPE_CHECKING:
+    from studies.frame import StudyResults
+
+_TABLE_METRICS = ("loss", "latency", "train_latency", "memory", "train_memory", "parameters", "macs")
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One cell: what is read, and what it is sorted by (a number, or a text with its numbers in order)."""
+
+    text: str
+    value: float | None = None
+    key: str = ""
+    metric: str = ""
+
+
+def context(results: StudyResults, charts: Charts) -> dict[str, Any] | None:
+    """Gather the table; None if there is no trial."""
+    del charts
+    trials = results.trials
+    if trials.empty:
+        return None
+    metrics = [metric_of(n, metrics_of(trials)) for n in _TABLE_METRICS if has_values(trials, n)]
+    ablated, searched = len(part(trials, "ablation")) > 0, len(part(trials, "search")) > 0
+    parameters = [c for c in parameter_columns(trials) if trials[c].dropna().astype(str).nunique() > 1]
+    kinds = _kinds(results)
+    return {
+        "metrics": metrics,
+        "parameters": [c.removeprefix("param:") for c in parameters],
+        "variants": ablated,
+        "parts": [name for name, there in (("ablation", ablated), ("search", searched)) if there],
+        "statuses": [status_of(name) for name in status_counts(trials)],
+        "rows": [
+            _row(results, row, metrics, parameters, kinds.get((str(row["part"]), int(row["trial"])), ""))
+            for _, row in trials.iterrows()
+        ],
+    }
+
+
+def _kinds(results: StudyResults) -> dict[tuple[str, int], str]:
+    rows = part(results.trials, "search")
+    if rows.empty:
+        return {}
+    kinds = pareto_kinds(rows, results.objectives or ("loss",))
+    return {("search", int(t)): kind for t, kind in zip(rows["trial"], kinds, strict=True)}
+
+
+def _row(
+    results: StudyResults, row: pd.Series, metrics: Sequence[Metric], parameters: Sequence[str], kind: str
+) -> dict[str, Any]:
+    status = status_of(str(row["status"]))
+    return {
+        "part": str(row["part"]),
+        "trial": int(row["trial"]),
+        "id": f"{row['part']}-{row['trial']}",
+        "variant": text_of(row["variant"]),
+        "seed": int(row["seed"]),
+        "status": status,
+        "kind": KINDS.get(kind) if status.name in USABLE else None,
+        "metrics": [_metric_cell(row.get(m.name), m) for m in metrics],
+        "parameters": [_parameter_cell(row[c]) for c in parameters],
+        "fingerprint": text_of(row["fingerprint"]),
+        "details": _details(results, row),
+    }
+
+
+def _metric_cell(value: Any, metric: Metric) -> Cell:
+    number = float(value) if value is not None and not pd.isna(value) else math.nan
+    if math.isnan(number):
+        return Cell("", None, metric=metric.name)
+    text = significant(metric.shown(number), 4 if metric.name == "loss" else 3)
+    return Cell(text, number, metric=metric.name)
+
+
+def _parameter_cell(value: Any) -> Cell:
+    text = text_of(value)
+    if isinstance(value, (int, float)) and not isinstance(value, bool) and text:
+        return Cell(f"{value:g}", float(value))
+    return Cell(text, None, "".join(f"{t:012.4f}" if isinstance(t, float) else t for t in pieces(text)))
+
+
+def _details(results: StudyResults, row: pd.Series) -> list[tuple[str, str, str]]:
+    """(term, description, class) of everything else that is known of a trial; unknown things are left out."""
+    metrics, source = metrics_of(results.trials), replayed_trial(row)
+    items = [
+        ("Edits", text_of(row["edits"]) or "none: the base as it is", ""),
+        ("Reason", text_of(row["reason"]), "reason"),
+        ("Result of", f"{source[0]} trial {source[1]}" if source else "", ""),
+        ("Over budget", _over(results, row), ""),
+        ("Latency", _spread(row, metrics["latency"]), ""),
+        ("Training step", _spread(row, metrics["train_latency"]), ""),
+        *((c.removeprefix("param:"), value_text(row[c]), "") for c in parameter_columns(results.trials)),
+        ("Wall time", f"{significant(float(row['wall']), 3)}{NARROW}s" if text_of(row["wall"]) else "", ""),
+        ("Started", moment(text_of(row["started"])), ""),
+        ("Device", text_of(row["device"]), ""),
+        ("Fingerprint", text_of(row["fingerprint"]), "mono"),
+    ]
+    return [(term, text, css) for term, text, css in items if text]
+
+
+def _over(results: StudyResults, row: pd.Series) -> str:
+    if row["part"] != "search" or row["status"] not in USABLE:
+        return ""
+    metrics = metrics_of(results.trials)
+    broken = [
+        f"{m.label} {m.text(row[m.name])} of {m.text(limit)} allowed"
+        for m, limit in ((metric_of(n, metrics), limit) for n, limit in results.budgets.items())
+        if m.name in row and row[m.name] > limit
+    ]
+    return "; ".join(broken)
+
+
+def _spread(row: pd.Series, metric: Metric) -> str:
+    value, low, high = (row.get(f"{metric.name}{suffix}") for suffix in ("", "_p10", "_p90"))
+    if value is None or pd.isna(value):
+        return ""
+    spread = "" if low is None or pd.isna(low) else f" (10 to 90 %: {metric.text(low)} to {metric.text(high)})"
+    ratio = row.get(f"{metric.name}_ratio")
+    against = "" if ratio is None or pd.isna(ratio) else f"; {significant(ratio, 3)} × the reference network"
+    return f"median {metric.text(value)}{spread}{against}"

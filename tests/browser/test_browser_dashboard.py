@@ -1,0 +1,285 @@
+"""Opens the page in a real browser: reads its numbers, sorts, filters, chooses, and lets nothing go wrong unseen."""
+
+import os
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+from playwright.sync_api import Browser, ConsoleMessage, Page, Request, sync_playwright
+from synthetic_study import full_study, make_study, with_status
+
+from reports.analysis.ablation import compare
+from reports.analysis.search import search_points
+from reports.dashboard import write_dashboard
+
+pytestmark = pytest.mark.browser
+
+NAMES = ("chromium", "chromium-browser", "google-chrome")
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    found = next((path for name in NAMES if (path := shutil.which(name))), None)
+    if found is None:
+        if os.environ.get("CI"):
+            pytest.fail(f"no browser: none of {', '.join(NAMES)} is on PATH")
+        pytest.skip("no Chromium on PATH")
+    with sync_playwright() as playwright:
+        started = playwright.chromium.launch(
+            executable_path=found, args=["--no-sandbox", "--headless", "--disable-gpu"]
+        )
+        yield started
+        started.close()
+
+
+@pytest.fixture(scope="module")
+def dashboard(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_dashboard(full_study(), tmp_path_factory.mktemp("dashboard") / "dashboard.html")
+
+
+class Watched:
+    """A page that remembers everything it should not do."""
+
+    def __init__(self, browser: Browser, path: Path, width: int = 1440, scheme: str = "light") -> None:
+        # The browser takes "light" and "dark" as literals.
+        options: dict[str, Any] = {"viewport": {"width": width, "height": 900}, "color_scheme": scheme}
+        self.page: Page = browser.new_page(**options)
+        self.complaints: list[str] = []
+        self.page.on("console", self._console)
+        self.page.on("pageerror", lambda error: self.complaints.append(f"error: {error}"))
+        self.page.on("request", self._request)
+        self.page.goto(path.as_uri())
+
+    def _console(self, message: ConsoleMessage) -> None:
+        if message.type in ("error", "warning"):
+            self.complaints.append(f"{message.type}: {message.text}")
+
+    def _request(self, request: Request) -> None:
+        if not request.url.startswith(("file:", "data:", "blob:")):
+            self.complaints.append(f"request: {request.url}")
+
+    def scroll_through(self) -> None:
+        """Bring every plot into view, so that all are drawn."""
+        for plot in self.page.query_selector_all("[data-chart]"):
+            plot.scroll_into_view_if_needed()
+            self.page.wait_for_function("e => e.querySelector('.main-svg') !== null", arg=plot)
+
+    def overflow(self) -> int:
+        found: int = self.page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
+        return found
+
+
+@pytest.fixture
+def watched(browser: Browser, dashboard: Path) -> Iterator[Watched]:
+    page = Watched(browser, dashboard)
+    yield page
+    page.page.close()
+    assert page.complaints == []
+
+
+def test_the_verdicts_on_the_page_are_those_of_the_analysis(watched: Watched) -> None:
+    effects = compare(full_study().trials, "loss")
+    rows = watched.page.locator("#forest-loss tbody tr")
+    assert rows.count() == len(effects) == 5
+    for effect in effects:
+        row = watched.page.locator(f'#forest-loss tbody tr[data-variant="{effect.variant}"]')
+        cell = row.locator('td[data-metric="loss"]')
+        assert float(cell.get_attribute("data-value") or "") == effect.mean
+        assert float(cell.get_attribute("data-low") or "") == effect.low
+        assert float(cell.get_attribute("data-high") or "") == effect.high
+        assert float(row.locator('[data-field="p"]').get_attribute("data-value") or "") == effect.p_holm
+        assert row.locator('[data-field="verdict"]').inner_text().split("\n")[-1].strip().endswith(str(effect.verdict))
+        assert row.locator("circle.seed").count() == effect.n
+
+
+def test_the_dots_stand_where_the_axis_says(watched: Watched) -> None:
+    effect = next(e for e in compare(full_study().trials, "loss") if e.variant == "no-skips")
+    strip = watched.page.locator('#forest-loss tr[data-variant="no-skips"] svg.forest').first
+    frame = strip.bounding_box()
+    assert frame is not None
+    ticks: list[tuple[float, float]] = watched.page.evaluate(
+        """() => [...document.querySelectorAll('#forest-loss tfoot text')].map(t => {
+            const box = t.getBoundingClientRect();
+            return [Number(t.textContent.replace('−', '-')), box.left + box.width / 2];
+        })"""
+    )
+    (v0, x0), (v1, x1) = ticks[0], ticks[-1]
+    dots: list[float] = watched.page.evaluate(
+        """() => [...document.querySelectorAll('#forest-loss tr[data-variant="no-skips"] .seed')].map(c => {
+            const box = c.getBoundingClientRect();
+            return box.left + box.width / 2;
+        })"""
+    )
+    shown = [v0 + (x - x0) / (x1 - x0) * (v1 - v0) for x in dots]
+    assert shown == pytest.approx(list(effect.differences), abs=0.0005)
+
+
+def test_another_metric_can_be_chosen(watched: Watched) -> None:
+    page = watched.page
+    page.get_by_role("button", name="latency", exact=True).first.click()
+    assert page.locator("#forest-latency").is_visible()
+    assert not page.locator("#forest-loss").is_visible()
+    effect = next(e for e in compare(full_study().trials, "latency") if e.variant == "skip-add")
+    cell = page.locator('#forest-latency td[data-variant="skip-add"]')
+    assert float(cell.get_attribute("data-value") or "") == effect.mean
+
+
+def test_the_plots_hold_the_frames_numbers_and_offer_no_upload(watched: Watched) -> None:
+    watched.scroll_through()
+    page = watched.page
+    shown: list[list[float]] = page.evaluate(
+        """() => document.getElementById('plot-pareto-latency').data
+            .filter(t => t.customdata && !t.xaxis)
+            .flatMap(t => t.customdata.map((trial, i) => [trial, t.x[i], t.y[i]]))"""
+    )
+    points = {p.trial: p for p in search_points(full_study()) if p.kind != "no result"}
+    assert {int(trial) for trial, _, _ in shown} == set(points)
+    for trial, x, y in shown:
+        assert x == pytest.approx(points[int(trial)].values["latency"] * 1e3)
+        assert y == points[int(trial)].values["loss"]
+    titles: list[str] = page.evaluate(
+        "() => [...document.querySelectorAll('.modebar-btn')].map(b => b.getAttribute('data-title') ?? b.textContent)"
+    )
+    assert titles
+    assert not [t for t in titles if any(word in t.lower() for word in ("share", "cloud", "edit", "upload"))]
+
+
+def test_the_table_sorts_both_ways_by_click_and_by_keyboard(watched: Watched) -> None:
+    page = watched.page
+
+    def losses() -> list[float]:
+        found: list[str] = page.evaluate(
+            """() => [...document.querySelectorAll('#trial-table tbody tr:first-child td[data-metric=loss]')]
+                .map(cell => cell.dataset.value)"""
+        )
+        return [float(value) if value else float("inf") for value in found]
+
+    head = page.locator('#trial-table th[data-column="loss"]')
+    head.get_by_role("button").click()
+    wanted = sorted(full_study().trials["loss"].dropna())
+    assert head.get_attribute("aria-sort") == "ascending"
+    assert losses()[: len(wanted)] == wanted
+    head.get_by_role("button").focus()
+    page.keyboard.press("Enter")
+    assert head.get_attribute("aria-sort") == "descending"
+    assert losses()[: len(wanted)] == wanted[::-1]
+    # What has no loss stays at the end.
+    assert set(losses()[len(wanted) :]) == {float("inf")}
+
+
+def test_the_table_filters_by_words_part_and_status(watched: Watched) -> None:
+    page, trials = watched.page, full_study().trials
+    page.fill("#trial-filter", "skip-add")
+    wanted = int((trials["variant"] == "skip-add").sum())
+    assert page.locator("#trial-count").inner_text() == f"{wanted} of {len(trials)} trials"
+    assert page.locator("#trial-table tbody:visible").count() == wanted
+    page.fill("#trial-filter", "")
+    page.select_option("#trial-status", "refused")
+    refused = trials[trials["status"] == "refused"]
+    assert page.locator("#trial-count").inner_text() == f"{len(refused)} of {len(trials)} trials"
+    page.select_option("#trial-part", "ablation")
+    assert page.locator("#trial-count").inner_text() == f"0 of {len(trials)} trials"
+
+
+def test_a_row_opens_to_reason_edits_and_fingerprint(watched: Watched) -> None:
+    page, trials = watched.page, full_study().trials
+    oom = trials[trials["status"] == "oom"].iloc[0]
+    body = page.locator(f'tbody[data-part="search"][data-trial="{oom["trial"]}"]')
+    details = body.locator(".details")
+    assert not details.is_visible()
+    body.get_by_role("button").first.click()
+    assert details.is_visible()
+    text = details.inner_text()
+    for piece in (oom["reason"], oom["fingerprint"], oom["edits"]):
+        assert str(piece) in text
+
+
+def test_another_architecture_can_be_compared(watched: Watched) -> None:
+    page = watched.page
+    title = page.locator('[data-slot="right_title"]')
+    assert title.inner_text().startswith("best: trial ")
+    choice = page.locator("#architecture-choice")
+    value = choice.locator("option", has_text="variant no-skips").get_attribute("value")
+    choice.select_option(value)
+    page.wait_for_function(f"document.getElementById('architecture-pair').dataset.shown === '{value}'")
+    assert title.inner_text() == "variant no-skips"
+    assert page.locator('[data-slot="left"] .skip.m-removed').count() == 6
+    assert page.locator('[data-slot="right"] .skip').count() == 0
+
+
+def test_a_row_leads_to_the_picture_of_its_architecture(watched: Watched) -> None:
+    page, trials = watched.page, full_study().trials
+    row = trials[trials["variant"] == "linear-attention"].iloc[0]
+    body = page.locator(f'tbody[data-part="ablation"][data-trial="{row["trial"]}"]')
+    body.get_by_role("button").first.click()
+    body.get_by_role("button", name="Compare its architecture with the base").click()
+    page.wait_for_function(f"document.getElementById('architecture-pair').dataset.shown === '{row['fingerprint']}'")
+    assert "linear-attention" in page.locator('[data-slot="right_title"]').inner_text()
+
+
+def test_what_was_counted_is_on_the_page(watched: Watched) -> None:
+    counts = full_study().trials.groupby(["part", "status"]).size()
+    for (part, status), number in counts.items():  # type: ignore[misc]
+        shown = watched.page.locator(f'[data-counts="{part}"] [data-status="{status}"]')
+        assert shown.get_attribute("data-value") == str(number)
+
+
+@pytest.mark.parametrize("width", [1440, 800, 390])
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_nothing_is_wider_than_the_page(browser: Browser, dashboard: Path, width: int, scheme: str) -> None:
+    watched = Watched(browser, dashboard, width, scheme)
+    watched.scroll_through()
+    assert watched.overflow() == 0
+    if width >= 800:
+        # The verdicts are what readers came for: they need no scrolling inside the table either.
+        inside = "e => e.scrollWidth - e.clientWidth"
+        assert watched.page.locator("#forest-loss .scroll").evaluate(inside) == 0
+    assert watched.complaints == []
+    watched.page.close()
+
+
+def test_dark_screens_get_dark_plots_and_paper_gets_light_ones(browser: Browser, dashboard: Path) -> None:
+    watched = Watched(browser, dashboard, scheme="dark")
+    page = watched.page
+    plot = page.locator("#plot-pareto-latency")
+    plot.scroll_into_view_if_needed()
+    page.wait_for_selector("#plot-pareto-latency .main-svg")
+    ink = "() => document.getElementById('plot-pareto-latency').layout.font.color"
+    assert page.evaluate(ink) == "#e9ebee"
+    page.evaluate("dispatchEvent(new Event('beforeprint'))")
+    assert page.evaluate(ink) == "#16191d"
+    assert page.evaluate("document.querySelectorAll('[data-chart] .main-svg').length") > 3
+    page.evaluate("dispatchEvent(new Event('afterprint'))")
+    assert page.evaluate(ink) == "#e9ebee"
+    assert watched.complaints == []
+    page.close()
+
+
+@pytest.mark.parametrize("state", ["all failed", "no trial", "one trial"])
+def test_studies_without_much_to_show_open_quietly(browser: Browser, tmp_path: Path, state: str) -> None:
+    study = make_study(seeds=0, trials=0 if state == "no trial" else 1)
+    if state == "all failed":
+        study = with_status(study, "failed", "RuntimeError: boom")
+    watched = Watched(browser, write_dashboard(study, tmp_path / "d.html"))
+    watched.scroll_through()
+    assert watched.overflow() == 0
+    assert watched.complaints == []
+    watched.page.close()
+
+
+def test_markup_in_names_stays_text(browser: Browser, tmp_path: Path) -> None:
+    study = make_study(seeds=5, trials=0)
+    evil = "<img src=x onerror=\"document.title='hacked'\">"
+    trials = study.trials.assign(reason=evil)
+    trials["variant"] = trials["variant"].where(trials["variant"] == "base", evil + trials["variant"].astype(str))
+    changed = type(study)(**{**vars(study), "trials": pd.DataFrame(trials), "question": evil})
+    watched = Watched(browser, write_dashboard(changed, tmp_path / "d.html"))
+    watched.scroll_through()
+    assert watched.page.title() == "digits – ushape"
+    assert watched.page.locator("img").count() == 0
+    assert evil in watched.page.locator(".question").inner_text()
+    assert watched.complaints == []
+    watched.page.close()

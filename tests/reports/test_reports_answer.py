@@ -1,0 +1,115 @@
+from dataclasses import replace
+
+import pytest
+from synthetic_study import full_study, make_study, with_status, without
+
+from reports.analysis.answer import answer, best_trial, counts_text
+
+
+def plain(text: object) -> str:
+    return str(text).replace("\u202f", " ")
+
+
+def test_verdicts_come_worst_first_with_their_numbers() -> None:
+    said = answer(full_study())
+    kinds = [s.kind for s in said.ablation]
+    assert kinds == ["worse", "worse", "worse", "worse", "better"]
+    assert plain(said.ablation[0]) == (
+        "no-skips is worse than the base: held-out loss +0.0303 [+0.0286, +0.0321], +25 % of the base; p < 0.001 "
+        "(Holm), worse in 7 of 7 seeds. It lost 1 more seed without a result: this is the mean of the survivors."
+    )
+    assert plain(said.ablation[-1]).startswith("attention-at-8 is better than the base: held-out loss −0.0058 ")
+
+
+def test_few_seeds_are_said_once() -> None:
+    said = answer(make_study(seeds=2, trials=0))
+    assert [plain(s) for s in said.ablation] == [
+        "Too few seeds for a verdict: no-skips (n=1), skip-add (n=2), no-attention (n=2), linear-attention (n=2) and "
+        "attention-at-8 (n=2); 5 are needed."
+    ]
+    study = make_study(seeds=3, trials=0)
+    frame = study.trials[study.trials["variant"] != "no-skips"]
+    assert [plain(s) for s in answer(replace(study, trials=frame)).ablation] == [
+        "Too few seeds for a verdict (n=3; 5 needed). The differences below are shown without one."
+    ]
+
+
+def test_inconclusive_is_not_called_no_effect() -> None:
+    study = make_study(trials=0)
+    frame = study.trials.copy()
+    frame = frame[frame["variant"].isin(["base", "skip-add"])]
+    frame.loc[frame["variant"] == "skip-add", "loss"] -= 0.0016
+    (sentence,) = answer(replace(study, trials=frame)).ablation
+    assert sentence.kind == "inconclusive"
+    assert plain(sentence) == (
+        "Inconclusive: skip-add; the differences of held-out loss are not told apart from chance. True ones smaller "
+        "than about 0.0023 would often be missed by so few seeds."
+    )
+
+
+def test_the_search_names_best_and_cheapest() -> None:
+    study = make_study(seeds=0)
+    best = best_trial(study)
+    assert best is not None
+    feasible = study.trials[study.trials["feasible"]]
+    assert best["loss"] == feasible["loss"].min()
+    near = feasible[feasible["loss"] <= best["loss"] * 1.01]
+    cheapest = near.sort_values("latency").iloc[0]
+    sentences = [plain(s) for s in answer(study).search]
+    assert sentences[0].startswith(f"Best held-out loss within budget: trial {best['trial']}, {best['loss']:.4f} (")
+    assert sentences[1].startswith(f"Cheapest within 1 % of it by latency: trial {cheapest['trial']} (")
+    assert sentences[2].startswith("Every architecture of the search ran with one seed.")
+
+
+def test_when_the_best_is_also_the_cheapest() -> None:
+    study = make_study(seeds=0)
+    frame = study.trials.assign(latency=study.trials["loss"])
+    sentences = [plain(s) for s in answer(replace(study, trials=frame)).search]
+    assert sentences[1] == "None within 1 % of it is cheaper by latency."
+
+
+def test_when_nothing_keeps_the_budgets_the_closest_is_named() -> None:
+    study = make_study(seeds=0, budgets={"latency": 1.0e-3})
+    (sentence,) = answer(study).search
+    assert not study.trials["feasible"].any()
+    closest = study.trials.sort_values("latency").iloc[0]
+    assert plain(sentence) == (
+        f"None of {study.trials['loss'].notna().sum()} trained trials keeps the budgets. Closest: trial "
+        f"{closest['trial']}, latency {closest['latency'] * 1e3:.2f} ms of 1.00 ms allowed."
+    )
+
+
+def test_without_results_the_endings_are_counted() -> None:
+    lost = with_status(make_study(seeds=2, trials=3), "oom", "out of memory")
+    said = answer(lost)
+    assert [plain(s) for s in said.ablation] == ["No ablation trial has finished. There is nothing to compare yet."]
+    assert [plain(s) for s in said.search] == ["No search trial has a result. 3 trials: 3 out of memory."]
+    assert said.counts == {"ablation": {"oom": 12}, "search": {"oom": 3}}
+
+
+def test_parts_that_do_not_exist_are_not_spoken_of() -> None:
+    study = full_study()
+    assert answer(without(study, "search")).search == ()
+    assert answer(without(study, "ablation")).ablation == ()
+    assert answer(without(without(study, "ablation"), "search")).counts == {}
+
+
+def test_only_the_base_has_run() -> None:
+    study = make_study(seeds=3, trials=0)
+    only_base = replace(study, trials=study.trials[study.trials["variant"] == "base"])
+    assert plain(answer(only_base).ablation[0]).startswith("Only the base has run.")
+    no_base = replace(study, trials=study.trials[study.trials["variant"] != "base"])
+    assert plain(answer(no_base).ablation[0]).startswith("The base has no finished trial.")
+
+
+@pytest.mark.parametrize(
+    ("counts", "text"),
+    [
+        ({}, "no trial yet"),
+        ({"finished": 1}, "1 trial: 1 finished"),
+        ({"finished": 9, "refused": 2, "oom": 1}, "12 trials: 9 finished, 2 refused, 1 out of memory"),
+        ({"running": 2, "novel": 1}, "3 trials: 2 running, 1 novel"),
+    ],
+)
+def test_counts_in_words(counts: dict[str, int], text: str) -> None:
+    assert counts_text(counts) == text

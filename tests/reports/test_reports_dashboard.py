@@ -1,0 +1,307 @@
+import base64
+import hashlib
+import html
+import itertools
+import json
+import re
+import subprocess
+import sys
+from collections.abc import Callable
+from dataclasses import replace
+from functools import cache
+from html.parser import HTMLParser
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+from synthetic_study import full_study, make_study, with_status, without
+
+from reports.dashboard import SECTIONS, render, write_dashboard
+from reports.pages.charts import Charts, safe_json
+from reports.tables import write_results_csv
+from reports.theme import CONFIG, DARK, LIGHT
+from studies.frame import StudyResults, frame
+
+EVIL = "<script>alert('x')</script>\"'><img src=x onerror=alert(1)>&amp;{{ 7*7 }}"
+
+
+class Reader(HTMLParser):
+    """Collects tags, attributes and text, scripts apart."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.tags: list[tuple[str, dict[str, str | None]]] = []
+        self.scripts: list[tuple[dict[str, str | None], str]] = []
+        self.text: list[str] = []
+        self._in_script = False
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append((tag, dict(attrs)))
+        self._in_script = tag in ("script", "style")
+        if tag == "script":
+            self.scripts.append((dict(attrs), ""))
+
+    def handle_endtag(self, tag: str) -> None:
+        self._in_script = False
+
+    def handle_data(self, data: str) -> None:
+        if not self._in_script:
+            self.text.append(data)
+        elif self.scripts and self.tags[-1][0] == "script":
+            self.scripts[-1] = (self.scripts[-1][0], self.scripts[-1][1] + data)
+
+
+def read(page: str) -> Reader:
+    reader = Reader()
+    reader.feed(page)
+    return reader
+
+
+@cache
+def full_page() -> str:
+    return render(full_study())
+
+
+def words(page: str) -> str:
+    return re.sub(r"\s+", " ", " ".join(read(page).text)).replace("\u202f", " ")
+
+
+def evil(study: StudyResults) -> StudyResults:
+    """The study with markup in everything a user controls."""
+    trials = study.trials.copy()
+    trials["variant"] = trials["variant"].where(trials["variant"].isna() | (trials["variant"] == "base"), EVIL)
+    trials["reason"] = trials["reason"].where(trials["reason"].isna(), EVIL)
+    trials["edits"] = EVIL
+    trials["device"] = EVIL
+    trials["param:attn_type"] = trials["param:attn_type"].where(trials["param:attn_type"].isna(), EVIL + "a")
+    trials = trials.rename(columns={"param:ch_mult": f"param:{EVIL}"})
+    return replace(
+        study,
+        name=EVIL,
+        question=EVIL,
+        source=EVIL,
+        folder=Path("runs") / "<b>x",
+        trials=trials,
+        warnings=(EVIL,),
+        environment=[{EVIL: EVIL}],
+        data={"name": EVIL},
+        document={
+            "protocol": {"train": {EVIL: EVIL}},
+            "measure": {"device": EVIL},
+            "search": {"space": {EVIL: [EVIL]}},
+        },
+        protocol_hash=EVIL,
+    )
+
+
+def test_texts_from_users_are_escaped_everywhere() -> None:
+    page = render(evil(full_study()))
+    found = read(page)
+    assert [attributes.get("type") for attributes, _ in found.scripts] == ["application/json"] * 2 + [None, None]
+    assert not [tag for tag, attributes in found.tags if tag == "img" or any(a.startswith("on") for a in attributes)]
+    assert "alert('x')</script>" not in page
+    assert "49" not in re.findall(r"&amp;(\d+)", page)
+    assert words(page).count("<script>alert('x')</script>") > 20
+
+
+def test_hover_texts_are_escaped_for_plotly() -> None:
+    page = render(evil(full_study()))
+    figures = json.loads(read(page).scripts[-3][1])["figures"]
+    texts = [t for f in figures.values() for trace in f["data"] for t in trace.get("hovertext", [])]
+    assert any("&lt;script&gt;" in t for t in texts)
+    assert not any("<script" in t or "<img" in t for t in texts)
+    assert not any("<script" in str(trace.get("name")) for f in figures.values() for trace in f["data"])
+
+
+def test_only_the_pages_own_scripts_may_run_and_nothing_may_be_fetched() -> None:
+    found = read(full_page())
+    policy = next(a["content"] for tag, a in found.tags if tag == "meta" and a.get("http-equiv"))
+    assert policy is not None
+    assert policy.startswith("default-src 'none'; script-src 'sha256-")
+    assert "unsafe-eval" not in policy
+    assert "http" not in policy
+    running = [text for attributes, text in found.scripts if attributes.get("type") is None]
+    for text in running:
+        assert f"'sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}'" in policy
+    assert not [tag for tag, a in found.tags if a.get("src") or (tag == "link")]
+    assert not [a for tag, a in found.tags if str(a.get("href", "")).startswith(("http", "//"))]
+
+
+def test_plotly_comes_once_and_nothing_offers_an_upload() -> None:
+    page = full_page()
+    assert page.count("plotly.js v") == 1
+    assert CONFIG["showSendToCloud"] is False
+    config = json.loads(read(page).scripts[-3][1])["config"]
+    assert config["showSendToCloud"] is False
+    assert config["plotlyServerURL"] == ""
+
+
+def test_a_page_without_plots_carries_no_plotly() -> None:
+    assert len(render(replace(make_study(seeds=0, trials=0), base=""))) < 100_000
+
+
+def test_twenty_trials_stay_below_six_megabytes(tmp_path: Path) -> None:
+    path = write_dashboard(make_study(seeds=5, trials=20), tmp_path / "out" / "dashboard.html")
+    assert path == tmp_path / "out" / "dashboard.html"
+    assert path.stat().st_size < 6_000_000
+    assert [p.name for p in path.parent.iterdir()] == ["dashboard.html"]
+
+
+def test_the_table_holds_the_numbers_of_the_frame() -> None:
+    study = full_study()
+    found = read(full_page())
+    cells = [a for tag, a in found.tags if tag == "td" and a.get("data-metric") == "loss" and "data-variant" not in a]
+    shown = [float(a["data-value"]) if a["data-value"] else None for a in cells]
+    wanted = [None if pd.isna(v) else v for v in study.trials["loss"]]
+    assert shown == wanted
+
+
+def test_sections_in_order() -> None:
+    found = read(full_page())
+    ids = [a.get("id") for tag, a in found.tags if tag == "section"]
+    assert ids == [s.key for s in SECTIONS] == ["answer", "ablation", "search", "architectures", "trials", "method"]
+    levels = [int(tag[1]) for tag, _ in found.tags if re.fullmatch(r"h[1-6]", tag)]
+    assert levels[0] == 1
+    assert levels.count(1) == 1
+    assert all(b - a <= 1 for a, b in itertools.pairwise(levels))
+
+
+def empty() -> StudyResults:
+    return replace(make_study(seeds=0, trials=0), trials=frame([]), base="", architectures={}, environment=[], data={})
+
+
+def one_trial() -> StudyResults:
+    study = make_study(seeds=0, trials=1)
+    return replace(study, warnings=())
+
+
+def odd_trial() -> StudyResults:
+    study = make_study(seeds=1, trials=1)
+    return replace(study, trials=study.trials.assign(fingerprint=None, edits=None, started=None, wall=None))
+
+
+CASES: dict[str, tuple[Callable[[], StudyResults], list[str]]] = {
+    "empty": (empty, ["No trial has run yet."]),
+    "only ablation": (lambda: without(full_study(), "search"), ["no-skips is worse than the base", "Training curves"]),
+    "only search": (lambda: without(full_study(), "ablation"), ["Best held-out loss within budget", "on the front"]),
+    "one trial": (one_trial, ["It is the base itself.", "1 trial:", "Too few trials for importances (n=1; 10 needed)"]),
+    "one seed": (lambda: make_study(seeds=1, trials=0), ["too few seeds for a verdict (n=1; 5 needed)"]),
+    "two seeds": (lambda: make_study(seeds=2, trials=0), ["too few seeds for a verdict (n=2; 5 needed)"]),
+    "all failed": (
+        lambda: with_status(full_study(), "failed", "RuntimeError: boom"),
+        ["No ablation trial has a result yet", "No search trial has a result yet", "RuntimeError: boom"],
+    ),
+    "all running": (lambda: with_status(full_study(), "running", None), ["No search trial has a result. 20 trials"]),
+    "one objective": (lambda: make_study(seeds=0, objectives=("loss",)), ["Held-out loss, trial by trial"]),
+    "three objectives": (
+        lambda: make_study(seeds=0, objectives=("loss", "latency", "memory")),
+        ["Held-out loss against latency", "Held-out loss against peak memory"],
+    ),
+    "no loss": (lambda: make_study(seeds=0, objectives=("latency", "macs")), ["Latency against MACs", "Best latency"]),
+    "no budgets": (lambda: make_study(seeds=0, budgets={}), ["Best held-out loss:", "No budgets."]),
+    "none feasible": (lambda: make_study(seeds=0, budgets={"latency": 1e-4}), ["keeps the budgets. Closest: trial"]),
+    "sparse": (odd_trial, ["All trials"]),
+    "unicode": (lambda: replace(full_study(), name="Größe 数字 🎲", question="¿Qué?"), ["Größe 数字 🎲", "¿Qué?"]),
+}
+
+
+@pytest.mark.parametrize(("make", "said"), CASES.values(), ids=CASES)
+def test_every_state_of_a_study_renders_something_true(make: Callable[[], StudyResults], said: list[str]) -> None:
+    page = render(make())
+    text = words(page)
+    for sentence in said:
+        assert sentence in text
+    # Not a number, and Python's words for nothing, are no text for people.
+    assert not re.search(r"\b(nan|NaN %|None|inf)\b", re.sub(r"became NaN|None (of|within)", "", text))
+    for _, attributes in read(page).tags:
+        assert "nan" not in str(attributes.get("d", "")) + str(attributes.get("points", "")) + str(attributes.get("cx"))
+
+
+def test_an_architecture_that_cannot_be_read_is_left_out() -> None:
+    study = make_study(seeds=5, trials=0)
+    other = next(f for f in study.architectures if f != study.base)
+    broken = {**study.architectures, other: {"version": 1, "name": "x", "graph": {"nodes": {}, "edges": []}}}
+    assert "Compare the base with" in words(render(replace(study, architectures=broken)))
+    assert 'id="architectures"' not in render(replace(study, architectures={study.base: broken[other]}))
+
+
+def test_the_csv_gives_back_every_digit(tmp_path: Path) -> None:
+    study = full_study()
+    path = write_results_csv(study, tmp_path / "deep" / "results.csv")
+    back = pd.read_csv(path)
+    assert list(back.columns) == list(study.trials.columns)
+    for column in ("loss", "latency", "latency_ratio", "memory"):
+        pd.testing.assert_series_equal(back[column], study.trials[column], check_exact=True)
+
+
+def test_a_failed_write_leaves_the_old_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    target = tmp_path / "dashboard.html"
+    target.write_text("old")
+
+    def full(_: Path, __: Path) -> Path:
+        raise OSError("disk full")
+
+    monkeypatch.setattr(Path, "replace", full)
+    with pytest.raises(OSError, match="disk full"):
+        write_dashboard(make_study(seeds=1, trials=0), target)
+    assert target.read_text() == "old"
+    assert [p.name for p in tmp_path.iterdir()] == ["dashboard.html"]
+
+
+def test_reports_open_without_torch_and_optuna() -> None:
+    code = (
+        "import sys, reports.dashboard, reports.tables; "
+        "print([m for m in ('torch', 'optuna', 'studies') if m in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=120)
+    assert done.stdout.strip() == "[]"
+
+
+def test_two_figures_cannot_share_a_name() -> None:
+    import plotly.graph_objects as go
+
+    charts = Charts()
+    charts.add("a", go.Figure(), "first")
+    with pytest.raises(ValueError, match="two figures are called a"):
+        charts.add("a", go.Figure(), "second")
+
+
+def test_json_cannot_end_its_script() -> None:
+    text = safe_json({"a": "</script><!-- & \u2028"})
+    assert "<" not in text
+    assert "&" not in text
+    assert json.loads(text) == {"a": "</script><!-- & \u2028"}
+
+
+def _luminance(colour: str) -> float:
+    channels = [int(colour[i : i + 2], 16) / 255 for i in (1, 3, 5)]
+    linear = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in channels]
+    return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+
+
+def _contrast(a: str, b: str) -> float:
+    high, low = sorted((_luminance(a), _luminance(b)), reverse=True)
+    return (high + 0.05) / (low + 0.05)
+
+
+@pytest.mark.parametrize("palette", [LIGHT, DARK], ids=["light", "dark"])
+def test_texts_have_the_contrast_that_readers_need(palette: dict[str, str]) -> None:
+    for name in ("ink", "muted", "accent", "better", "worse", "neutral", "infeasible", "lost", "changed", "added"):
+        for background in ("paper", "panel"):
+            assert _contrast(palette[name], palette[background]) >= 4.5, (name, background)
+    for node in ("node-res", "node-attn", "node-down", "node-up", "node-conv"):
+        assert _contrast(palette["ink"], palette[node]) >= 4.5, node
+
+
+def test_both_palettes_name_the_same_things_and_dark_can_be_swapped_for_light() -> None:
+    assert LIGHT.keys() == DARK.keys()
+    used: dict[str, Any] = {}
+    for name, colour in LIGHT.items():
+        assert used.get(colour, DARK[name]) == DARK[name], f"{name}: one light colour with two dark ones"
+        used[colour] = DARK[name]
+
+
+def test_escaped_text_is_still_readable() -> None:
+    page = render(replace(make_study(seeds=1, trials=0), question="Is a < b & c?"))
+    assert html.escape("Is a < b & c?") in page
