@@ -1,0 +1,1 @@
+"""ushape: architecture search and ablation for diffusion U-Nets."""

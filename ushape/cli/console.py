@@ -1,0 +1,60 @@
+"""What all commands share: consoles, numbers for people, and how problems are shown."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from typing import Any
+
+from rich.console import Console
+from rich.text import Text
+
+from archspec.errors import Problem
+
+out = Console(highlight=False, soft_wrap=True)
+err = Console(stderr=True, highlight=False, soft_wrap=True)
+
+_STYLE = {"error": "bold red", "warning": "yellow"}
+
+
+def show_problems(problems: Iterable[Problem], console: Console = err) -> None:
+    """One line a problem: where, severity and code, node, what is wrong, what to do."""
+    for problem in problems:
+        head, code, tail = str(problem).partition(f"{problem.severity} {problem.code}")
+        console.print(Text.assemble(head, (code, _STYLE[problem.severity]), tail))
+
+
+def problem_data(problem: Problem) -> dict[str, Any]:
+    """A problem as plain data."""
+    return {
+        "code": problem.code, "severity": problem.severity, "file": problem.file, "line": problem.line,
+        "column": problem.column, "node": problem.node, "count": problem.count, "message": problem.message,
+        "hint": problem.hint,
+    }  # fmt: skip
+
+
+def print_json(data: Any) -> None:
+    """Plain data to standard output, for other programs."""
+    print(json.dumps(data, indent=2, ensure_ascii=False, default=str))  # noqa: T201
+
+
+def count(number: float) -> str:
+    """A count with three or four digits: 75.38 M, 16.18 M, 701.3 k, 512."""
+    for factor, unit in ((1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "k")):
+        if number >= factor:
+            return f"{number / factor:.4g} {unit}"
+    return f"{number:g}"
+
+
+def seconds(number: float) -> str:
+    """A duration: 6.60 ms, 1.2 s, 3 min 20 s."""
+    if number < 1:
+        return f"{number * 1e3:.3g} ms"
+    if number < 60:
+        return f"{number:.3g} s"
+    return f"{int(number // 60)} min {int(number % 60)} s"
+
+
+def mebibytes(number: float) -> str:
+    """Bytes as MiB."""
+    return f"{number / 2**20:.3g} MiB"

@@ -1,0 +1,51 @@
+"""`ushape report`: the dashboard and the table of a study."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+def report(
+    study: Annotated[Path, typer.Argument(help="The study file, or the folder of its results.", show_default=False)],
+    *,
+    out: Annotated[
+        Path | None, typer.Option("--out", "-o", help="The HTML file to write; default dashboard.html in the folder.")
+    ] = None,
+    folder: Annotated[
+        Path | None, typer.Option("--folder", help="Where the results lie, if `ushape run --out` put them elsewhere.")
+    ] = None,
+) -> None:
+    """Write the dashboard of a study, one self-contained HTML file, and results.csv beside its records.
+
+    It can be written while the study runs.
+    """
+    from ushape.cli.console import out as console
+
+    place = folder or folder_of(study)
+    written = write_report(place, out)
+    console.print(f"results: {place / 'results.csv'}")
+    console.print(f"dashboard: {written}")
+
+
+def write_report(folder: Path, html: Path | None = None) -> Path:
+    """Write ``results.csv`` and the dashboard of a folder of results; returns the dashboard's path."""
+    from reports.dashboard import write_dashboard
+    from reports.tables import write_results_csv
+
+    from studies.frame import load_results
+
+    results = load_results(folder)
+    write_results_csv(results, folder / "results.csv")
+    return write_dashboard(results, html or folder / "dashboard.html")
+
+
+def folder_of(study: Path) -> Path:
+    """The folder of results that a study file or a folder means."""
+    if study.is_dir():
+        return study
+    from studies.study import load_study
+
+    return load_study(study).folder

@@ -1,0 +1,59 @@
+"""`ushape run`: run a study from wherever it is, and write its report."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+INTERRUPTED = 130
+
+
+def run(
+    study: Annotated[Path, typer.Argument(help="The study file.", show_default=False)],
+    *,
+    out: Annotated[
+        Path | None, typer.Option("--out", "-o", help="Folder for the results; default runs/NAME beside the file.")
+    ] = None,
+    retry_failed: Annotated[
+        bool, typer.Option("--retry-failed", help="Run the ablation's failed trials again.")
+    ] = False,
+    no_report: Annotated[bool, typer.Option("--no-report", help="Do not write the dashboard at the end.")] = False,
+) -> None:
+    """Run a study: its ablation, then its search; then write the dashboard.
+
+    Every trial is recorded as soon as it ends. Stopped (Ctrl-C) or killed, the same command goes on where it was.
+    """
+    from studies.frame import progress_of
+    from studies.records import WITH_RESULT
+    from studies.run import run_study
+    from studies.study import load_study
+    from ushape.cli.console import err, show_problems
+    from ushape.cli.console import out as console
+    from ushape.cli.live import LiveObserver
+
+    loaded = load_study(study)
+    folder = out or loaded.folder
+    show_problems(loaded.warnings)
+    try:
+        with LiveObserver(console) as observer:
+            run_study(loaded, folder, observer, retry_failed=retry_failed)
+    except KeyboardInterrupt:
+        err.print("Interrupted. What is finished is kept; the same command goes on from there.")
+        raise typer.Exit(INTERRUPTED) from None
+    counts = progress_of(folder)
+    for part, by_status in counts.items():
+        console.print(f"{part}: " + ", ".join(f"{number} {status}" for status, number in by_status.items()))
+    if not no_report:
+        from ushape.cli.report import write_report
+
+        console.print(f"results: {(folder / 'results.csv')}")
+        console.print(f"dashboard: {write_report(folder)}")
+    lost = sum(
+        number for by_status in counts.values() for status, number in by_status.items()
+        if status not in WITH_RESULT and status not in ("refused", "interrupted")
+    )  # fmt: skip
+    if lost:
+        err.print(f"{lost} trial(s) have no result; the dashboard says why.")
+        raise typer.Exit(1)

@@ -1,0 +1,76 @@
+"""`ushape status`: how far a study is."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+
+def status(
+    study: Annotated[Path, typer.Argument(help="The study file, or the folder of its results.", show_default=False)],
+    *,
+    folder: Annotated[
+        Path | None, typer.Option("--folder", help="Where the results lie, if `ushape run --out` put them elsewhere.")
+    ] = None,
+    json: Annotated[bool, typer.Option("--json", help="As JSON on standard output.")] = False,
+) -> None:
+    """Show how far a study is: trials by status, best so far, what failed and why. Works while it runs."""
+    from ushape.cli.console import out, print_json
+    from ushape.cli.report import folder_of
+
+    data = status_data(folder or folder_of(study))
+    if json:
+        print_json(data)
+        return
+    out.print(f"[bold]{data['name']}[/bold]  {data['folder']}")
+    for part, found in data["parts"].items():
+        counts = ", ".join(f"{number} {name}" for name, number in found["statuses"].items())
+        out.print(f"{part}: {counts or 'nothing yet'}" + (f", {found['planned']} planned" if found["planned"] else ""))
+        best = found["best"]
+        if best is not None:
+            out.print(f"  best loss {best['loss']:.4f}: trial {best['trial']}, {best['what']}", markup=False)
+        for failure in found["failures"]:
+            out.print(f"  trial {failure['trial']} {failure['status']}: {failure['reason']}", markup=False)
+
+
+def status_data(folder: Path) -> dict[str, Any]:
+    """A study's progress as plain data."""
+    from studies.store import Store
+
+    store = Store(folder)
+    document = store.remembered_study() or {}
+    return {
+        "name": store.name,
+        "folder": str(folder),
+        "parts": {part: _part_data(store.records(part), document, part) for part in store.parts()},
+    }
+
+
+def _part_data(records: list[Any], document: dict[str, Any], part: str) -> dict[str, Any]:
+    from studies.records import WITH_RESULT
+
+    statuses: dict[str, int] = {}
+    for record in records:
+        statuses[record.status] = statuses.get(record.status, 0) + 1
+    done = [r for r in records if r.status in WITH_RESULT and r.feasible and "loss" in r.metrics]
+    best = min(done, key=lambda r: r.metrics["loss"], default=None)
+    failures = [r for r in records if r.status in ("failed", "oom", "diverged")]
+    return {
+        "statuses": statuses,
+        "planned": _planned(document, part),
+        "best": None if best is None else {
+            "trial": best.trial, "loss": best.metrics["loss"],
+            "what": best.variant or "; ".join(best.edits) or "the base",
+        },
+        "failures": [{"trial": r.trial, "status": r.status, "reason": r.reason} for r in failures],
+    }  # fmt: skip
+
+
+def _planned(document: dict[str, Any], part: str) -> int:
+    section = document.get(part) or {}
+    if part == "search":
+        return int(section.get("trials", 0))
+    seeds = (document.get("protocol") or {}).get("seeds", 0)
+    return (len(section.get("variants", {})) + 1) * (seeds if isinstance(seeds, int) else len(seeds)) if section else 0
