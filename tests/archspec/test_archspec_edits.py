@@ -1,0 +1,335 @@
+"""Edits: what each does, what it refuses, whose fault a problem is, and identities between edits and parameters."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+import archspec
+from archspec import Edit, Spec
+from archspec.graph import inputs_of, op_of
+from archspec.ops import Add, Attention, Concat, Conv, ResnetBlock
+from archspec.parse import Positions, parse
+
+SMALL = """\
+version: 1
+name: small
+unet:
+  ch: 32
+  out_ch: 3
+  ch_mult: [1, 2]
+  num_res_blocks: 2
+  attn_resolutions: [8]
+  in_channels: 3
+  resolution: 16
+"""
+
+
+def edited(edits: str, text: str = SMALL) -> archspec.ArchGraph:
+    return archspec.build(archspec.loads(f"{text}edits:\n{edits}", "small.yaml"))
+
+
+def refused(edits: str, text: str = SMALL) -> list[str]:
+    checked = archspec.check_text(f"{text}edits:\n{edits}", "small.yaml")
+    assert checked.graph is None
+    return [str(problem) for problem in checked.problems]
+
+
+def seed(edits: list[dict[str, Any]], **changes: Any) -> archspec.ArchGraph:
+    parameters = {
+        "ch": 128,
+        "out_ch": 3,
+        "num_res_blocks": 2,
+        "attn_resolutions": [16],
+        "in_channels": 3,
+        "resolution": 256,
+        "ch_mult": [1, 1, 2, 2, 4],
+        **changes,
+    }
+    return archspec.check_data(
+        {"version": 1, "name": "seed", "unet": parameters, "edits": edits}, Positions("seed")
+    ).sound()
+
+
+def same(first: archspec.ArchGraph, second: archspec.ArchGraph) -> bool:
+    return archspec.fingerprint(first) == archspec.fingerprint(second)
+
+
+# what edits do
+
+
+def test_remove_bypasses() -> None:
+    graph = edited("  - remove: mid.attn_1\n")
+    assert "mid.attn_1" not in graph
+    assert inputs_of(graph, "mid.block_2") == {"x": "mid.block_1", "emb": "temb"}
+
+
+def test_remove_of_a_merge_lets_the_running_map_go_on_and_cuts_the_skip() -> None:
+    graph = edited("  - remove: up.0.skip.*\n")
+    assert inputs_of(graph, "up.0.block.0") == {"x": "up.1.upsample", "emb": "temb"}
+    assert not graph.has_edge("conv_in", "up.0.skip.2")
+
+
+def test_remove_of_several_in_a_row() -> None:
+    graph = edited("  - remove: down.1.attn.1\n  - remove: mid.attn_1\n  - remove: mid.block_1\n")
+    assert inputs_of(graph, "mid.block_2") == {"x": "down.1.block.1", "emb": "temb"}
+    both = edited('  - remove: "mid.*_1"\n')
+    assert inputs_of(both, "mid.block_2") == {"x": "down.1.attn.1", "emb": "temb"}
+
+
+def test_set_changes_parameters_and_leaves_the_others() -> None:
+    graph = edited("  - set: {nodes: attention @ 8, to: {heads: 4, norm: true, residual: true, type: linear}}\n")
+    op = op_of(graph, "mid.attn_1")
+    assert op == Attention(type="linear", heads=4, norm=True, residual=True, groups=32, eps=1e-6)
+
+
+def test_set_on_many_nodes_changes_those_that_differ() -> None:
+    graph = edited(
+        "  - set: {nodes: mid.block_1, to: {dropout: 0.1}}\n  - set: {nodes: resnet_block, to: {dropout: 0.1}}\n"
+    )
+    blocks = [op for node in graph if isinstance(op := op_of(graph, node), ResnetBlock)]
+    assert {block.dropout for block in blocks} == {0.1}
+
+
+def test_set_that_takes_a_port_away_prunes_what_fed_it() -> None:
+    graph = edited("  - set: {nodes: resnet_block, to: {conditioning: none}}\n")
+    assert [node for node in ("t", "time", "temb") if node in graph] == []
+    assert inputs_of(graph, "mid.block_1") == {"x": "down.1.attn.1"}
+
+
+def test_replace_keeps_the_inputs_at_ports_that_remain() -> None:
+    graph = edited('  - replace: {nodes: "up.*.skip.*", with: {op: add, project: true}}\n')
+    assert inputs_of(graph, "up.0.skip.0") == {"x": "up.1.upsample", "skip": "down.0.block.1"}
+    assert isinstance(op_of(graph, "up.0.skip.0"), Add)
+    conv = edited("  - replace: {nodes: mid.block_1, with: {op: conv, out: 64}}\n")
+    assert inputs_of(conv, "mid.block_1") == {"x": "down.1.attn.1"}
+
+
+def test_replace_of_an_input_by_another_input() -> None:
+    graph = edited("  - replace: {nodes: x, with: {op: input, channels: 4, resolution: 16}}\n")
+    assert str(graph.nodes["x"]["shape"]) == "4x16x16"
+
+
+def test_disconnect_and_connect_rewire() -> None:
+    graph = edited(
+        "  - disconnect: {from: down.0.block.0, to: up.0.skip.1}\n"
+        "  - connect: {from: conv_in, to: up.0.skip.1, port: skip}\n"
+    )
+    assert inputs_of(graph, "up.0.skip.1")["skip"] == "conv_in"
+    assert inputs_of(graph, "up.0.skip.2")["skip"] == "conv_in"
+
+
+def test_disconnect_by_port_and_selector() -> None:
+    graph = edited(
+        "  - disconnect: {from: temb, to: resnet_block, port: emb}\n"
+        "  - set: {nodes: resnet_block, to: {conditioning: none}}\n"
+    )
+    assert "temb" not in graph
+
+
+def test_an_edge_in_the_same_place_twice_is_one_source_with_two_ports() -> None:
+    graph = edited(
+        "  - disconnect: {from: down.1.attn.1, to: up.1.skip.0}\n"
+        "  - connect: {from: mid.block_2, to: up.1.skip.0, port: skip}\n"
+    )
+    assert graph.edges["mid.block_2", "up.1.skip.0"]["ports"] == ("x", "skip")
+    assert graph.edges["mid.block_2", "up.1.skip.0"]["roles"] == ("main", "skip")
+    assert str(graph.nodes["up.1.skip.0"]["shape"]) == "128x8x8"
+
+
+def test_what_an_edit_cuts_off_goes_with_it() -> None:
+    graph = edited(
+        '  - remove: "up.1.skip.*"\n'
+        "  - disconnect: {from: down.1.attn.1, to: mid.block_1}\n"
+        "  - connect: {from: down.0.downsample, to: mid.block_1}\n"
+    )
+    assert [node for node in graph if node.startswith("down.1")] == []
+    assert inputs_of(graph, "mid.block_1")["x"] == "down.0.downsample"
+
+
+def test_what_is_still_needed_stays_and_misses_its_input() -> None:
+    assert refused("  - disconnect: {from: down.0.downsample, to: down.1.block.0}\n") == [
+        "small.yaml:12:5: error U104 down.1.block.0: its port `x` is empty. "
+        "It takes a feature map: add an edge [source, down.1.block.0]."
+    ]
+
+
+def test_unet_edits_change_parameters_before_nodes_exist() -> None:
+    graph = edited("  - unet: {ch: 64, skip: add}\n  - unet: {num_res_blocks: 1}\n  - remove: mid.attn_1\n")
+    op = op_of(graph, "conv_in")
+    assert isinstance(op, Conv)
+    assert op.out == 64
+    assert isinstance(op_of(graph, "up.0.skip.0"), Add)
+    assert "down.0.block.1" not in graph
+
+
+# identities
+
+
+def test_removing_the_middle_attention_is_the_switch() -> None:
+    assert same(seed([{"remove": "mid.attn_1"}]), seed([], mid_attn=False))
+    assert same(seed([{"unet": {"mid_attn": False}}]), seed([], mid_attn=False))
+
+
+def test_removing_every_attention_is_attn_type_none() -> None:
+    assert same(seed([{"remove": "attention"}]), seed([], attn_type="none"))
+
+
+def test_removing_one_block_a_stage_is_one_block_fewer() -> None:
+    graph = seed([
+        {"remove": "down.*.attn.1"},
+        {"remove": "down.*.block.1"},
+        {"remove": "up.*.skip.1"},
+        {"remove": "up.*.attn.1"},
+        {"remove": "up.*.block.1"},
+    ])  # fmt: skip
+    assert archspec.total_price(graph).parameters == 51_919_619
+    assert same(graph, seed([], num_res_blocks=1))
+
+
+def test_replacing_the_merges_is_skip_add() -> None:
+    graph = seed([{"replace": {"nodes": "concat", "with": {"op": "add", "project": True}}}])
+    assert archspec.total_price(graph).parameters == 63_358_339
+    assert same(graph, seed([], skip="add"))
+
+
+def test_removing_the_merges_is_skip_none() -> None:
+    graph = seed([{"remove": "up.*.skip.*"}])
+    assert archspec.total_price(graph).parameters == 63_029_123
+    assert same(graph, seed([], skip="none"))
+
+
+def test_one_skip_a_level() -> None:
+    graph = seed([{"remove": "up.*.skip.1"}, {"remove": "up.*.skip.2"}])
+    assert archspec.total_price(graph).parameters == 67_636_483
+
+
+def test_setting_attention_is_writing_its_options() -> None:
+    fair = {"type": "linear", "norm": True, "residual": True}
+    written = seed([], attn_type="linear", attn={"norm": True, "residual": True})
+    assert same(seed([{"set": {"nodes": "attention", "to": fair}}]), written)
+
+
+# whose fault it is
+
+
+def test_edits_of_another_document_are_reported_there() -> None:
+    base = archspec.loads(SMALL + "edits:\n  - remove: mid.attn_1\n", "base.yaml")
+    study = parse("variants:\n  wide:\n    - set: {nodes: conv_in, to: {out: 40}}\n    - remove: mid.atn_1\n", "study.yaml")
+    edits = tuple(Edit.model_validate(data) for data in study.data["variants"]["wide"])
+    spec = base.with_edits(edits, study.positions, ("variants", "wide"))
+    assert [str(problem) for problem in archspec.check_spec(spec).errors] == [
+        "study.yaml:4:7: error U301 `mid.atn_1` matches no node. Did you mean `mid.block_1`?",
+    ]
+    spec = base.with_edits(edits[:1], study.positions, ("variants", "wide"))
+    assert [str(problem) for problem in archspec.check_spec(spec).errors] == [
+        "study.yaml:3:7: error U204 down.0.block.0: 40 channels do not split into 32 groups. "
+        "Use a width divisible by 32, such as 32 or 64; or groups out of 1, 2, 4, 5, 8, 10, 20, 40. "
+        "Inputs: conv_in = 40x16x16, temb = embedding of 128. "
+        "The edit `set nodes=conv_in, to={out: 40}` brings this about.",
+    ]
+
+
+def test_edits_without_a_path_are_counted_on() -> None:
+    base = archspec.loads(SMALL + "edits:\n  - remove: mid.attn_1\n", "base.yaml")
+    positions = Positions("study.yaml", {(): (1, 1), ("edits", 1): (7, 3)})
+    spec = base.with_edits((Edit(remove="mid.attn_1"),), positions)
+    assert [str(problem) for problem in archspec.check_spec(spec).errors] == [
+        "study.yaml:7:3: error U301 `mid.attn_1` matches no node. Did you mean `down.1.attn.1`?"
+    ]
+
+
+def test_unet_edits_of_a_variant_come_before_the_node_edits_of_its_base() -> None:
+    base = archspec.loads(SMALL + "edits:\n  - remove: mid.attn_1\n", "base.yaml")
+    graph = archspec.build(base.with_edits((Edit(unet={"ch": 64}),)).with_edits((Edit(remove="down.1.attn.0"),)))
+    assert "mid.attn_1" not in graph
+    assert str(graph.nodes["conv_in"]["shape"]) == "64x16x16"
+
+
+def test_a_width_that_an_edit_sets_is_blamed_on_the_edit() -> None:
+    assert refused("  - unet: {ch_mult: [1, 1.25]}\n")[0].startswith(
+        "small.yaml:12:25: error U204 down.1.block.0 (and 6 more): 40 channels do not split into 32 groups."
+    )
+    assert refused("  - unet: {num_groups: 12}\n")[0].startswith(
+        "small.yaml:12:12: error U204 down.0.block.0 (and 4 more): 32 channels do not split into 12 groups."
+    )
+
+
+def test_a_resolution_that_no_longer_fits_the_levels() -> None:
+    edit = "  - unet: {ch_mult: [1, 1, 1, 1, 1, 1]}\n"
+    assert [line for line in refused(edit) if " error " in line] == [
+        "small.yaml:12:12: error U206 down.4.downsample: a map of 1x1 pixels cannot be halved. "
+        "6 levels need a resolution divisible by 32, such as 32."
+    ]
+
+
+def test_problems_of_the_base_stay_where_they_are() -> None:
+    found = refused("  - remove: mid.attn_1\n", SMALL.replace("ch: 32", "ch: 40"))
+    assert [line.split(": error")[0] for line in found] == ["small.yaml:4:3", "small.yaml:6:16"]
+
+
+def test_after_a_faulty_edit_only_what_is_certain_is_said() -> None:
+    found = refused(
+        "  - remove: up.0.skp.1\n"  # so the next edit finds the port filled
+        "  - connect: {from: conv_in, to: up.0.block.1}\n"
+        "  - set: {nodes: attention, to: {hed: 2}}\n"
+    )
+    assert found == [
+        "small.yaml:12:5: error U301 `up.0.skp.1` matches no node. Did you mean `up.0.skip.1`?",
+        "small.yaml:14:34: error U305 down.1.attn.0 (and 5 more): an attention has no parameter `hed`. "
+        "Did you mean `heads`?",
+    ]
+
+
+def test_set_compares_what_is_computed_not_what_is_written() -> None:
+    assert refused("  - set: {nodes: mid.attn_1, to: {head_dim: 64, residual: true}}\n") == [
+        "small.yaml:12:5: error U302 this changes nothing: `mid.attn_1` has head_dim: 64, residual: true already."
+    ]
+    assert refused("  - replace: {nodes: mid.attn_1, with: {op: attention, heads: 1}}\n") == [
+        "small.yaml:12:5: error U302 this changes nothing: `mid.attn_1` is exactly this attention already."
+    ]
+
+
+def test_removing_what_has_no_input() -> None:
+    found = refused("  - disconnect: {from: mid.block_1, to: mid.attn_1}\n  - remove: mid.attn_1\n")
+    assert found == ["small.yaml:13:5: error U303 mid.attn_1: it has no input that could go on in its place."]
+
+
+# as data
+
+
+def test_edits_describe_themselves() -> None:
+    data: list[dict[str, Any]] = [
+        {"remove": "mid.attn_1"},
+        {"set": {"nodes": "attention", "to": {"heads": 4, "norm": True}}},
+        {"replace": {"nodes": {"op": "concat"}, "with": {"op": "add", "project": True}}},
+        {"connect": {"from": "a", "to": "b", "port": "skip"}},
+        {"unet": {"ch_mult": [1, 2], "attn": {"heads": None}}},
+    ]
+    assert [Edit.model_validate(edit).describe() for edit in data] == [
+        "remove mid.attn_1",
+        "set nodes=attention, to={heads: 4, norm: true}",
+        "replace nodes={op: concat}, with={op: add, project: true}",
+        "connect from=a, to=b, port=skip",
+        "unet ch_mult=[1, 2], attn={heads: null}",
+    ]
+
+
+def test_a_spec_built_by_hand_places_its_edits_itself() -> None:
+    spec = archspec.loads(SMALL, "small.yaml")
+    more = spec.architecture.model_copy(update={"edits": (Edit(remove="mid.attn_1"),)})
+    graph = archspec.build(Spec("by hand", more, spec.positions))
+    assert "mid.attn_1" not in graph
+    assert graph.graph["name"] == "by hand"
+
+
+@pytest.mark.parametrize("merge", [{"op": "concat"}, {"op": "add"}])
+def test_replacing_by_what_is_there_already_leaves_the_others(merge: dict[str, Any]) -> None:
+    graph = seed([
+        {"replace": {"nodes": "up.0.skip.0", "with": {"op": "add", "project": True}}},
+        {"replace": {"nodes": "up.0.skip.*", "with": {"op": "concat"}}},
+        {"set": {"nodes": "up.0.block.0", "to": {"dropout": 0.5}}},
+    ])  # fmt: skip
+    assert {type(op_of(graph, f"up.0.skip.{index}")) for index in range(3)} == {Concat}
+    assert merge["op"] in archspec.OPS

@@ -1,0 +1,119 @@
+"""The architectures that ship with the package, held to the published numbers, and the reference's variants."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import archspec
+from archspec import Price
+from archspec.parse import Positions
+
+SEED: dict[str, Any] = {
+    "ch": 128,
+    "out_ch": 3,
+    "num_res_blocks": 2,
+    "attn_resolutions": [16],
+    "in_channels": 3,
+    "resolution": 256,
+    "ch_mult": [1, 1, 2, 2, 4],
+}
+
+#: name -> (parameters, FLOPs as torch's FlopCounterMode counts them, two a MAC)
+ZOO = {
+    "ddpm-celebahq-256": (113_673_219, 497_027_514_368),
+    "ddpm-cifar10": (35_746_307, 12_443_713_536),
+    "seed-256": (75_376_643, 495_540_109_312),
+    "seed-256-linear": (75_361_283, 496_345_415_680),
+    "seed-256-none": (69_066_755, 491_513_577_472),
+    "seed-256-notime": (75_047_939, 495_531_851_776),
+    "seed-256-pool": (70_213_763, 439_671_980_032),
+}
+
+#: change of the seed's example -> (parameters, GMACs to two digits), from the table of the reference
+REFERENCE: list[tuple[dict[str, Any], int, float]] = [
+    ({"attn_type": "vanilla"}, 75_376_643, 247.77),
+    ({"attn_type": "linear"}, 75_361_283, 248.17),
+    ({"use_linear_attn": True}, 75_361_283, 248.17),
+    ({"attn_type": "none"}, 69_066_755, 245.76),
+    ({"resamp_with_conv": False}, 70_213_763, 219.84),
+    ({"use_timestep": False}, 75_047_939, 247.77),
+    ({"attn_resolutions": [32, 16, 8]}, 76_695_043, 251.80),
+]
+
+
+def unet(**changes: Any) -> archspec.ArchGraph:
+    document = {"version": 1, "name": "reference", "unet": {**SEED, **changes}}
+    return archspec.check_data(document, Positions("reference")).sound()
+
+
+def test_the_zoo_is_the_table() -> None:
+    assert archspec.zoo_names() == sorted(ZOO)
+
+
+@pytest.mark.parametrize("name", ZOO)
+def test_parameters_and_flops_to_the_unit(name: str) -> None:
+    price = archspec.total_price(archspec.build(archspec.load(f"zoo/{name}")))
+    assert (price.parameters, 2 * price.macs) == ZOO[name]
+
+
+@pytest.mark.parametrize("name", ZOO)
+def test_a_zoo_file_bears_its_name_and_is_without_doubt(name: str) -> None:
+    checked = archspec.check_file(f"zoo/{name}")
+    assert checked.spec is not None
+    assert checked.spec.name == name
+    assert [problem.code for problem in checked.problems] == (["U503"] if name == "seed-256-linear" else [])
+
+
+@pytest.mark.parametrize(("changes", "parameters", "gmacs"), REFERENCE)
+def test_the_table_of_the_reference(changes: dict[str, Any], parameters: int, gmacs: float) -> None:
+    price = archspec.total_price(unet(**changes))
+    assert price.parameters == parameters
+    assert round(price.macs / 1e9, 2) == gmacs
+
+
+@pytest.mark.parametrize(
+    ("changes", "parameters"),
+    [({"skip": "add"}, 63_358_339), ({"skip": "none"}, 63_029_123), ({"num_res_blocks": 1}, 51_919_619)],
+)
+def test_other_known_variants(changes: dict[str, Any], parameters: int) -> None:
+    assert archspec.total_price(unet(**changes)).parameters == parameters
+
+
+def test_an_attention_resolution_that_is_not_reached_is_a_doubt() -> None:
+    assert [str(problem) for problem in unet(attn_resolutions=[32, 16, 8]).graph["warnings"]] == [
+        "reference: warning U501 no level reaches the attention resolution 8, so it has no effect. "
+        "The levels have 256, 128, 64, 32, 16 (pixels, not downsampling factors)."
+    ]
+
+
+def test_options_of_attention_change_the_price_as_they_should() -> None:
+    base, channels = archspec.total_price(unet(attn_type="linear")), 512
+    normed = archspec.total_price(unet(attn_type="linear", attn={"norm": True, "residual": True}))
+    assert normed.parameters - base.parameters == 6 * 2 * channels
+    assert archspec.total_price(unet(attn={"heads": 8})) == archspec.total_price(unet())
+    wide = archspec.total_price(unet(attn={"heads": 8, "head_dim": 128}))
+    extra = 6 * (4 * channels * (1024 - 512) + 3 * (1024 - 512))
+    assert wide.parameters == archspec.total_price(unet()).parameters + extra
+    halved = archspec.total_price(unet(mid_attn=False))
+    assert archspec.total_price(unet()).parameters - halved.parameters == 4 * channels**2 + 4 * channels + 2 * channels
+
+
+def test_prices_add_up() -> None:
+    assert Price(1, 2) + Price(3, 4) == Price(4, 6)
+    assert archspec.total_price(archspec.build(archspec.load("zoo/seed-256"))) == Price(75_376_643, 247_770_054_656)
+
+
+def test_a_file_of_that_name_comes_before_the_zoo(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "zoo").mkdir()
+    (tmp_path / "zoo" / "seed-256").write_text("version: 1\nname: mine\n")
+    assert str(archspec.check_file("zoo/seed-256").problems[0]).startswith("zoo/seed-256:1:1: error U011 ")
+
+
+def test_a_typo_in_a_zoo_name() -> None:
+    with pytest.raises(archspec.UserError) as caught:
+        archspec.load("zoo/sed-256")
+    assert str(caught.value) == "zoo/sed-256: error U001 there is no such file. Did you mean `seed-256.yaml`?"
