@@ -28,6 +28,8 @@ PlacedEdit = tuple[Edit | None, Place]
 _SURE = frozenset({"U010", "U011", "U012", "U013", "U301", "U304", "U305"})
 #: The same after an edit that may have put other operations into the graph.
 _SURE_OF_ANY_OP = _SURE - {"U305"}
+#: The same where the nodes themselves may be others, because an edit of the short form is lost.
+_SURE_OF_ANY_NODE = _SURE_OF_ANY_OP - {"U301"}
 #: What follows from an edge that could not be read.
 _FROM_A_LOST_EDGE = frozenset({"U104", "U106", "U107"})
 
@@ -42,8 +44,8 @@ class Construction:
         self._unet, self._said = architecture.unet, Said(root.at("unet"))
         #: whether the widths are known, so that rules about them can be checked
         self._certain = True
-        #: whether every edit could be made
-        self._edited = True
+        #: whether every edit could be made, of the short form and of nodes
+        self._reshaped = self._edited = True
         #: rules that may seem to be broken only because something could not be read
         self._unsure: frozenset[str] = frozenset()
         self._reading: Reading | None = None
@@ -76,7 +78,9 @@ class Construction:
             elif here in before:
                 yield place.problem("U307", "edits of `unet` come before all other edits.", "Move it up.")
             else:
-                yield from self._edit_unet(self._unet, edit.unet or {}, place.at("unet"))
+                found = list(self._edit_unet(self._unet, edit.unet or {}, place.at("unet")))
+                yield from found
+                self._reshaped = self._reshaped and not found
 
     def _edit_unet(self, unet: UNet, changes: dict[str, object], place: Place) -> Iterator[Problem]:
         known = UNet.model_fields
@@ -118,7 +122,8 @@ class Construction:
             self._unsure = _FROM_A_LOST_EDGE if self._reading.lost_edges else frozenset()
 
     def _edit_nodes(self, graph: ArchGraph) -> Iterator[Problem]:
-        sure = None if not any(isinstance(op, Unread) for _, op in ops_of(graph)) else _SURE_OF_ANY_OP
+        unread = any(isinstance(op, Unread) for _, op in ops_of(graph))
+        sure = _SURE_OF_ANY_OP if unread else None if self._reshaped else _SURE_OF_ANY_NODE
         for _, edits in groupby(self.node_edits, key=lambda placed: _list_of(placed[1])):
             alive = live_nodes(graph)
             for edit, place in edits:
@@ -158,7 +163,9 @@ class Construction:
             return problem
         moved = place.problem(problem.code, problem.message, problem.hint, node=problem.node)
         hint = f"{problem.hint} " if problem.hint else ""
-        return replace(moved, hint=f"{hint}The edit `{edit.describe()}` brings this about.")
+        words = edit.describe()
+        words = words if len(words) <= 100 else f"{words[:97]}..."
+        return replace(moved, hint=f"{hint}The edit `{words}` brings this about.")
 
     def _more_helpful(self, problem: Problem) -> Problem:
         """With what is known of the short form, say which resolution would do."""

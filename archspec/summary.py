@@ -47,7 +47,7 @@ def _level(graph: ArchGraph, size: int, nodes: list[str]) -> LevelRow:
     blocks = [node for node, op in ops.items() if isinstance(op, ResnetBlock)]
     widths = {_channels(graph, node) for node in (blocks or nodes)}
     attention = Counter(_attention(graph, node, op) for node, op in ops.items() if isinstance(op, Attention))
-    skips = Counter(op.op for op in ops.values() if any(port.role == "skip" for port in op.ports()))
+    skips = Counter(op.op for node, op in ops.items() if _takes_a_skip(graph, node))
     price = sum((price_of(graph, node) for node in nodes), Price())
     return LevelRow(
         resolution=size,
@@ -58,6 +58,10 @@ def _level(graph: ArchGraph, size: int, nodes: list[str]) -> LevelRow:
         parameters=price.parameters,
         macs=price.macs,
     )
+
+
+def _takes_a_skip(graph: ArchGraph, node: str) -> bool:
+    return any("skip" in graph.edges[source, node]["roles"] for source in graph.pred[node])
 
 
 def _channels(graph: ArchGraph, node: str) -> int:

@@ -10,7 +10,7 @@ import pandas as pd
 
 MINUS = "\N{MINUS SIGN}"
 NARROW = "\N{NARROW NO-BREAK SPACE}"
-DASH = "\N{EN DASH}"
+NBSP = "\N{NO-BREAK SPACE}"
 MISSING = "\N{EM DASH}"
 
 
@@ -136,9 +136,9 @@ def p_text(p: float) -> str:
 
 
 def p_phrase(p: float) -> str:
-    """Write a p value as part of a sentence: "p = 0.012", "p < 0.001"."""
+    """Write a p value as part of a sentence, unbroken: "p = 0.012", "p < 0.001"."""
     text = p_text(p)
-    return f"p < {text[1:]}" if text.startswith("<") else f"p = {text}"
+    return f"p{NBSP}<{NBSP}{text[1:]}" if text.startswith("<") else f"p{NBSP}={NBSP}{text}"
 
 
 def ticks(low: float, high: float, wanted: int = 5) -> list[float]:

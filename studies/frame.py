@@ -10,7 +10,7 @@ from typing import Any
 import pandas as pd
 
 from search.objectives import METRICS
-from studies.records import WITH_RESULT, Part, TrialRecord
+from studies.records import WITH_RESULT, Part, Status, TrialRecord
 from studies.store import Store
 
 Curve = list[tuple[int, float]]
@@ -91,7 +91,9 @@ def load_results(folder: Path) -> StudyResults:
     """Everything in a study's folder; `UserError` if there is no study."""
     store = Store(folder)
     document = store.remembered_study() or {}
-    records = [record for part in store.parts() for record in store.records(part)]
+    everything = [record for part in store.parts() for record in store.records(part)]
+    asked = {"base", *(document.get("ablation") or {}).get("variants", {})}
+    records = [record for record in current(everything) if record.variant is None or record.variant in asked]
     search = document.get("search") or {}
     source = folder / "study.yaml"
     return StudyResults(
@@ -151,13 +153,44 @@ def _warnings(records: list[TrialRecord]) -> Iterable[str]:
         yield f"{unfinished} trial(s) have not ended; the study is running or was stopped."
 
 
-def progress_of(folder: Path) -> dict[Part, dict[str, int]]:
-    """For each part the number of trials by status, by Optuna's own states; light enough to be asked often."""
+@dataclass(frozen=True)
+class StudyProgress:
+    """How far a study is.
+
+    Attributes:
+        counts: for each part the number of trials by status.
+        lost: trials whose result is missing: an ablation needs every cell, while a search expects points that diverge
+            or do not fit into memory and misses only those that failed.
+    """
+
+    counts: dict[Part, dict[Status, int]]
+    lost: int
+
+
+def progress_of(folder: Path) -> StudyProgress:
+    """How far the study in a folder is."""
     store = Store(folder)
-    counts: dict[Part, dict[str, int]] = {}
-    for part in store.parts():
-        by_status: dict[str, int] = {}
-        for record in store.records(part):
-            by_status[record.status] = by_status.get(record.status, 0) + 1
-        counts[part] = by_status
-    return counts
+    records = current([record for part in store.parts() for record in store.records(part)])
+    counts: dict[Part, dict[Status, int]] = {part: {} for part in store.parts()}
+    for record in records:
+        by_status = counts[record.part]
+        by_status[record.status] = by_status.get(record.status, 0) + 1
+    missed = {"ablation": ("oom", "diverged", "failed"), "search": ("failed",)}
+    return StudyProgress(counts, sum(record.status in missed[record.part] for record in records))
+
+
+def current(records: Iterable[TrialRecord]) -> list[TrialRecord]:
+    """The records that count: of an ablation's cell the last one, of a variant only its present architecture.
+
+    A cell has several records if it was interrupted or retried, or if the variant's edits have changed since.
+    """
+    kept = list(records)
+    ablation = [record for record in kept if record.part == "ablation"]
+    architecture = {record.variant: record.fingerprint for record in ablation}
+    last = {(record.variant, record.seed): record.trial for record in ablation}
+    return [
+        record
+        for record in kept
+        if record.part != "ablation"
+        or (record.fingerprint == architecture[record.variant] and record.trial == last[record.variant, record.seed])
+    ]

@@ -12,12 +12,14 @@ A trial is finished when the database says so; the files are written before that
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import optuna
+from optuna.exceptions import OptunaError
 from optuna.samplers import BaseSampler
 from optuna.storages import RDBStorage
 from optuna.study import StudyDirection
@@ -54,6 +56,8 @@ class Store:
             hint = "`ushape run STUDY` makes one."
             raise user_error(f"there are no results in {folder}.", hint, code="U001")
         folder.mkdir(parents=True, exist_ok=True)
+        if not database.is_file():
+            _create(database)
         self._storage = _open(database)
         self.name = name or self._only_name(database)
 
@@ -171,13 +175,26 @@ def _record_of(trial: FrozenTrial) -> TrialRecord | None:
     return TrialRecord.model_validate(data) if data is not None else None
 
 
+def _create(database: Path) -> None:
+    """Make an empty database in one step: a reader, or the next run after a kill, finds a whole one or none."""
+    beside = database.with_name(f".{database.name}.{os.getpid()}.tmp")
+    beside.unlink(missing_ok=True)
+    with quiet():
+        storage = RDBStorage(f"sqlite:///{beside}")
+    storage.remove_session()
+    storage.engine.dispose()
+    beside.replace(database)
+
+
 def _open(database: Path) -> RDBStorage:
+    connect = {"connect_args": {"timeout": 60}}
     try:
         with quiet():
-            storage = RDBStorage(f"sqlite:///{database}", engine_kwargs={"connect_args": {"timeout": 60}})
-    except (SQLAlchemyError, RuntimeError) as error:
-        what = str(error).splitlines()[0]
-        raise user_error(f"{database} cannot be opened: {what}.", "Is it a ushape study?", code="U001") from None
+            storage = RDBStorage(f"sqlite:///{database}", engine_kwargs=connect, skip_table_creation=True)
+    except (SQLAlchemyError, RuntimeError, OptunaError) as error:
+        what = str(error.__cause__ or error).splitlines()[0]
+        hint = "Is it a study of ushape, and of this version of Optuna?"
+        raise user_error(f"{database} cannot be opened: {what}.", hint, code="U001") from None
 
     def pragmas(connection: Any, _: object) -> None:
         # WAL survives a killed writer and lets readers in; NORMAL syncs at checkpoints, which a crash of the

@@ -138,7 +138,7 @@ def text_of(value: object) -> str:
 
 def value_text(value: object) -> str:
     """Write a parameter's value; a whole number that a frame holds as a float is written whole."""
-    return f"{value:g}" if isinstance(value, float) else text_of(value)
+    return f"{value:g}" if isinstance(value, float) and not math.isnan(value) else text_of(value)
 
 
 def pieces(text: str) -> list[float | str]:

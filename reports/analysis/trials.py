@@ -38,9 +38,6 @@ STATUSES: dict[str, Status] = {
 USABLE = ("finished", "replayed")
 """Statuses whose metrics may be compared."""
 
-LOST = ("oom", "diverged", "failed", "refused")
-"""Statuses that ended for good without a result."""
-
 
 def status_of(name: str) -> Status:
     """Return how a status is told; one that this version does not know stands for itself."""

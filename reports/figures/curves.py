@@ -8,8 +8,10 @@ from html import escape
 import plotly.graph_objects as go
 
 from reports.analysis.curves import Curve
+from reports.analysis.scale import RATIO, log_ticks, scale_limit
 from reports.analysis.search import Point
 from reports.figures.kinds import KINDS
+from reports.metrics import join_words
 from reports.theme import LIGHT, SERIES, chart_layout
 
 
@@ -52,6 +54,7 @@ def level_figure(curves: Sequence[Curve]) -> go.Figure:
     """Draw each variant's held-out loss by timestep against the base's."""
     figure = go.Figure(layout=chart_layout(height=360))
     _series(figure, curves, "%{y:+.1f} %", markers=True)
+    _keep_scale(figure, curves)
     figure.add_shape(type="line", x0=0, x1=1, xref="x domain", y0=0, y1=0, line={"color": LIGHT["ink"], "width": 1})
     figure.update_layout(
         xaxis_title_text="timestep (0: clean, last: noise)",
@@ -60,8 +63,25 @@ def level_figure(curves: Sequence[Curve]) -> go.Figure:
     return figure
 
 
+def _keep_scale(figure: go.Figure, curves: Sequence[Curve]) -> None:
+    """Let one huge difference leave the first view, and say so; a double click shows all."""
+    reach = {c.name: max(abs(v) for v in c.losses) for c in curves}
+    limit = scale_limit(list(reach.values()))
+    if limit is None:
+        return
+    beyond = [escape(name) for name, far in reach.items() if far >= RATIO * limit]
+    inside = [v for c in curves if reach[c.name] <= limit for v in c.losses]
+    low, high = min([0.0, *inside]), max([0.0, *inside])
+    pad = 0.12 * (high - low)
+    figure.update_layout(yaxis_range=[low - pad, high + pad])
+    figure.add_annotation(
+        x=1, xref="x domain", xanchor="right", y=1, yref="y domain", yanchor="top", showarrow=False,
+        text=f"off the scale (double-click): {join_words(beyond)}", font={"color": LIGHT["muted"], "size": 11.5},
+    )  # fmt: skip
+
+
 def _loss_axes(figure: go.Figure) -> None:
-    marks = [digit * 10.0**power for power in range(-5, 3) for digit in (1, 2, 5)]
+    marks = log_ticks()
     figure.update_layout(
         xaxis_title_text="optimizer step",
         yaxis_title_text="training loss (running mean)",

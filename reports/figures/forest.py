@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from markupsafe import Markup
 
 from reports.analysis.ablation import Effect, Verdict
+from reports.analysis.scale import scale_limit
 from reports.metrics import Metric, interval_text, signed, signed_significant, ticks
 
 HEIGHT = 56
@@ -45,6 +46,8 @@ class ForestAxis:
     ticks: tuple[float, ...]
     decimals: int
     unit: str
+    beyond: frozenset[str] = frozenset()
+    """Variants whose difference is so large that it is written instead of drawn."""
 
     def at(self, value: float) -> float:
         """Return the position of a value in per cent of the width, kept inside the strip."""
@@ -66,26 +69,48 @@ def forest_axis(effects: Sequence[Effect], metric: Metric) -> ForestAxis | None:
     if not with_data:
         return None
     factor, unit = shown_unit(with_data[0], metric)
-    dots = [0.0, *(d * factor for e in with_data for d in e.differences)]
+    limit = scale_limit([_reach(e) for e in with_data])
+    drawn = [e for e in with_data if limit is None or _reach(e) <= limit]
+    low, high = _ends(drawn, factor)
+    marks = tuple(ticks(low, high, 6))
+    step = marks[1] - marks[0] if len(marks) > 1 else 1.0
+    beyond = frozenset(e.variant for e in with_data if e not in drawn)
+    return ForestAxis(low, high, marks, max(0, -math.floor(math.log10(step) + 1e-9)), unit, beyond)
+
+
+def _reach(effect: Effect) -> float:
+    return max(abs(d) for d in effect.differences)
+
+
+def _ends(effects: Sequence[Effect], factor: float) -> tuple[float, float]:
+    dots = [0.0, *(d * factor for e in effects for d in e.differences)]
     low, high = min(dots), max(dots)
     # A t interval of two or three seeds can be many times wider than what was seen; it must not squeeze the rest.
     reach = 0.75 * (high - low)
-    ends = [x * factor for e in with_data for x in (e.low, e.high) if not math.isnan(x)]
+    ends = [x * factor for e in effects for x in (e.low_adjusted, e.high_adjusted) if not math.isnan(x)]
     low = max(low - reach, min([low, *ends]))
     high = min(high + reach, max([high, *ends]))
     if high == low:
         low, high = -1.0, 1.0
     pad = 0.05 * (high - low)
-    low, high = low - pad, high + pad
-    marks = tuple(ticks(low, high, 6))
-    step = marks[1] - marks[0] if len(marks) > 1 else 1.0
-    return ForestAxis(low, high, marks, max(0, -math.floor(math.log10(step) + 1e-9)), unit)
+    return low - pad, high + pad
 
 
 def forest_row(effect: Effect, axis: ForestAxis, metric: Metric) -> Markup:
     """Draw one variant: every seed as a dot, the 95 % interval, the verdict's wider one, the mean by its verdict."""
+    parts = [
+        _grid(axis),
+        *(_off_scale(effect, metric) if effect.variant in axis.beyond else _drawn(effect, axis, metric)),
+    ]
+    label = f"{effect.variant}: {effect_text(effect, metric)}; {effect.verdict_text}"
+    return Markup('<svg class="forest v-{}" width="100%" height="{}" role="img" aria-label="{}">{}</svg>').format(
+        CLASSES[effect.verdict], HEIGHT, label, Markup("").join(parts)
+    )
+
+
+def _drawn(effect: Effect, axis: ForestAxis, metric: Metric) -> list[Markup]:
     factor, unit = shown_unit(effect, metric)
-    parts = [_grid(axis)]
+    parts: list[Markup] = []
     if effect.n > 1 and not math.isnan(effect.low):
         parts += [
             _bar(axis, effect.low_adjusted * factor, effect.high_adjusted * factor, "thin"),
@@ -100,10 +125,22 @@ def forest_row(effect: Effect, axis: ForestAxis, metric: Metric) -> Markup:
         )
     if effect.n:
         parts.append(_mean(axis.at(effect.mean * factor), SHAPES[effect.verdict]))
-    label = f"{effect.variant}: {effect_text(effect, metric)}; {effect.verdict_text}"
-    return Markup('<svg class="forest v-{}" width="100%" height="{}" role="img" aria-label="{}">{}</svg>').format(
-        CLASSES[effect.verdict], HEIGHT, label, Markup("").join(parts)
-    )
+    return parts
+
+
+def _off_scale(effect: Effect, metric: Metric) -> list[Markup]:
+    """Write a difference that would squeeze all the others, at the side where it lies."""
+    factor, unit = shown_unit(effect, metric)
+    ends = [signed_significant(d * factor) for d in (min(effect.differences), max(effect.differences))]
+    seeds = f"{ends[0]} to {ends[1]} {unit}".strip() if effect.n > 1 else f"{ends[0]} {unit}".strip()
+    at, anchor, arrow, shift = ("98%", "end", 98, -12) if effect.mean > 0 else ("2%", "start", 2, 12)
+    line = Markup('<text class="off" x="{}" y="{}" text-anchor="{}" dx="{}">{}</text>')
+    shape = SHAPES[Verdict.WORSE if effect.mean > 0 else Verdict.BETTER]
+    return [
+        line.format(at, HEIGHT / 2 - 4, anchor, shift, "off the scale:"),
+        line.format(at, HEIGHT / 2 + 12, anchor, shift, seeds),
+        _mean(arrow, shape, HEIGHT / 2),
+    ]
 
 
 def forest_scale(axis: ForestAxis) -> Markup:
@@ -146,7 +183,7 @@ def _bar(axis: ForestAxis, low: float, high: float, kind: str) -> Markup:
     return bar + left + right
 
 
-def _mean(position: float, shape: str) -> Markup:
+def _mean(position: float, shape: str, y: float = _BAR) -> Markup:
     return Markup('<svg x="{:.2f}%" y="{}" overflow="visible"><path class="mean" d="{}"/></svg>').format(
-        position, _BAR, shape
+        position, y, shape
     )

@@ -7,7 +7,7 @@ import math
 from markupsafe import Markup
 
 from reports.analysis.importance import Importance
-from reports.metrics import MISSING, signed
+from reports.metrics import signed
 
 HEIGHT = 22
 
@@ -25,8 +25,3 @@ def importance_bar(row: Importance) -> Markup:
         '<rect class="{}" x="0" y="6" width="{:.1f}%" height="10" rx="2"/>'
         '<line class="chance" x1="{c:.1f}%" x2="{c:.1f}%" y1="2" y2="20"/></svg>'
     ).format(solid, row.share * 100, h=HEIGHT, label=label, c=row.chance * 100)
-
-
-def share_text(row: Importance) -> str:
-    """Write the share with two decimals."""
-    return MISSING if math.isnan(row.share) else f"{row.share:.2f}"

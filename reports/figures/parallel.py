@@ -13,7 +13,7 @@ HEIGHT, TOP, BOTTOM, SIDE = 360, 64, 26, 5.5
 _SPAN = HEIGHT - TOP - BOTTOM
 _ORDER = ("no result", "infeasible", "dominated", "front")
 
-_LINE = Markup('<g class="line k-{}{}" tabindex="-1" data-trial="{}"><title>{}</title>{}{}</g>')
+_LINE = Markup('<g class="line k-{}{}" data-trial="{}"><title>{}</title>{}</g>')
 _POLY = Markup('<polyline class="hit" points="{0}"/><polyline points="{0}"/>')
 
 
@@ -44,7 +44,7 @@ def _line(line: Line, number: int) -> Markup:
     runs = Markup("").join(_POLY.format(" ".join(run)) for run in _runs(line.positions, number))
     words = [f"trial {point.trial}, {kind.label}", *(f"{n} {value_text(v)}" for n, v in point.parameters.items())]
     tip = "\n".join([*words, point.reason] if point.reason else words)
-    return _LINE.format(kind.css, " best" if point.best else "", point.trial, tip, runs, Markup(""))
+    return _LINE.format(kind.css, " best" if point.best else "", point.trial, tip, runs)
 
 
 def _runs(positions: Sequence[float | None], number: int) -> list[list[str]]:

@@ -10,6 +10,7 @@ from typing import Any
 
 import plotly.graph_objects as go
 
+from reports.analysis.scale import log_ticks, view
 from reports.analysis.search import Point, best_so_far, value_text
 from reports.analysis.trials import status_of
 from reports.figures.kinds import KINDS, Kind
@@ -51,7 +52,7 @@ def pareto_figure(
     _budget_lines(figure, placed, (x, y), budgets)
     if without:
         _strip(figure, without)
-    _log_axes(figure, placed, x, y)
+    _first_view(figure, placed, x, y, budgets)
     return figure
 
 
@@ -76,6 +77,7 @@ def history_figure(points: Sequence[Point], metric: Metric, budgets: dict[str, f
     without = [p for p in points if p not in placed]
     if without:
         _strip(figure, without)
+    _first_view(figure, numbered, order, metric, budgets)
     return figure
 
 
@@ -190,11 +192,27 @@ def _beyond(figure: go.Figure, metric: Metric, values: Sequence[float], limit: f
         )  # fmt: skip
 
 
-def _log_axes(figure: go.Figure, placed: Sequence[Point], x: Metric, y: Metric) -> None:
+def _first_view(figure: go.Figure, placed: Sequence[Point], x: Metric, y: Metric, budgets: dict[str, float]) -> None:
+    """Show the trials that keep the budgets; what lies far away is a double click off, and said to be."""
+    important = [p.kind in ("front", "dominated") for p in placed]
+    outside: set[int] = set()
     for metric, axis in ((x, "xaxis"), (y, "yaxis")):
-        values = [p.values[metric.name] for p in placed]
-        if values and min(values) > 0 and max(values) / min(values) > 30:
-            figure.update_layout({axis: {"type": "log"}})
+        values = [metric.shown(p.values[metric.name]) for p in placed]
+        shown = view(values, important, [metric.shown(budgets[metric.name])] if metric.name in budgets else [])
+        outside |= shown.outside
+        if shown.log:
+            marks = log_ticks()
+            ends = [math.log10(shown.low), math.log10(shown.high)]
+            figure.update_layout({axis: {"type": "log", "tickvals": marks, "ticktext": [f"{m:g}" for m in marks]}})
+            figure.update_layout({axis: {"range": ends}})
+        elif shown.outside:
+            figure.update_layout({axis: {"range": [shown.low, shown.high]}})
+    if outside:
+        number = f"{len(outside)} trial{'s' if len(outside) > 1 else ''}"
+        figure.add_annotation(
+            x=1, xref="x domain", xanchor="right", y=1, yref="y domain", yanchor="top", showarrow=False,
+            text=f"{number} outside this view (double-click)", font={"color": LIGHT["infeasible"], "size": 11.5},
+        )  # fmt: skip
 
 
 def _finite(point: Point, metric: Metric) -> bool:

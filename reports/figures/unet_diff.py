@@ -17,9 +17,10 @@ from reports.figures.unet_units import Network, Unit
 Key: TypeAlias = tuple[int, str]
 """Size and encoder unit (the partner), or 0 and the unit's own node."""
 
-Mark = Literal["", "changed", "added", "removed"]
+Mark = Literal["", "changed", "follows", "added", "removed"]
+"""`follows`: the operation is the same, but what arrives at it has another shape."""
 
-SIGNS: dict[Mark, str] = {"": "", "changed": "≠", "added": "+", "removed": "−"}
+SIGNS: dict[Mark, str] = {"": "", "changed": "≠", "follows": "", "added": "+", "removed": "−"}
 
 MIN_SHARED = 0.3
 """Below this share of matched nodes two graphs are named too differently to be compared node by node."""
@@ -38,10 +39,10 @@ class Difference:
 
     @property
     def counts(self) -> dict[Mark, int]:
-        """Number of nodes changed, added and removed."""
+        """Number of nodes by mark."""
         marks = list(self.other.values())
-        removed = sum(1 for mark in self.base.values() if mark == "removed")
-        return {"changed": marks.count("changed"), "added": marks.count("added"), "removed": removed}
+        counted: dict[Mark, int] = {mark: marks.count(mark) for mark in ("changed", "follows", "added")}
+        return {**counted, "removed": list(self.base.values()).count("removed")}
 
 
 def difference(base: Network, other: Network) -> Difference | None:
@@ -51,13 +52,13 @@ def difference(base: Network, other: Network) -> Difference | None:
     if len(pairs) < MIN_SHARED * min(len(ours), len(theirs)):
         return None
     back = {b: a for a, b in pairs.items()}
-    changed = {a for a, b in pairs.items() if _signature(base.graph, a) != _signature(other.graph, b)}
-    moved = _moved(base, other, pairs)
+    changed: dict[str, Mark] = {a: mark for a, b in pairs.items() if (mark := _change(base.graph, a, other.graph, b))}
+    moved: dict[str, Mark] = dict.fromkeys(_moved(base, other, pairs), "changed")
     return Difference(
         {n: _mark(n, pairs, changed, "removed") for n in ours},
-        {n: _mark(n, back, {pairs[a] for a in changed}, "added") for n in theirs},
+        {n: _mark(n, back, {pairs[a]: mark for a, mark in changed.items()}, "added") for n in theirs},
         {n: _mark(n, pairs, moved, "removed") for n in base.skips},
-        {n: _mark(n, back, {pairs[a] for a in moved}, "added") for n in other.skips},
+        {n: _mark(n, back, {pairs[a]: mark for a, mark in moved.items()}, "added") for n in other.skips},
         pairs,
     )
 
@@ -95,10 +96,8 @@ def _drawn(network: Network) -> list[str]:
     return [*network.conditioning, *network.home]
 
 
-def _mark(node: str, matched: dict[str, str], changed: set[str], alone: Mark) -> Mark:
-    if node not in matched:
-        return alone
-    return "changed" if node in changed else ""
+def _mark(node: str, matched: dict[str, str], changed: dict[str, Mark], alone: Mark) -> Mark:
+    return changed.get(node, "") if node in matched else alone
 
 
 def _moved(base: Network, other: Network, pairs: dict[str, str]) -> set[str]:
@@ -111,6 +110,10 @@ def _moved(base: Network, other: Network, pairs: dict[str, str]) -> set[str]:
     return found
 
 
-def _signature(graph: ArchGraph, node: str) -> tuple[object, ...]:
-    inputs = input_shapes(graph, node)
-    return op_of(graph, node).canonical(inputs), inputs, shape_of(graph, node)
+def _change(base: ArchGraph, ours: str, other: ArchGraph, theirs: str) -> Mark:
+    inputs = input_shapes(base, ours), input_shapes(other, theirs)
+    if op_of(base, ours).canonical(inputs[0]) != op_of(other, theirs).canonical(inputs[1]):
+        # Defaults that depend on the width, such as channels per head, do not make an operation another one.
+        return "changed" if op_of(base, ours) != op_of(other, theirs) else "follows"
+    same = inputs[0] == inputs[1] and shape_of(base, ours) == shape_of(other, theirs)
+    return "" if same else "follows"

@@ -13,7 +13,7 @@ from reports.figures.unet_units import Network, Unit
 
 BOX, ATTENTION, HEIGHT = 88.0, 80.0, 20.0
 GAP, ROW, PAD = 7.0, 29.0, 9.0
-GUTTER, MARGIN, MERGE = 54.0, 8.0, 11.0
+GUTTER, MARGIN, MERGE = 60.0, 8.0, 11.0
 INDENT, CENTRE = 14.0, 84.0
 BAND_GAP, TOP = 6.0, 34.0
 

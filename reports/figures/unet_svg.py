@@ -24,7 +24,7 @@ from archspec.ops import (
 )
 from archspec.shapes import Embedding, FeatureMap, Shape
 from reports.figures.unet_diff import SIGNS, Difference, Mark, difference
-from reports.figures.unet_layout import MERGE, Box, Layout, layout, main_lines, skip_lines
+from reports.figures.unet_layout import GUTTER, MERGE, Box, Layout, layout, main_lines, skip_lines
 from reports.figures.unet_units import Network
 from reports.metrics import significant
 
@@ -101,7 +101,7 @@ def node_tooltip(graph: ArchGraph, node: str, was: str = "") -> str:
 
 
 def _was(other: ArchGraph, pairs: dict[str, str], marks: dict[str, Mark]) -> dict[str, str]:
-    return {node: node_label(other, pairs[node]) for node, mark in marks.items() if mark == "changed"}
+    return {node: node_label(other, pairs[node]) for node, mark in marks.items() if mark in ("changed", "follows")}
 
 
 def _ghosts(of: Layout, marks: dict[str, Mark], into: Layout) -> tuple[Box, ...]:
@@ -160,7 +160,7 @@ def _macs(macs: int) -> str:
 
 # ---- drawing -------------------------------------------------------------------------------------------------------
 
-_SVG = Markup('<svg class="unet" viewBox="0 0 {:.0f} {:.0f}" role="img" aria-label="{}"><title>{}</title>{}</svg>')
+_SVG = Markup('<svg class="unet" viewBox="0 0 {:.0f} {:.0f}" role="group" aria-label="{}"><title>{}</title>{}</svg>')
 _STRIPE = Markup('<rect class="stripe" x="0" y="{:.1f}" width="{:.0f}" height="{:.1f}" rx="4"/>')
 _STRIPE_LABEL = Markup('<text class="stripe-label" x="8" y="{:.1f}">{}</text>')
 _NODE = Markup('<g class="node k-{}{}" tabindex="0" role="img" aria-label="{}" data-node="{}"><title>{}</title>{}</g>')
@@ -219,7 +219,7 @@ def _wrap(graph: ArchGraph, node: str, look: _Look, body: Markup) -> Markup:
 
 def _badge(box: Box, mark: Mark) -> Markup:
     x, y = box.x + box.w - 1, box.y + 1
-    return _BADGE.format(x, y, y + 3.6, SIGNS[mark]) if mark else Markup("")
+    return _BADGE.format(x, y, y + 3.6, SIGNS[mark]) if SIGNS[mark] else Markup("")
 
 
 def _text_at(box: Box) -> tuple[float, float]:
@@ -271,7 +271,7 @@ def _conditioning(network: Network, look: _Look) -> list[Markup]:
     graph = network.graph
     nodes = [n for n in network.conditioning if input_shapes(graph, n)]
     parts: list[Markup] = []
-    x = 54.0
+    x = GUTTER
     for node in nodes:
         box = Box(x, 5.0, 104.0)
         if parts:

@@ -92,13 +92,6 @@ def size_of(graph: ArchGraph, node: str) -> int:
     return shape.size
 
 
-def channels_of(graph: ArchGraph, node: str) -> int:
-    """Return the channels of a feature map."""
-    shape = shape_of(graph, node)
-    assert isinstance(shape, FeatureMap)
-    return shape.channels
-
-
 def skips(graph: ArchGraph) -> dict[str, str]:
     """Return merge node -> the node whose output the skip brings; images joined at the input are no skips."""
     found = {}
@@ -154,10 +147,14 @@ def _closure(graph: ArchGraph, nodes: Iterable[str], reach: object) -> set[str]:
 
 
 def _head(graph: ArchGraph) -> set[str]:
-    """The norm, activation and convolution that end the network, walking back from the output."""
+    """The last convolution and the norm and activation right before it, walking back from the output."""
     node = next((n for n in graph if isinstance(op_of(graph, n), Output)), None)
     found: set[str] = set()
+    convolutions = 0
     while node is not None and isinstance(op_of(graph, node), (Output, Conv, Norm, Act)):
+        convolutions += isinstance(op_of(graph, node), Conv)
+        if convolutions > 1:
+            break
         found.add(node)
         node = main_source(graph, node)
     return found

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from reports.analysis.ablation import BASE, Effect, base_values, compare, compared_metrics
+from reports.analysis.ablation import BASE, Effect, Verdict, base_values, compare, compared_metrics
 from reports.analysis.answer import primary_metric
 from reports.analysis.curves import loss_by_level, variant_curves
 from reports.analysis.search import text_of
 from reports.analysis.trials import part
 from reports.figures.curves import level_figure, variant_figure
 from reports.figures.forest import CLASSES, forest_axis, forest_row, forest_scale, shown_unit
-from reports.metrics import Metric, interval_text, metric_of, metrics_of, p_text, percent_text
+from reports.metrics import Metric, interval_text, join_words, metric_of, metrics_of, p_text, percent_text
 from reports.pages.charts import Chart, Charts
 
 if TYPE_CHECKING:
@@ -55,6 +56,7 @@ def _panel(results: StudyResults, metric: Metric, edits: dict[str, str]) -> dict
         "base_seeds": len(base),
         "rows": [_row(e, metric, edits, forest_row(e, axis, metric) if axis else "") for e in ordered],
         "scale": forest_scale(axis) if axis else "",
+        "beyond": join_words(sorted(axis.beyond)) if axis else "",
         "comparisons": tested,
         "detectable": _detectable(effects, metric),
     }
@@ -67,7 +69,8 @@ def _row(effect: Effect, metric: Metric, edits: dict[str, str], plot: object) ->
         "plot": plot,
         **_mean_and_interval(effect, metric),
         "percent": percent_text(effect.percent),
-        "p": p_text(effect.p_holm),
+        # A p value beside "too few seeds" would be read as the verdict that is refused.
+        "p": p_text(math.nan if effect.verdict is Verdict.TOO_FEW else effect.p_holm),
         "css": CLASSES[effect.verdict],
     }
 

@@ -9,13 +9,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+import pandas as pd
+
 from archspec import ArchGraph, UserError, from_document, total_price
 from reports.analysis.ablation import BASE
 from reports.analysis.answer import best_trial, primary_metric
 from reports.analysis.trials import USABLE, part, usable
 from reports.figures.unet_svg import LEGEND, unet_pair, unet_svg
 from reports.figures.unet_units import Network
-from reports.metrics import metric_of, metrics_of, percent_text
+from reports.metrics import Metric, metric_of, metrics_of, percent_text
 from reports.pages.charts import Charts, safe_json
 
 if TYPE_CHECKING:
@@ -23,6 +25,11 @@ if TYPE_CHECKING:
 
 MAX_PICTURES = 60
 """Architectures that can be chosen; each takes about 4 kB of the file."""
+
+
+_COUNTED: dict[str, str] = {
+    "changed": "changed", "follows": "with other channels only", "added": "added", "removed": "removed",
+}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -107,7 +114,7 @@ def _search_labels(results: StudyResults) -> dict[str, str]:
 def _pair(results: StudyResults, base: Network, other: Network, label: str) -> dict[str, str]:
     left, right, found = unet_pair(base, other, ("The base architecture", f"Architecture: {label}"))
     counts = {} if found is None else found.counts
-    words = [f"{number} {mark}" for mark, number in counts.items() if number]
+    words = [f"{number} {_COUNTED[mark]}" for mark, number in counts.items() if number]
     difference = f"Nodes: {', '.join(words)}." if words else "No node differs."
     if found is None:
         difference = "The two name their nodes too differently to be compared one by one."
@@ -126,7 +133,7 @@ def _alone(base: Network) -> dict[str, str]:
 
 
 def _price(graph: ArchGraph, base: ArchGraph | None = None) -> str:
-    price, metrics = total_price(graph), metrics_of_graph(graph)
+    price, metrics = total_price(graph), _metrics_of(graph)
     texts = []
     for name, value, reference in (
         ("parameters", price.parameters, total_price(base).parameters if base is not None else 0),
@@ -137,10 +144,8 @@ def _price(graph: ArchGraph, base: ArchGraph | None = None) -> str:
     return ", ".join(texts)
 
 
-def metrics_of_graph(graph: ArchGraph) -> Mapping[str, Any]:
+def _metrics_of(graph: ArchGraph) -> Mapping[str, Metric]:
     """Return the units that suit one network's size."""
-    import pandas as pd
-
     return metrics_of(pd.DataFrame({"macs": [float(total_price(graph).macs)]}))
 
 

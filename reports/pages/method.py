@@ -25,7 +25,7 @@ def context(results: StudyResults, charts: Charts) -> dict[str, Any] | None:
     groups += [(title, _pairs(protocol[key])) for key, title in _PROTOCOL.items() if key in protocol]
     groups += [("Measurement", _pairs(results.document.get("measure") or {}))]
     groups += [("Search", _search(results.document.get("search") or {}))]
-    groups += [(_environment_title(i, results), _pairs(e)) for i, e in enumerate(results.environment)]
+    groups += [(_environment_title(i, results), _known(e)) for i, e in enumerate(results.environment)]
     groups += [("Trials", _trials(results)), ("Identity", _identity(results))]
     return {
         "groups": [(title, pairs) for title, pairs in groups if pairs],
@@ -44,13 +44,18 @@ def _pairs(mapping: Mapping[str, Any]) -> list[tuple[str, str]]:
     return [(str(key).replace("_", " "), _value(value)) for key, value in mapping.items()]
 
 
+def _known(mapping: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """As `_pairs`, without what could not be found out."""
+    return _pairs({key: value for key, value in mapping.items() if value is not None})
+
+
 def _value(value: Any) -> str:
     if value is None:
         return "none"
     if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, Mapping):
-        return ", ".join(f"{key} {_value(inner)}" for key, inner in value.items())
+        return ", ".join(f"{key} {_value(inner)}" for key, inner in value.items() if inner not in ({}, [], None))
     if isinstance(value, Iterable) and not isinstance(value, str):
         return ", ".join(_value(inner) for inner in value)
     return f"{value:,}" if isinstance(value, int) and abs(value) >= 10_000 else str(value)
@@ -80,9 +85,18 @@ def _duration(seconds: float) -> str:
 
 def _search(search: Mapping[str, Any]) -> list[tuple[str, str]]:
     """Space, sampler and budget of trials; objectives and budgets stand with the search itself."""
-    space = [(str(name), _value(values)) for name, values in (search.get("space") or {}).items()]
-    rest = {key: search[key] for key in ("sampler", "trials", "seed", "include_base") if key in search}
+    space = [(str(name), _space(values)) for name, values in (search.get("space") or {}).items()]
+    rest = {key: search[key] for key in ("sampler", "trials", "seed", "include_base") if search.get(key) is not None}
     return [*space, *_pairs(rest)]
+
+
+def _space(values: Any) -> str:
+    """The values of one dimension; what is switched off is left out."""
+    if not isinstance(values, Mapping):
+        return _value(values)
+    told = {str(k).replace("_", " "): v for k, v in values.items() if v is not None and v is not False}
+    words = [_value(v) if k == "choice" else k if v is True else f"{k} {_value(v)}" for k, v in told.items()]
+    return "; ".join(words)
 
 
 def _identity(results: StudyResults) -> list[tuple[str, str]]:

@@ -5,10 +5,8 @@ from __future__ import annotations
 import copy
 import io
 import json
-import os
 import time
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -46,7 +44,7 @@ UNET: dict[str, Any] = {
         {"connect": {"from": "conv_in", "to": "up.0.skip.1", "port": "skip"}},
     ],
 }
-_SOUND = archspec.build(archspec.check_data({**UNET, "edits": []}, Positions("base")).spec)  # type: ignore[arg-type]
+_SOUND = archspec.check_data({**UNET, "edits": []}, Positions("base")).sound()
 GRAPH: dict[str, Any] = {**archspec.to_document(_SOUND), "edits": [{"remove": "mid.attn_1"}]}
 
 VALUES: list[Any] = [
@@ -117,7 +115,11 @@ def test_spoilt_texts(document: Any, data: st.DataObject) -> None:
     text = buffer.getvalue()
     for _ in range(data.draw(st.integers(0, 3))):
         at = data.draw(st.integers(0, len(text)))
-        text = text[:at] + data.draw(st.sampled_from(list("\t\n :-[]{}*&!|>'\"%@`#,?x0\x00\ufeff\u2028\ud800"))) + text[at:]
+        text = (
+            text[:at]
+            + data.draw(st.sampled_from(list("\t\n :-[]{}*&!|>'\"%@`#,?x0\x00\ufeff\u2028\ud800")))
+            + text[at:]
+        )
     examine(archspec.check_text(text, "text"))
 
 
@@ -225,8 +227,8 @@ def test_many_unknown_keys() -> None:
 
 
 def test_many_unknown_nodes() -> None:
-    nodes = "".join(f"    node.number.{n}: {{op: act}}\n" for n in range(2_000))
-    edges = "".join(f"    - [nod.number.{n}, node.number.{n}]\n" for n in range(2_000))
+    nodes = "".join(f"    node.number.{n}: {{op: act}}\n" for n in range(800))
+    edges = "".join(f"    - [nod.number.{n}, node.number.{n}]\n" for n in range(800))
     bounded(f"version: 1\nname: n\ngraph:\n  nodes:\n{nodes}  edges:\n{edges}", "U101")
 
 
@@ -255,48 +257,3 @@ def test_the_largest_short_form_is_quick() -> None:
     checked = archspec.check_data({"version": 1, "name": "large", "unet": parameters}, Positions("large"))
     assert checked.errors == ()
     assert time.process_time() - start < 10
-
-
-# files
-
-
-def test_a_directory(tmp_path: Path) -> None:
-    assert said(tmp_path) == f"{tmp_path}: error U001 this is a directory, not a file. Name a YAML file."
-
-
-def test_a_file_that_is_not_there(tmp_path: Path) -> None:
-    (tmp_path / "unet.yaml").write_text("")
-    assert said(tmp_path / "unett.yaml").endswith("error U001 there is no such file. Did you mean `unet.yaml`?")
-    assert said(tmp_path / "none" / "unet.yaml").endswith(
-        f"error U001 there is no such file. The folder {tmp_path / 'none'} cannot be read either."
-    )
-
-
-def test_a_pipe_is_not_waited_for(tmp_path: Path) -> None:
-    os.mkfifo(tmp_path / "pipe")
-    assert said(tmp_path / "pipe").endswith("error U001 this is not a regular file. Name a YAML file.")
-    assert said(Path("/dev/zero")) == "/dev/zero: error U001 this is not a regular file. Name a YAML file."
-
-
-def test_a_large_file(tmp_path: Path) -> None:
-    (tmp_path / "large.yaml").write_bytes(b"#" * (MAX_BYTES + 1))
-    assert said(tmp_path / "large.yaml").endswith("error U004 the file is too large. At most 1,000,000 bytes are read.")
-
-
-@pytest.mark.parametrize("name", ["a" * 300, "a\0b", "unet.yaml/x", "zoo/" + "a" * 300, "zoo/a\0b"])
-def test_names_that_no_file_has(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(tmp_path)
-    (tmp_path / "unet.yaml").write_text("")
-    checked = archspec.check_file(name)
-    assert [problem.code for problem in checked.problems] == ["U001"]
-
-
-def test_a_byte_order_mark_is_no_fault(tmp_path: Path) -> None:
-    file = tmp_path / "marked.yaml"
-    file.write_text("version: 1\nname: n\nunet: {}\n", encoding="utf-8-sig")
-    assert {problem.code for problem in archspec.check_file(file).problems} == {"U011"}
-
-
-def said(path: Path) -> str:
-    (problem,) = archspec.check_file(path).problems
-    return str(problem)

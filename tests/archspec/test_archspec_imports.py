@@ -50,7 +50,24 @@ def test_reserved_words_are_those_of_the_installed_torch() -> None:
 def test_ids() -> None:
     good = ["x", "down.0.block.1", "temb", "up.1.skip.0", "A_b.c3", "output", "input", "self", "a" * 120]
     assert [node for node in good if id_fault(node)] == []
-    bad = ["", ".", "a.", ".a", "a..b", "_a", "a._b", "0.a", "a-b", "a b", "é", "a\n", "a" * 121, "half", "a.forward", "if"]
+    bad = [
+        "",
+        ".",
+        "a.",
+        ".a",
+        "a..b",
+        "_a",
+        "a._b",
+        "0.a",
+        "a-b",
+        "a b",
+        "é",
+        "a\n",
+        "a" * 121,
+        "half",
+        "a.forward",
+        "if",
+    ]
     assert [node for node in bad if not id_fault(node)] == []
 
 

@@ -28,7 +28,9 @@ SMALL: dict[str, Any] = {
 
 
 def unet(**changes: Any) -> archspec.ArchGraph:
-    return archspec.check_data({"version": 1, "name": "small", "unet": {**SMALL, **changes}}, Positions("small")).sound()
+    return archspec.check_data(
+        {"version": 1, "name": "small", "unet": {**SMALL, **changes}}, Positions("small")
+    ).sound()
 
 
 def table(graph: archspec.ArchGraph) -> str:
@@ -37,7 +39,9 @@ def table(graph: archspec.ArchGraph) -> str:
         inputs = ", ".join(f"{port}={source}" for port, source in inputs_of(graph, node).items())
         price = price_of(graph, node)
         shape = str(shape_of(graph, node))
-        rows.append(f"{node:<20} {op_of(graph, node).op:<15} {shape:<18} {price.parameters:>9} {price.macs:>14}  {inputs}")
+        rows.append(
+            f"{node:<20} {op_of(graph, node).op:<15} {shape:<18} {price.parameters:>9} {price.macs:>14}  {inputs}"
+        )
     total = archspec.total_price(graph)
     return "\n".join([*rows, f"{'total':<55} {total.parameters:>9} {total.macs:>14}", ""])
 

@@ -33,8 +33,8 @@ unet:
 DEFAULTS = {"mult": "[1, 2]", "blocks": 2, "attn": "[4]", "kind": "vanilla", "skip": "concat", "mid": "true"}
 
 VARIANTS: dict[str, tuple[dict[str, Any], str, float]] = {
-    "no-skips": ({"skip": "none"}, "remove up.*.skip.*", 0.031),
-    "skip-add": ({"skip": "add"}, "replace up.*.skip.* by add", 0.0016),
+    "no-skips": ({"skip": "none"}, "remove up.*.skip.*", 0.16),
+    "skip-add": ({"skip": "add"}, "replace up.*.skip.* by add", 0.0002),
     "no-attention": (
         {"attn": "[]", "mid": "false"},
         "remove down.*.attn.*; remove mid.attn_1; remove up.*.attn.*",

@@ -83,8 +83,8 @@ def test_p_values() -> None:
     assert [p_text(p) for p in (0.0004, 0.0123, 0.051, 0.42, 1.0, math.nan)] == [
         "<0.001", "0.012", "0.051", "0.42", "1.00", "—",
     ]  # fmt: skip
-    assert p_phrase(0.0004) == "p < 0.001"
-    assert p_phrase(0.03) == "p = 0.030"
+    assert p_phrase(0.0004) == "p\xa0<\xa00.001"
+    assert p_phrase(0.03) == "p\xa0=\xa00.030"
 
 
 def test_ticks_are_round_and_inside() -> None:

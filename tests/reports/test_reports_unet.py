@@ -134,8 +134,8 @@ def test_a_graph_with_names_of_its_own_is_placed_by_topology() -> None:
     placed = sides(graph)
     assert placed["lift"] == placed["enc"] == placed["shrink"] == "down"
     assert placed["deep"] == placed["look"] == "mid"
-    assert placed["grow"] == placed["join"] == "up"
-    assert placed["fuse"] == placed["last"] == "head"
+    assert placed["grow"] == placed["join"] == placed["fuse"] == "up"
+    assert placed["last"] == "head"
     (drawn,) = layout([Network(graph)])
     ((source, target),) = skip_lines(Network(graph), drawn).values()
     assert source.middle[1] == pytest.approx(target.middle[1])
@@ -153,7 +153,7 @@ def test_attention_shares_the_row_of_its_block() -> None:
 
 def test_pictures_are_well_formed_and_describe_themselves() -> None:
     svg = parsed(unet_svg(net(), 'A "net" <script>'))
-    assert svg.attrib["role"] == "img"
+    assert svg.attrib["role"] == "group"
     assert svg.attrib["aria-label"] == 'A "net" <script>'
     nodes = [g for g in svg.iter() if g.attrib.get("data-node")]
     assert len(nodes) == len(graph_of()) - 3  # not the image, the timestep and the output
@@ -164,14 +164,14 @@ def test_pictures_are_well_formed_and_describe_themselves() -> None:
 def test_a_network_does_not_differ_from_itself() -> None:
     found = difference(net(), net())
     assert found is not None
-    assert found.counts == {"changed": 0, "added": 0, "removed": 0}
+    assert found.counts == {"changed": 0, "follows": 0, "added": 0, "removed": 0}
     assert set(found.base_skips.values()) == {""}
 
 
 def test_removed_attention_is_marked_and_the_skips_stay_the_same() -> None:
     found = difference(net(), net(attn="[]"))
     assert found is not None
-    assert found.counts == {"changed": 0, "added": 0, "removed": 5}
+    assert found.counts == {"changed": 0, "follows": 0, "added": 0, "removed": 5}
     assert {n for n, mark in found.base.items() if mark} == {
         f"{side}.1.attn.{i}" for side, number in (("down", 2), ("up", 3)) for i in range(number)
     }
@@ -188,11 +188,11 @@ def test_one_block_more_is_one_block_more_on_both_sides() -> None:
     assert "removed" not in found.base.values()
 
 
-def test_removed_skips_are_marked_and_their_blocks_are_changed() -> None:
+def test_removed_skips_are_marked_and_their_blocks_have_other_channels() -> None:
     found = difference(net(), net(skip="none"))
     assert found is not None
     assert set(found.base_skips.values()) == {"removed"}
-    assert found.base["up.0.block.2"] == "changed"
+    assert found.base["up.0.block.2"] == "follows"
     assert found.counts["removed"] == 6
 
 
@@ -222,3 +222,14 @@ def test_pairs_share_a_frame_and_show_ghosts() -> None:
 def test_merged_orders() -> None:
     assert merged(["a", "b", "c"], ["a", "x", "c", "y"]) == ["a", "x", "b", "c", "y"]
     assert merged([], ["a"]) == ["a"]
+
+
+def test_an_operation_with_other_settings_is_told_from_one_with_other_channels() -> None:
+    found = difference(net(), net(mult="[1, 1]"))
+    assert found is not None
+    assert found.base["down.1.block.0"] == "changed"  # out 64 -> 32
+    assert found.base["mid.attn_1"] == "follows"
+    assert found.base["norm_out"] == ""
+    linear = difference(net(), net(kind="linear"))
+    assert linear is not None
+    assert linear.counts == {"changed": 6, "follows": 0, "added": 0, "removed": 0}

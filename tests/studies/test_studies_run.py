@@ -225,7 +225,7 @@ def test_killed_five_times_every_finished_trial_is_there_once(study_file: Write)
             while len(finished(folder)) <= len(kept) and driver.poll() is None and time.monotonic() < deadline:
                 time.sleep(0.05)
             time.sleep(draw.uniform(0.0, 0.1))
-            assert driver.poll() is None, "the study must not be over before the fifth kill"
+            assert driver.poll() is None, f"the study must not be over before the fifth kill: {driver.communicate()}"
             driver.send_signal(signal.SIGKILL)
         now = finished(folder)
         assert {key: now[key] for key in kept} == kept
@@ -262,3 +262,18 @@ def test_interrupted_by_ctrl_c_says_so_and_goes_on(study_file: Write) -> None:
     assert "Traceback" not in stderr
     record = Store(folder).records("ablation")[0]
     assert (record.status, record.reason) == ("interrupted", "the run was stopped before it ended")
+
+
+def test_a_variant_that_changed_is_run_again_and_its_old_trials_do_not_count(study_file: Write) -> None:
+    path = study_file(ABLATION, **{"seeds: 2": "seeds: 1"})
+    run(path)
+    path.write_text(path.read_text().replace("- remove: attention", "- set: {nodes: attention, to: {heads: 4}}"))
+    listener = run(path)
+    assert [(record.variant, record.edits) for record in listener.records] == [
+        ("no attention", ("set nodes=attention, to={heads: 4}",))
+    ]
+    trials = load_results(load_study(path).folder).trials
+    assert list(trials["trial"]) == [0, 2]
+    path.write_text(path.read_text().replace("no attention:", "heads:"))
+    run(path)
+    assert list(load_results(load_study(path).folder).trials["variant"]) == ["base", "heads"]

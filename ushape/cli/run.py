@@ -26,7 +26,6 @@ def run(
     Every trial is recorded as soon as it ends. Stopped (Ctrl-C) or killed, the same command goes on where it was.
     """
     from studies.frame import progress_of
-    from studies.records import WITH_RESULT
     from studies.run import run_study
     from studies.study import load_study
     from ushape.cli.console import err, show_problems
@@ -42,18 +41,14 @@ def run(
     except KeyboardInterrupt:
         err.print("Interrupted. What is finished is kept; the same command goes on from there.")
         raise typer.Exit(INTERRUPTED) from None
-    counts = progress_of(folder)
-    for part, by_status in counts.items():
+    progress = progress_of(folder)
+    for part, by_status in progress.counts.items():
         console.print(f"{part}: " + ", ".join(f"{number} {status}" for status, number in by_status.items()))
     if not no_report:
         from ushape.cli.report import write_report
 
         console.print(f"results: {(folder / 'results.csv')}")
         console.print(f"dashboard: {write_report(folder)}")
-    lost = sum(
-        number for by_status in counts.values() for status, number in by_status.items()
-        if status not in WITH_RESULT and status not in ("refused", "interrupted")
-    )  # fmt: skip
-    if lost:
-        err.print(f"{lost} trial(s) have no result; the dashboard says why.")
+    if progress.lost:
+        err.print(f"{progress.lost} trial(s) have no result; the dashboard says why.")
         raise typer.Exit(1)
