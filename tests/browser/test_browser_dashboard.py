@@ -1,75 +1,24 @@
 """Opens the page in a real browser: reads its numbers, sorts, filters, chooses, and lets nothing go wrong unseen."""
 
-import os
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pandas as pd
 import pytest
-from playwright.sync_api import Browser, ConsoleMessage, Page, Request, sync_playwright
-from synthetic_study import full_study, make_study, with_status
+from playwright.sync_api import Browser
 
 from reports.analysis.ablation import compare
 from reports.analysis.search import search_points
 from reports.dashboard import write_dashboard
+from tests.browser.watched import Watched
+from tests.reports.synthetic_study import full_study, make_study, with_status
 
 pytestmark = pytest.mark.browser
-
-NAMES = ("chromium", "chromium-browser", "google-chrome")
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    found = next((path for name in NAMES if (path := shutil.which(name))), None)
-    if found is None:
-        if os.environ.get("CI"):
-            pytest.fail(f"no browser: none of {', '.join(NAMES)} is on PATH")
-        pytest.skip("no Chromium on PATH")
-    with sync_playwright() as playwright:
-        started = playwright.chromium.launch(
-            executable_path=found, args=["--no-sandbox", "--headless", "--disable-gpu"]
-        )
-        yield started
-        started.close()
 
 
 @pytest.fixture(scope="module")
 def dashboard(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return write_dashboard(full_study(), tmp_path_factory.mktemp("dashboard") / "dashboard.html")
-
-
-class Watched:
-    """A page that remembers everything it should not do."""
-
-    def __init__(self, browser: Browser, path: Path, width: int = 1440, scheme: str = "light") -> None:
-        # The browser takes "light" and "dark" as literals.
-        options: dict[str, Any] = {"viewport": {"width": width, "height": 900}, "color_scheme": scheme}
-        self.page: Page = browser.new_page(**options)
-        self.complaints: list[str] = []
-        self.page.on("console", self._console)
-        self.page.on("pageerror", lambda error: self.complaints.append(f"error: {error}"))
-        self.page.on("request", self._request)
-        self.page.goto(path.as_uri())
-
-    def _console(self, message: ConsoleMessage) -> None:
-        if message.type in ("error", "warning"):
-            self.complaints.append(f"{message.type}: {message.text}")
-
-    def _request(self, request: Request) -> None:
-        if not request.url.startswith(("file:", "data:", "blob:")):
-            self.complaints.append(f"request: {request.url}")
-
-    def scroll_through(self) -> None:
-        """Bring every plot into view, so that all are drawn."""
-        for plot in self.page.query_selector_all("[data-chart]"):
-            plot.scroll_into_view_if_needed()
-            self.page.wait_for_function("e => e.querySelector('.main-svg') !== null", arg=plot)
-
-    def overflow(self) -> int:
-        found: int = self.page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
-        return found
 
 
 @pytest.fixture

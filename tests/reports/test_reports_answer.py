@@ -1,9 +1,9 @@
 from dataclasses import replace
 
 import pytest
-from synthetic_study import full_study, make_study, with_status, without
 
 from reports.analysis.answer import answer, best_trial, counts_text
+from tests.reports.synthetic_study import full_study, make_study, with_status, without
 
 
 def plain(text: object) -> str:

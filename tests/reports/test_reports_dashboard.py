@@ -14,13 +14,13 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-from synthetic_study import full_study, make_study, with_status, without
 
 from reports.dashboard import SECTIONS, render, write_dashboard
 from reports.pages.charts import Charts, safe_json
 from reports.tables import write_results_csv
 from reports.theme import CONFIG
 from studies.frame import StudyResults, frame
+from tests.reports.synthetic_study import full_study, make_study, with_status, without
 
 EVIL = "<script>alert('x')</script>\"'><img src=x onerror=alert(1)>&amp;{{ 7*7 }}"
 

@@ -1,10 +1,10 @@
 import pytest
-from synthetic_study import full_study
 
 from reports.analysis.ablation import compare
 from reports.analysis.scale import scale_limit, view
 from reports.figures.forest import forest_axis, forest_row
 from reports.metrics import METRICS
+from tests.reports.synthetic_study import full_study
 
 
 @pytest.mark.parametrize(

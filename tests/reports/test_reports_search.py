@@ -1,10 +1,9 @@
 import math
 from dataclasses import replace
 
-from synthetic_study import full_study, make_study
-
 from reports.analysis.curves import loss_by_level, smoothed, trial_curves, variant_curves
 from reports.analysis.search import best_so_far, natural, objective_pairs, parallel, search_points
+from tests.reports.synthetic_study import full_study, make_study
 
 
 def test_points_leave_out_replays_of_points_but_keep_those_of_the_ablation() -> None:

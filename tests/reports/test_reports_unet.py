@@ -2,7 +2,6 @@ import re
 import xml.etree.ElementTree as ET
 
 import pytest
-from synthetic_study import graph_of
 
 import archspec
 from archspec import ArchGraph
@@ -11,6 +10,7 @@ from reports.figures.unet_layout import Layout, layout, skip_lines
 from reports.figures.unet_rows import merged
 from reports.figures.unet_svg import node_label, node_tooltip, unet_pair, unet_svg
 from reports.figures.unet_units import Network, sides, units
+from tests.reports.synthetic_study import graph_of
 
 REFERENCE = """
 version: 1

@@ -1,0 +1,54 @@
+"""What the README says works: its study, its commands, its Python, its make targets."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from studies.study import check_study
+
+ROOT = Path(__file__).parents[2]
+TEXT = (ROOT / "README.md").read_text(encoding="utf-8")
+
+
+def blocks(language: str) -> list[str]:
+    return re.findall(rf"```{language}\n(.*?)```", TEXT, flags=re.DOTALL)
+
+
+def test_the_study_is_sound(tmp_path: Path) -> None:
+    (block,) = blocks("yaml")
+    (tmp_path / "study.yaml").write_text(block, encoding="utf-8")
+    assert check_study(tmp_path / "study.yaml")[1] == ()
+
+
+def test_the_python_runs_and_prints_what_it_says(tmp_path: Path) -> None:
+    (block,) = blocks("python")
+    done = subprocess.run([sys.executable, "-c", block], cwd=tmp_path, capture_output=True, text=True, check=True)
+    promised = re.findall(r"print\(.*?\)\s+# (.*)", block)
+    assert done.stdout.splitlines() == promised
+
+
+def test_the_commands_of_the_table_exist() -> None:
+    commands = set(re.findall(r"^\| `ushape (\w+)", TEXT, flags=re.MULTILINE))
+    from ushape.cli.app import app
+
+    assert commands == {command.name or command.callback.__name__ for command in app.registered_commands}  # type: ignore[union-attr]
+
+
+def test_the_two_commands_are_targets_and_ci_runs_both() -> None:
+    makefile = (ROOT / "Makefile").read_text()
+    ci = (ROOT / ".ci" / "run").read_text()
+    for target in ("demo", "check"):
+        assert f"make {target}" in "".join(blocks("sh"))
+        assert f"make {target}" in ci
+        assert re.search(rf"^{target}:", makefile, flags=re.MULTILINE)
+    assert "examples/digits.yaml" in makefile
+
+
+@pytest.mark.parametrize("target", re.findall(r"\]\((?!https?:)([^)]+)\)", TEXT))
+def test_what_it_links_to_is_there(target: str) -> None:
+    assert (ROOT / target).exists()
