@@ -145,6 +145,9 @@ def _warnings(records: list[TrialRecord]) -> Iterable[str]:
     hashes = {record.protocol_hash for record in records}
     if len(hashes) > 1:
         yield f"Trials were made under {len(hashes)} different protocols; their losses do not compare."
+    contents = {str(record.data.get("hash")) for record in trained if record.data}
+    if len(contents) > 1:
+        yield f"The data changed between trials ({len(contents)} different contents); their losses do not compare."
     evaluations = {str((record.detail.get("evaluation") or {}).get("hash")) for record in trained if record.metrics}
     if len(evaluations) > 1:
         yield "Trials were evaluated on different sets of images, timesteps or noise; their losses do not compare."

@@ -43,21 +43,22 @@ def run_study(study: Study, folder: Path, observer: Observer, *, retry_failed: b
         retry_failed: run failed trials of the ablation again.
 
     Raises:
-        UserError: the data do not fit the base, another driver runs, or the file changed in what must not change.
+        UserError: the data do not fit the base, the device is not there, another driver runs, or the file changed in
+            what must not change.
         KeyboardInterrupt: passed on after the running trial is recorded as interrupted.
     """
     check_fits(study.base, study.protocol.data)
-    with sole_driver(folder):
+    with sole_driver(folder), Worker(folder / "worker.log") as worker:
+        worker.check_device(study.file.measure.device)
         store = Store(folder, study.name, create=True)
         refuse_changes(store.remembered_study(), study)
-        with Worker(folder / "worker.log") as worker:
-            driver = Driver(study, store, worker, observer)
-            interrupted = driver.settle()
-            if interrupted:
-                observer.said(f"{interrupted} trial(s) were under way when the last run stopped; they run again.")
-            try:
-                driver.ablation(retry_failed=retry_failed)
-                driver.search()
-            except KeyboardInterrupt:
-                driver.settle()
-                raise
+        driver = Driver(study, store, worker, observer)
+        interrupted = driver.settle()
+        if interrupted:
+            observer.said(f"{interrupted} trial(s) were under way when the last run stopped; they run again.")
+        try:
+            driver.ablation(retry_failed=retry_failed)
+            driver.search()
+        except KeyboardInterrupt:
+            driver.settle()
+            raise

@@ -20,6 +20,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
+from archspec import UserError, user_error
 from studies.trial import Job, Outcome, Progress
 
 #: Seconds between two looks at whether the other side is still there.
@@ -73,13 +74,22 @@ class Worker:
         theirs.close()
         self._connection = Connection(ours.detach())
 
+    def check_device(self, name: str) -> None:
+        """`UserError` if the device that a study asks for is not there; starts the child, which is the one to know."""
+        self.start()
+        assert self._connection is not None
+        self._connection.send(("device", name))
+        kind, reason = self._connection.recv()
+        if kind == "refused":
+            raise user_error(reason)
+
     def run(self, job: Job, on_progress: Callable[[Progress], None]) -> Outcome:
         """Run one job; a child that dies is an outcome with its reason, not an exception."""
         self.start()
         assert self._connection is not None
         began = time.perf_counter()
         try:
-            self._connection.send(job.model_dump(mode="json"))
+            self._connection.send(("job", job.model_dump(mode="json")))
             while True:
                 kind, body = self._connection.recv()
                 if kind == "outcome":
@@ -131,13 +141,28 @@ def _serve(descriptor: int, driver: int) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     threading.Thread(target=_end_with, args=(driver,), daemon=True).start()
     connection: Connection[Any, Any] = Connection(descriptor)
-    from studies.trial import run_trial
-
+    answers: dict[str, Callable[[Connection[Any, Any], Any], None]] = {"job": _do_job, "device": _look_for_device}
     with contextlib.suppress(EOFError, ConnectionError):
         while True:
-            job = Job.model_validate(connection.recv())
-            outcome = run_trial(job, lambda progress: connection.send(("progress", progress.model_dump(mode="json"))))
-            connection.send(("outcome", outcome.model_dump(mode="json")))
+            kind, body = connection.recv()
+            answers[kind](connection, body)
+
+
+def _do_job(connection: Connection[Any, Any], body: Any) -> None:
+    from studies.trial import run_trial
+
+    job = Job.model_validate(body)
+    outcome = run_trial(job, lambda progress: connection.send(("progress", progress.model_dump(mode="json"))))
+    connection.send(("outcome", outcome.model_dump(mode="json")))
+
+
+def _look_for_device(connection: Connection[Any, Any], name: Any) -> None:
+    from studies.measure.device import choose
+
+    try:
+        connection.send(("device", str(choose(name))))
+    except UserError as error:
+        connection.send(("refused", "; ".join(f"{p.message} {p.hint or ''}".strip() for p in error.problems)))
 
 
 if __name__ == "__main__":

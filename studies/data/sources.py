@@ -120,7 +120,9 @@ def _npz_key(source: NpzFile, keys: list[str]) -> str:
 
 
 def _npz_error(source: NpzFile, error: Exception) -> UserError:
-    return user_error(f"{source.npz} cannot be read as a .npz file: {error}", "Write it with numpy.savez.")
+    if isinstance(error, FileNotFoundError):
+        return user_error(f"the file {source.npz} does not exist.", "Paths are relative to the study file.")
+    return user_error(f"{source.npz} cannot be read as a .npz file: {error}.", "Write it with numpy.savez.")
 
 
 def _channel_axis(source: NpzFile, shape: tuple[int, ...]) -> int | None:

@@ -245,7 +245,7 @@ def test_npz_mistakes(tmp_path: Path) -> None:
             image_shape(both)
     np.save(tmp_path / "plain.npy", noise(4, 6, 6))
     assert "cannot be read as a .npz file" in message(NpzFile(npz=tmp_path / "plain.npy"))
-    assert "No such file" in message(NpzFile(npz=tmp_path / "no.npz"))
+    assert message(NpzFile(npz=tmp_path / "no.npz")).endswith("does not exist. Paths are relative to the study file.")
 
 
 def test_nan_in_an_array_is_refused(tmp_path: Path) -> None:

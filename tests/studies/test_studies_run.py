@@ -277,3 +277,10 @@ def test_a_variant_that_changed_is_run_again_and_its_old_trials_do_not_count(stu
     path.write_text(path.read_text().replace("no attention:", "heads:"))
     run(path)
     assert list(load_results(load_study(path).folder).trials["variant"]) == ["base", "heads"]
+
+
+def test_a_device_that_is_not_there_is_refused_before_anything_is_run(study_file: Write) -> None:
+    path = study_file(ABLATION, **{"device: cpu": "device: cuda:99"})
+    with pytest.raises(UserError, match=r"measure.device is cuda:99, but this machine has \d+ CUDA device"):
+        run(path)
+    assert not (load_study(path).folder / "study.db").exists()
