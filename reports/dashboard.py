@@ -15,10 +15,10 @@ import jinja2
 import plotly.offline
 from markupsafe import Markup
 
+from archspec.atomic import write_text
 from reports.metrics import signed
 from reports.pages import ablation, answer, architectures, method, search, trials
 from reports.pages.charts import Charts
-from reports.tables import write_atomically
 from reports.theme import css_variables
 
 if TYPE_CHECKING:
@@ -56,7 +56,7 @@ def write_dashboard(results: StudyResults, path: Path) -> Path:
     Returns:
         The path.
     """
-    write_atomically(path, render(results))
+    write_text(path, render(results))
     return path
 
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import os
-import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from archspec.atomic import write_text
 
 if TYPE_CHECKING:
     from studies.frame import StudyResults
@@ -22,24 +22,5 @@ def write_results_csv(results: StudyResults, path: Path) -> Path:
     Returns:
         The path.
     """
-    write_atomically(path, results.trials.to_csv(index=False, lineterminator="\n"))
+    write_text(path, results.trials.to_csv(index=False, lineterminator="\n"))
     return path
-
-
-def write_atomically(path: Path, text: str) -> None:
-    """Write a text beside its place and move it there, so that nobody ever reads half of it."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".tmp")
-    temporary = Path(name)
-    try:
-        with os.fdopen(handle, "w", encoding="utf-8", newline="") as file:
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
-        # mkstemp makes files that only their owner reads; a report is made to be passed on.
-        mask = os.umask(0)
-        os.umask(mask)
-        temporary.chmod(0o666 & ~mask)
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
