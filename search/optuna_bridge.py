@@ -7,6 +7,7 @@ import math
 import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from importlib.util import find_spec
 from typing import Any
 
 import optuna
@@ -24,6 +25,16 @@ from search.space import Categorical, Integer, Primitive, Real, Scalar, contains
 #: The sampler where none is named; see `default_options`.
 DEFAULT_SAMPLER = "TPESampler"
 _NEEDS_MORE = {"GridSampler", "PartialFixedSampler", "BruteForceSampler", "BaseSampler", "BaseGASampler"}
+
+
+#: Packages that a sampler needs beside Optuna's own requirements.
+_PACKAGES = {"CmaEsSampler": "cmaes"}
+
+
+def missing_package(name: str) -> str | None:
+    """The package to install before a sampler can be used; None if it can be."""
+    package = _PACKAGES.get(name)
+    return package if package is not None and find_spec(package) is None else None
 
 
 def sampler_names() -> list[str]:
@@ -57,6 +68,15 @@ def make_sampler(name: str, options: dict[str, Any], seed: int) -> BaseSampler:
     with quiet():
         sampler: BaseSampler = cls(**options, **seeded)
     return sampler
+
+
+def rehearse(sampler: BaseSampler, primitives: dict[str, Primitive], objectives: int) -> None:
+    """Let a sampler propose twice in a study in memory: raises what Optuna finds wrong with options or objectives."""
+    with quiet():
+        study = optuna.create_study(directions=["minimize"] * objectives, sampler=sampler)
+    for _ in range(2):
+        trial, _ = ask(study, primitives)
+        tell(trial, [0.0] * objectives, {"rules": 0.0})
 
 
 @contextmanager

@@ -21,7 +21,7 @@ from archspec.suggest import did_you_mean
 from archspec.validate import validate
 from search import space as spaces
 from search.space import Primitive
-from studies.document import StudyFile
+from studies.document import Sampler, StudyFile
 from studies.protocol import Protocol
 
 
@@ -164,21 +164,33 @@ def _search_problems(study: Study, positions: Positions) -> Iterator[Problem]:
         return
     for where, message, hint in spaces.faults(search.space, study.spec.architecture.unet):
         yield positions.problem("U403", message, hint, path=("search", "space", *where))
-    from search.optuna_bridge import make_sampler, option_fault, sampler_names
-
-    sampler, names = search.sampler, sampler_names()
-    if sampler.name not in names:
-        hint = did_you_mean(sampler.name, names) or f"Samplers: {', '.join(names)}."
-        yield positions.problem("U403", f"optuna has no sampler `{sampler.name}`.", hint, path=("search", "sampler"))
-        return
-    fault = option_fault(sampler.name, sampler.options)
+    fault = _sampler_fault(search.sampler, study.primitives(), len(search.objectives))
     if fault is not None:
-        hint = did_you_mean(fault[0], fault[1]) or f"Its options: {', '.join(fault[1])}."
-        message = f"{sampler.name} has no option `{fault[0]}`."
-        yield positions.problem("U403", message, hint, path=("search", "sampler", "options", fault[0]))
-        return
+        where, message, hint = fault
+        yield positions.problem("U403", message, hint, path=("search", "sampler", *where))
+
+
+def _sampler_fault(
+    sampler: Sampler, primitives: dict[str, Primitive], objectives: int
+) -> tuple[tuple[str, ...], str, str | None] | None:
+    """What is wrong with a sampler: (path below it, message, hint)."""
+    # Only studies that search pay for importing Optuna.
+    from search.optuna_bridge import make_sampler, missing_package, option_fault, rehearse, sampler_names
+
+    name, names = sampler.name, sampler_names()
+    if name not in names:
+        hint = did_you_mean(name, names) or f"Samplers: {', '.join(names)}."
+        return (), f"optuna has no sampler `{name}`.", hint
+    package = missing_package(name)
+    if package is not None:
+        return (), f"{name} needs the package {package}.", f"Run `pip install {package}`."
+    unknown = option_fault(name, sampler.options)
+    if unknown is not None:
+        option, known = unknown
+        hint = did_you_mean(option, known) or f"Its options: {', '.join(known)}."
+        return ("options", option), f"{name} has no option `{option}`.", hint
     try:
-        make_sampler(sampler.name, sampler.options, sampler.seed)
-    except (TypeError, ValueError) as error:
-        message = f"{sampler.name} refuses its options: {error}."
-        yield positions.problem("U403", message, path=("search", "sampler", "options"))
+        rehearse(make_sampler(name, sampler.options, sampler.seed), primitives, objectives)
+    except (TypeError, ValueError, AttributeError, RuntimeError) as error:
+        return ("options",), f"{name} cannot be used so: {str(error).rstrip('.')}.", None
+    return None

@@ -110,3 +110,20 @@ def test_planning_and_records_load_no_torch() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+@pytest.mark.parametrize(
+    ("sampler", "message"),
+    [
+        ("{name: NSGAIISampler, options: {population: 9}}", "NSGAIISampler has no option `population`. Did you mean"),
+        ("{name: TPESampler, options: {n_startup_trials: many}}", "TPESampler cannot be used so: '<' not supported"),
+        ("CmaEsSampler", "CmaEsSampler needs the package cmaes. Run `pip install cmaes`."),
+    ],
+)
+def test_a_sampler_that_cannot_be_made(
+    study_file: Write, monkeypatch: pytest.MonkeyPatch, sampler: str, message: str
+) -> None:
+    monkeypatch.setattr("search.optuna_bridge.find_spec", lambda name: None)
+    found = messages(study_file(SEARCH.replace("trials: 3", f"trials: 3\n  sampler: {sampler}")))
+    assert len(found) == 1
+    assert message in found[0]
