@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from types import UnionType
 
 
 @dataclass(frozen=True)
@@ -36,7 +37,15 @@ class Timestep:
 
 Shape = FeatureMap | Embedding | Timestep
 
-NAMES: dict[type[Shape], str] = {FeatureMap: "a feature map", Embedding: "an embedding", Timestep: "timesteps"}
+#: What operations take that do the same to every number of a map or of an embedding.
+MAP_OR_EMBEDDING = FeatureMap | Embedding
+
+NAMES: dict[type[Shape] | UnionType, str] = {
+    FeatureMap: "a feature map",
+    Embedding: "an embedding",
+    Timestep: "timesteps",
+    MAP_OR_EMBEDDING: "a feature map or an embedding",
+}
 
 #: Bounds of what travels along an edge. No real network comes near, and arithmetic stays quick.
 MAX_CHANNELS = 1_048_576

@@ -25,6 +25,7 @@ from archspec.ops import (
     Upsample,
 )
 from archspec.positions import NOWHERE, Place
+from archspec.short_form import ShortForm
 from archspec.unet import MAX_WIDTH, AttentionOptions, UNet
 
 __all__ = ["Said", "UNet", "expand", "width_problems"]
@@ -43,7 +44,7 @@ class Said:
         """Where a parameter was said last."""
         return self.edited.get(parameter, self.base.at(parameter)).at(*more)
 
-    def width(self, unet: UNet, level: int, *others: str) -> Place:
+    def width(self, unet: ShortForm, level: int, *others: str) -> Place:
         """Where the width of a level was said.
 
         That is its multiplier, or `ch` where the multiplier cannot be at fault; but another parameter that was edited
@@ -62,7 +63,7 @@ def expand(unet: UNet, name: str, said: Said | None = None) -> ArchGraph:
     return _Expansion(unet, name, said or Said()).graph
 
 
-def width_problems(unet: UNet, said: Said) -> Iterator[Problem]:
+def width_problems(unet: ShortForm, said: Said) -> Iterator[Problem]:
     """Rule U207: the width of each level is a whole number, and not absurd."""
     for level, width in enumerate(unet.exact_widths()):
         if width.denominator != 1:

@@ -8,11 +8,16 @@ from torch import Tensor
 from archspec import user_error
 
 #: kind of an input node -> the argument of forward that it is
-ARGUMENTS = {"image": "x", "timestep": "t", "context": "context"}
+ARGUMENTS = {"image": "x", "timestep": "t", "context": "context", "label": "label", "augment": "augment"}
+
+#: arguments that only those networks have that need them
+OPTIONAL = frozenset({"label", "augment"})
 
 _MISSING = {
     "t": ("this network needs timesteps.", "Call it as model(x, t), t with one number per image."),
     "context": ("this network needs a context image.", "Call it as model(x, t, context)."),
+    "label": ("this network needs labels.", "Call it as model(x, t, label=…) with one one-hot vector per image."),
+    "augment": ("this network needs augmentation labels.", "Call it as model(x, t, augment=…); zeros mean none."),
 }
 
 

@@ -7,12 +7,11 @@ become plain function calls, so that the generated code reads well.
 from __future__ import annotations
 
 import operator
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from typing import Any, TypeAlias
+from collections.abc import Callable
+from typing import Any
 
 import torch
-from torch import fx, nn
+from torch import nn
 from torch.nn import functional
 
 from archspec import OPS, Op, ops, user_error
@@ -20,35 +19,10 @@ from archspec.ops.base import feature_map
 from archspec.shapes import Embedding, Shape
 from builder import layers
 from builder.inputs import ARGUMENTS
+from builder.lowered import Argument, Call, Lowered, Lowering, Result, Shapes
+from builder.lowering_edm2 import EDM2_LOWERINGS
 
-Shapes: TypeAlias = Mapping[str, Shape]
-Ports: TypeAlias = Mapping[str, fx.Node]
-Arguments: TypeAlias = tuple[tuple[Any, ...], dict[str, Any]]
-
-
-@dataclass(frozen=True)
-class Call:
-    """A function without weights, and how the nodes at its ports become its arguments."""
-
-    function: Callable[..., torch.Tensor]
-    arrange: Callable[[Ports], Arguments]
-
-
-@dataclass(frozen=True)
-class Argument:
-    """An argument of the model's forward."""
-
-    name: str
-
-
-@dataclass(frozen=True)
-class Result:
-    """What the model's forward returns."""
-
-
-Lowered: TypeAlias = nn.Module | Call | Argument | Result
-#: An operation (of the class it is registered for) and the shapes at its filled ports -> what it becomes.
-Lowering: TypeAlias = Callable[[Any, Shapes], Lowered]
+__all__ = ["LOWERINGS", "Argument", "Call", "Lowered", "Lowering", "Result", "Shapes", "lower", "register"]
 
 
 def _input(op: ops.Input, inputs: Shapes) -> Argument:
@@ -158,6 +132,7 @@ LOWERINGS: dict[type[Op], Lowering] = {
     ops.Upsample: _upsample,
     ops.Concat: _concat,
     ops.Add: _add,
+    **EDM2_LOWERINGS,
 }
 
 

@@ -5,8 +5,22 @@ from archspec.ops.base import Misfit, Op, Port, Price, Role
 from archspec.ops.conditioning import Mlp, TimeEmbedding
 from archspec.ops.conv import Act, Conv, Norm
 from archspec.ops.io import Input, Output
+from archspec.ops.magnitude import (
+    Clip,
+    MpConcat,
+    MpConv,
+    MpFourier,
+    MpLinear,
+    MpSilu,
+    MpSum,
+    OnesChannel,
+    PixelNorm,
+    ScaleOneHot,
+)
 from archspec.ops.merge import Add, Concat
+from archspec.ops.mp_block import MpAttention, MpBlock
 from archspec.ops.resample import Downsample, Upsample
+from archspec.ops.resampling import FirResample
 from archspec.ops.residual import ResnetBlock
 from archspec.ops.unread import Unread
 
@@ -15,10 +29,14 @@ OPS: dict[str, type[Op]] = {
     cls.model_fields["op"].default: cls
     for cls in (
         Input, Output, TimeEmbedding, Mlp, Conv, Norm, Act, ResnetBlock, Attention, Downsample, Upsample, Concat, Add,
+        MpConv, MpLinear, MpFourier, MpSilu, MpSum, MpConcat, PixelNorm, OnesChannel, Clip, ScaleOneHot, MpBlock,
+        MpAttention, FirResample,
     )
 }  # fmt: skip
 
 __all__ = [
-    "OPS", "Act", "Add", "Attention", "Concat", "Conv", "Downsample", "Input", "Misfit", "Mlp", "Norm", "Op", "Output",
-    "Port", "Price", "ResnetBlock", "Role", "TimeEmbedding", "Unread", "Upsample",
+    "OPS", "Act", "Add", "Attention", "Clip", "Concat", "Conv", "Downsample", "FirResample", "Input", "Misfit", "Mlp",
+    "MpAttention", "MpBlock", "MpConcat", "MpConv", "MpFourier", "MpLinear", "MpSilu", "MpSum", "Norm", "OnesChannel",
+    "Op", "Output", "PixelNorm", "Port", "Price", "ResnetBlock", "Role", "ScaleOneHot", "TimeEmbedding", "Unread",
+    "Upsample",
 ]  # fmt: skip

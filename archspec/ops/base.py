@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from types import UnionType
 from typing import Any, ClassVar, Literal
 
 from pydantic import ConfigDict
@@ -25,7 +26,7 @@ class Port:
     """A named input of an operation and what it takes."""
 
     name: str
-    takes: type[Shape]
+    takes: type[Shape] | UnionType
     role: Role = "main"
     required: bool = True
 

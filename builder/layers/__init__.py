@@ -6,12 +6,15 @@ Feature maps are ``[batch, channels, height, width]``, embeddings ``[batch, dim]
 from builder.layers.attention import AttentionBlock, LinearAttention, LinearAttentionBlock
 from builder.layers.conv import ZeroConv2d, conv2d
 from builder.layers.embedding import Mlp, get_timestep_embedding, sinusoidal
+from builder.layers.fir import FirResample, fir_resample
 from builder.layers.merge import AddProjected
+from builder.layers.mp_block import MpAttention, MpBlock
 from builder.layers.norm import Normalize, NormOptions
 from builder.layers.resample import Downsample, Upsample
 from builder.layers.residual import ResnetBlock
 
 __all__ = [
-    "AddProjected", "AttentionBlock", "Downsample", "LinearAttention", "LinearAttentionBlock", "Mlp", "NormOptions",
-    "Normalize", "ResnetBlock", "Upsample", "ZeroConv2d", "conv2d", "get_timestep_embedding", "sinusoidal",
+    "AddProjected", "AttentionBlock", "Downsample", "FirResample", "LinearAttention", "LinearAttentionBlock", "Mlp",
+    "MpAttention", "MpBlock", "NormOptions", "Normalize", "ResnetBlock", "Upsample", "ZeroConv2d", "conv2d",
+    "fir_resample", "get_timestep_embedding", "sinusoidal",
 ]  # fmt: skip

@@ -1,0 +1,64 @@
+"""Halving and doubling by a FIR filter, as blocks that resample inside and progressive inputs need it.
+
+The filter is separable, applied as a depthwise convolution: strided to halve, transposed to double (Zhang 2019; Song
+et al. 2021). Its products are counted, as torch's counter does.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from archspec.ops.base import Misfit, Number, Op, feature_map
+from archspec.shapes import FeatureMap, Shape
+
+Tap = Annotated[Number, Field(ge=0.001, le=1000.0)]
+#: Taps of a symmetric low-pass filter in one direction; they need not sum to one.
+Filter = Annotated[tuple[Tap, ...], Field(min_length=2, max_length=16)]
+Resample = Literal["none", "down", "up"]
+
+
+def resampled(size: int, resample: Resample) -> int:
+    """The size after halving or doubling."""
+    return {"none": size, "down": max(size // 2, 1), "up": 2 * size}[resample]
+
+
+def filter_macs(x: FeatureMap, resample: Resample, taps: tuple[float, ...]) -> int:
+    """Products of one depthwise filter over a map: per tap, channel and position of the smaller map."""
+    if resample == "none":
+        return 0
+    return x.channels * len(taps) ** 2 * min(x.size, resampled(x.size, resample)) ** 2
+
+
+def resample_misfits(x: FeatureMap, resample: Resample, taps: tuple[float, ...]) -> Iterator[Misfit]:
+    """Only an even size can be halved, and only an even number of taps keeps sizes at a half or the double."""
+    if resample == "down" and x.size % 2:
+        message = f"a map of {x.size}x{x.size} pixels cannot be halved."
+        hint = "Use a resolution that can be halved as often as this network does, or halve less often."
+        yield Misfit("U206", message, hint, about="size", doubts="size")
+    if resample != "none" and len(taps) % 2:
+        message = f"a filter of {len(taps)} taps does not lie between pixels."
+        yield Misfit("U202", message, "Use an even number of taps, such as [1, 1] or [1, 3, 3, 1].", "filter")
+
+
+class FirResample(Op):
+    """Half or twice the size by a FIR filter alone."""
+
+    op: Literal["fir_resample"] = "fir_resample"
+    resample: Literal["down", "up"] = Field(description="halve or double")
+    filter: Filter = Field((1.0, 3.0, 3.0, 1.0), description="taps in one direction")
+
+    def shape(self, inputs: Mapping[str, Shape]) -> Shape:
+        """The same channels at half or twice the size."""
+        x = feature_map(inputs)
+        return FeatureMap(x.channels, resampled(x.size, self.resample))
+
+    def misfits(self, inputs: Mapping[str, Shape]) -> Iterator[Misfit]:
+        """See `resample_misfits`."""
+        yield from resample_misfits(feature_map(inputs), self.resample, self.filter)
+
+    def macs(self, inputs: Mapping[str, Shape]) -> int:
+        """The filter."""
+        return filter_macs(feature_map(inputs), self.resample, self.filter)
