@@ -1,4 +1,4 @@
-"""What travels along an edge: feature maps, embeddings and timesteps, without the batch dimension."""
+"""What travels along an edge: feature maps, embeddings, timesteps, labels, tokens; without the batch dimension."""
 
 from __future__ import annotations
 
@@ -34,9 +34,37 @@ class Timestep:
         return "timesteps"
 
 
-Shape = FeatureMap | Embedding | Timestep
+@dataclass(frozen=True)
+class Label:
+    """One class per image, as its number: a tensor of integers ``[batch]``."""
 
-NAMES: dict[type[Shape], str] = {FeatureMap: "a feature map", Embedding: "an embedding", Timestep: "timesteps"}
+    def __str__(self) -> str:
+        return "labels"
+
+
+@dataclass(frozen=True)
+class Tokens:
+    """A sequence of vectors per image, such as an encoded text: a tensor ``[batch, length, dim]``.
+
+    Networks take any length; the one given here is what costs are counted for.
+    """
+
+    dim: int
+    length: int
+
+    def __str__(self) -> str:
+        return f"{self.length} tokens of {self.dim}"
+
+
+Shape = FeatureMap | Embedding | Timestep | Label | Tokens
+
+NAMES: dict[type[Shape], str] = {
+    FeatureMap: "a feature map",
+    Embedding: "an embedding",
+    Timestep: "timesteps",
+    Label: "labels",
+    Tokens: "tokens",
+}
 
 #: Bounds of what travels along an edge. No real network comes near, and arithmetic stays quick.
 MAX_CHANNELS = 1_048_576

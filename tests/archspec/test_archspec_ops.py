@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import pytest
+import vocabulary_cases
 from pydantic import ValidationError
 
 from archspec.ops import (
@@ -80,6 +81,7 @@ CASES: list[Case] = [
     (Attention(norm=False, heads=2, head_dim=6), {"x": X}, X, 4 * 96 + 36 + 8, 16 * 4 * 96 + 2 * 16 * 12 * 16),
     (Attention(type="linear"), {"x": X}, X, 4 * 64 + 8, 16 * 4 * 64 + 2 * 16 * 8 * 8),
     (Attention(type="linear", heads=4, norm=True, groups=1), {"x": X}, X, 264 + 16, 16 * 4 * 64 + 2 * 16 * 8 * 2),
+    *vocabulary_cases.CASES,
 ]
 
 
@@ -113,6 +115,7 @@ def test_every_operation_is_covered() -> None:
         (TimeEmbedding(dim=3), {"t": Timestep()}, ["U202"]),
         (TimeEmbedding(dim=2, freq_shift=0.5), {"t": Timestep()}, []),
         (TimeEmbedding(dim=1, freq_shift=0.0), {"t": Timestep()}, ["U202"]),
+        *vocabulary_cases.RULES,
     ],
 )
 def test_rules(op: Op, inputs: Mapping[str, Shape], codes: list[str]) -> None:
