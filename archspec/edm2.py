@@ -20,9 +20,9 @@ from archspec.ops import (
     MpLinear,
     MpSilu,
     MpSum,
+    OneHot,
     OnesChannel,
     Output,
-    ScaleOneHot,
 )
 from archspec.ops.magnitude import Balance, Positive
 from archspec.ops.resampling import Filter
@@ -89,9 +89,9 @@ class _Expansion(Drawing):
         self.node("emb.noise", MpLinear(out=width), said.at("emb_dim"), {"x": "time"})
         embedding = "emb.noise"
         if form.classes:
-            self.node("label", Input(kind="label", classes=form.classes), said.at("classes"), {})
-            self.node("scaled_label", ScaleOneHot(), said.at("classes"), {"x": "label"})
-            self.node("emb.label", MpLinear(out=width), said.at("emb_dim"), {"x": "scaled_label"})
+            self.node("label", Input(kind="label"), said.at("classes"), {})
+            self.node("one_hot", OneHot(classes=form.classes), said.at("classes"), {"label": "label"})
+            self.node("emb.label", MpLinear(out=width), said.at("emb_dim"), {"x": "one_hot"})
             joined = MpSum(t=form.label_balance)
             self.node("emb.sum", joined, said.at("label_balance"), {"x": "emb.noise", "skip": "emb.label"})
             embedding = "emb.sum"

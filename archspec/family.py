@@ -31,7 +31,7 @@ class Family(Form):
     in_channels: Width = Field(description="input channels")
     resolution: Width = Field(description="height and width of the input in pixels")
     classes: Annotated[int, Field(strict=True, ge=0, le=MAX_WIDTH)] = Field(
-        0, description="number of classes of the one-hot input `label`; 0 for none"
+        0, description="number of classes that the input `label` counts; 0 for none"
     )
 
     OTHER_NAMES: ClassVar[dict[str, str]] = {

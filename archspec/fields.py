@@ -3,9 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Annotated, Any, ClassVar
+from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, GetJsonSchemaHandler, Strict
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Discriminator,
+    Field,
+    GetJsonSchemaHandler,
+    Strict,
+    Tag,
+)
 from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema, PydanticCustomError
 
@@ -62,6 +72,11 @@ Flag = Annotated[bool, Strict()]
 Number = Annotated[float, Strict(), AfterValidator(_positive_zero)]
 Rate = Annotated[Number, Field(ge=0.0, lt=1.0), HARMLESS]
 Epsilon = Annotated[Number, Field(gt=0.0, le=1.0), HARMLESS]
+#: Groups of a group norm: a number, or the rule min(32, channels / 4) of Song et al. 2021.
+Groups = Annotated[
+    Annotated[Count, Tag("<count>")] | Annotated[Literal["auto"], Tag("<rule>")],
+    Discriminator(lambda value: "<rule>" if isinstance(value, str) and value == "auto" else "<count>"),
+]
 Title = Annotated[str, Field(min_length=1, max_length=120), AfterValidator(_printable), Harmless("unnamed")]
 #: Put before a Literal of whole numbers.
 WHOLE = BeforeValidator(_whole)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import torch
@@ -15,8 +16,8 @@ from torch import nn
 from torch.nn import functional
 
 from archspec import OPS, Op, ops, user_error
-from archspec.ops.base import feature_map
-from archspec.shapes import Embedding, Shape
+from archspec.ops.base import feature_map, num_groups
+from archspec.shapes import Embedding, Shape, Tokens
 from builder import layers
 from builder.inputs import ARGUMENTS
 from builder.lowered import Argument, Call, Lowered, Lowering, Result, Shapes
@@ -57,7 +58,11 @@ def _conv(op: ops.Conv, inputs: Shapes) -> nn.Module:
 
 
 def _norm(op: ops.Norm, inputs: Shapes) -> nn.Module:
-    return layers.Normalize(feature_map(inputs).channels, op.groups, op.eps)
+    return _norm_options(op).norm(feature_map(inputs).channels)
+
+
+def _norm_options(op: ops.Norm | ops.ResnetBlock | ops.Attention | ops.Transformer) -> layers.NormOptions:
+    return layers.NormOptions(partial(num_groups, op.groups), op.eps)
 
 
 def _act(op: ops.Act, inputs: Shapes) -> Call:
@@ -78,18 +83,64 @@ def _resnet_block(op: ops.ResnetBlock, inputs: Shapes) -> nn.Module:
         conv_shortcut=op.conv_shortcut,
         dropout=op.dropout,
         temb_channels=arriving or op.emb_dim or 0,
-        norm=layers.NormOptions(op.groups, op.eps),
+        norm=_norm_options(op),
         zero_init=op.zero_init,
+        options=layers.BlockOptions(
+            scale_shift=op.conditioning == "scale_shift",
+            resample=op.resample,
+            taps=op.resample_filter,
+            hidden_channels=op.hidden,
+            residual=op.residual,
+            residual_scale=op.residual_scale,
+        ),
     )
 
 
 def _attention(op: ops.Attention, inputs: Shapes) -> nn.Module:
     channels = feature_map(inputs).channels
     heads, head_dim = op.split(channels)
-    norm = layers.NormOptions(op.groups, op.eps) if op.has_norm else None
+    norm = _norm_options(op) if op.has_norm else None
+    options = layers.ProjectionOptions(op.qkv_bias, op.fused_qkv, op.zero_init)
     if op.type == "vanilla":
-        return layers.AttentionBlock(channels, heads=heads, head_dim=head_dim, norm=norm, residual=op.is_residual)
-    return layers.LinearAttention(channels, heads, head_dim, norm=norm, residual=op.is_residual)
+        return layers.AttentionBlock(
+            channels, heads=heads, head_dim=head_dim, norm=norm, residual=op.is_residual, options=options
+        )
+    return layers.LinearAttention(channels, heads, head_dim, norm=norm, residual=op.is_residual, options=options)
+
+
+def _transformer(op: ops.Transformer, inputs: Shapes) -> nn.Module:
+    channels, tokens = feature_map(inputs).channels, inputs.get("tokens")
+    heads, head_dim = op.split(channels)
+    options = layers.TransformerOptions(
+        heads=heads,
+        head_dim=head_dim,
+        tokens_dim=tokens.dim if isinstance(tokens, Tokens) else None,
+        self_attention=op.self_attention,
+        ff_mult=op.ff_mult,
+        gated=op.ff_act == "geglu",
+        dropout=op.dropout,
+    )
+    return layers.Transformer(
+        channels,
+        op.depth,
+        options,
+        norm=_norm_options(op),
+        projection=op.projection,
+        residual=op.residual,
+        zero_init=op.zero_init,
+    )
+
+
+def _label_embedding(op: ops.LabelEmbedding, inputs: Shapes) -> nn.Module:
+    del inputs
+    if op.type == "table":
+        return layers.LabelTable(op.classes, op.out)
+    return layers.LabelLinear(op.classes, op.out, bias=op.bias, scaled=op.scaled)
+
+
+def _add_embeddings(op: ops.AddEmbeddings, inputs: Shapes) -> Call:
+    del op, inputs
+    return Call(operator.add, lambda ports: ((ports["x"], ports["other"]), {}))
 
 
 def _downsample(op: ops.Downsample, inputs: Shapes) -> nn.Module:
@@ -132,6 +183,9 @@ LOWERINGS: dict[type[Op], Lowering] = {
     ops.Upsample: _upsample,
     ops.Concat: _concat,
     ops.Add: _add,
+    ops.Transformer: _transformer,
+    ops.LabelEmbedding: _label_embedding,
+    ops.AddEmbeddings: _add_embeddings,
     **EDM2_LOWERINGS,
 }
 

@@ -9,8 +9,7 @@ import torch
 from torch import nn
 
 from archspec import Op, ops
-from archspec.ops.base import feature_map
-from archspec.ops.magnitude import embedding_dim
+from archspec.ops.base import embedding_dim, feature_map
 from builder import layers
 from builder.layers import magnitude
 from builder.lowered import Call, Lowering, Shapes
@@ -49,6 +48,11 @@ def _clip(op: ops.Clip, inputs: Shapes) -> Call:
     return Call(torch.clamp, lambda ports: ((ports["x"],), {"min": -op.limit, "max": op.limit}))
 
 
+def _one_hot(op: ops.OneHot, inputs: Shapes) -> Call:
+    del inputs
+    return Call(magnitude.one_hot, lambda ports: ((ports["label"], op.classes), {"scaled": op.scaled}))
+
+
 def _plainly(function: Callable[..., torch.Tensor]) -> Lowering:
     """A lowering to a function of x alone."""
 
@@ -65,7 +69,7 @@ def _mp_block(op: ops.MpBlock, inputs: Shapes) -> nn.Module:
         op.out,
         embedding_dim(inputs, "emb"),
         encoder=op.flavor == "encoder",
-        resample=layers.fir_resample(op.filter, op.resample),
+        resample=None if op.resample == "none" else layers.Resample(op.resample, op.filter),
         dropout=op.dropout,
         t=op.t,
     )
@@ -77,7 +81,7 @@ def _mp_attention(op: ops.MpAttention, inputs: Shapes) -> nn.Module:
 
 def _fir_resample(op: ops.FirResample, inputs: Shapes) -> nn.Module:
     del inputs
-    return layers.FirResample(op.filter, up=op.resample == "up")
+    return layers.Resample(op.resample, op.filter)
 
 
 EDM2_LOWERINGS: dict[type[Op], Callable[[Any, Shapes], Any]] = {
@@ -90,7 +94,7 @@ EDM2_LOWERINGS: dict[type[Op], Callable[[Any, Shapes], Any]] = {
     ops.PixelNorm: _pixel_norm,
     ops.OnesChannel: _plainly(magnitude.ones_channel),
     ops.Clip: _clip,
-    ops.ScaleOneHot: _plainly(magnitude.scale_one_hot),
+    ops.OneHot: _one_hot,
     ops.MpBlock: _mp_block,
     ops.MpAttention: _mp_attention,
     ops.FirResample: _fir_resample,

@@ -4,6 +4,7 @@ from archspec.ops.attention import Attention
 from archspec.ops.base import Misfit, Op, Port, Price, Role
 from archspec.ops.conditioning import Mlp, TimeEmbedding
 from archspec.ops.conv import Act, Conv, Norm
+from archspec.ops.embeddings import AddEmbeddings, LabelEmbedding
 from archspec.ops.io import Input, Output
 from archspec.ops.magnitude import (
     Clip,
@@ -13,15 +14,16 @@ from archspec.ops.magnitude import (
     MpLinear,
     MpSilu,
     MpSum,
+    OneHot,
     OnesChannel,
     PixelNorm,
-    ScaleOneHot,
 )
 from archspec.ops.merge import Add, Concat
 from archspec.ops.mp_block import MpAttention, MpBlock
 from archspec.ops.resample import Downsample, Upsample
 from archspec.ops.resampling import FirResample
 from archspec.ops.residual import ResnetBlock
+from archspec.ops.transformer import Transformer
 from archspec.ops.unread import Unread
 
 #: Operation name -> its description. The only place where a name becomes a class.
@@ -29,14 +31,15 @@ OPS: dict[str, type[Op]] = {
     cls.model_fields["op"].default: cls
     for cls in (
         Input, Output, TimeEmbedding, Mlp, Conv, Norm, Act, ResnetBlock, Attention, Downsample, Upsample, Concat, Add,
-        MpConv, MpLinear, MpFourier, MpSilu, MpSum, MpConcat, PixelNorm, OnesChannel, Clip, ScaleOneHot, MpBlock,
+        Transformer, LabelEmbedding, AddEmbeddings,
+        MpConv, MpLinear, MpFourier, MpSilu, MpSum, MpConcat, PixelNorm, OnesChannel, Clip, OneHot, MpBlock,
         MpAttention, FirResample,
     )
 }  # fmt: skip
 
 __all__ = [
-    "OPS", "Act", "Add", "Attention", "Clip", "Concat", "Conv", "Downsample", "FirResample", "Input", "Misfit", "Mlp",
-    "MpAttention", "MpBlock", "MpConcat", "MpConv", "MpFourier", "MpLinear", "MpSilu", "MpSum", "Norm", "OnesChannel",
-    "Op", "Output", "PixelNorm", "Port", "Price", "ResnetBlock", "Role", "ScaleOneHot", "TimeEmbedding", "Unread",
-    "Upsample",
+    "OPS", "Act", "Add", "AddEmbeddings", "Attention", "Clip", "Concat", "Conv", "Downsample", "FirResample",
+    "Input", "LabelEmbedding", "Misfit", "Mlp", "MpAttention", "MpBlock", "MpConcat", "MpConv", "MpFourier",
+    "MpLinear", "MpSilu", "MpSum", "Norm", "OneHot", "OnesChannel", "Op", "Output", "PixelNorm", "Port", "Price",
+    "ResnetBlock", "Role", "TimeEmbedding", "Transformer", "Unread", "Upsample",
 ]  # fmt: skip

@@ -12,8 +12,8 @@ from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import Field
 
-from archspec.ops.base import HARMLESS, WHOLE, Flag, Misfit, Number, Op, Port, Width, feature_map
-from archspec.shapes import MAP_OR_EMBEDDING, Embedding, FeatureMap, Shape, Timestep
+from archspec.ops.base import HARMLESS, WHOLE, Flag, Misfit, Number, Op, Port, Width, embedding_dim, feature_map
+from archspec.shapes import MAP_OR_EMBEDDING, Embedding, FeatureMap, Label, Shape, Timestep
 
 #: The weight of the second of two things that are joined.
 Balance = Annotated[Number, Field(ge=0.0, le=1.0)]
@@ -21,12 +21,6 @@ Balance = Annotated[Number, Field(ge=0.0, le=1.0)]
 Positive = Annotated[Number, Field(ge=1e-9, le=1e9), HARMLESS]
 
 _MERGE = (Port("x", FeatureMap), Port("skip", FeatureMap, "skip"))
-
-
-def embedding_dim(inputs: Mapping[str, Shape], port: str = "x") -> int:
-    """Width of the embedding at a port that is declared to take one; 0 where the port is empty."""
-    shape = inputs.get(port)
-    return shape.dim if isinstance(shape, Embedding) else 0
 
 
 class MpConv(Op):
@@ -197,16 +191,22 @@ class Clip(Op):
         return inputs["x"]
 
 
-class ScaleOneHot(Op):
-    """An embedding times the root of its width, so that a one-hot vector has magnitude 1."""
+class OneHot(Op):
+    """The class of each image as a one-hot vector, times √classes so that it has magnitude 1 unless switched off.
 
-    op: Literal["scale_one_hot"] = "scale_one_hot"
+    A label that is none of the classes, such as -1, gives zeros: no class.
+    """
 
-    PORTS: ClassVar[tuple[Port, ...]] = (Port("x", Embedding, "emb"),)
+    op: Literal["one_hot"] = "one_hot"
+    classes: Width = Field(description="number of classes")
+    scaled: Annotated[Flag, HARMLESS] = Field(default=True, description="times the root of the number of classes")
+
+    PORTS: ClassVar[tuple[Port, ...]] = (Port("label", Label, "emb"),)
 
     def shape(self, inputs: Mapping[str, Shape]) -> Shape:
-        """As it comes."""
-        return inputs["x"]
+        """An embedding of `classes`."""
+        del inputs
+        return Embedding(self.classes)
 
 
 def size_misfits(inputs: Mapping[str, Shape]) -> Iterator[Misfit]:

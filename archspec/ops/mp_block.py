@@ -7,8 +7,8 @@ from typing import Any, ClassVar, Literal
 
 from pydantic import Field
 
-from archspec.ops.base import Misfit, Op, Port, Rate, Width, feature_map
-from archspec.ops.magnitude import Balance, embedding_dim, head_misfits, without
+from archspec.ops.base import Misfit, Op, Port, Rate, Width, embedding_dim, feature_map
+from archspec.ops.magnitude import Balance, head_misfits, without
 from archspec.ops.resampling import Filter, Resample, filter_macs, resample_misfits, resampled
 from archspec.shapes import Embedding, FeatureMap, Shape
 

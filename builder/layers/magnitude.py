@@ -51,9 +51,10 @@ def ones_channel(x: Tensor) -> Tensor:
     return torch.cat([x, torch.ones_like(x[:, :1])], dim=1)
 
 
-def scale_one_hot(x: Tensor) -> Tensor:
-    """``[b, n]`` times √n, so that a one-hot vector has magnitude 1."""
-    return x * math.sqrt(x.shape[1])
+def one_hot(label: Tensor, classes: int, *, scaled: bool = True) -> Tensor:
+    """``[b]`` integers to one-hot ``[b, classes]`` in float32, times √classes if scaled; zeros for any other number."""
+    hot = (label[:, None] == torch.arange(classes, device=label.device)).float()
+    return hot * math.sqrt(classes) if scaled else hot
 
 
 class _Normalised(nn.Module):

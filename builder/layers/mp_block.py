@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from builder.layers.fir import FirResample
+from builder.layers.filters import Resample
 from builder.layers.magnitude import MpConv2d, MpLinear, mp_silu, mp_sum, pixel_norm, unit_magnitude
 
 
@@ -30,7 +30,7 @@ class MpBlock(nn.Module):
         emb_dim: int,
         *,
         encoder: bool,
-        resample: FirResample | None = None,
+        resample: Resample | None = None,
         dropout: float = 0.0,
         t: float = 0.3,
     ) -> None:

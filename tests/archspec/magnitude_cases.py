@@ -15,12 +15,12 @@ from archspec.ops import (
     MpLinear,
     MpSilu,
     MpSum,
+    OneHot,
     OnesChannel,
     Op,
     PixelNorm,
-    ScaleOneHot,
 )
-from archspec.shapes import Embedding, FeatureMap, Shape, Timestep
+from archspec.shapes import Embedding, FeatureMap, Label, Shape, Timestep
 
 X = FeatureMap(8, 4)
 SKIP = FeatureMap(6, 4)
@@ -40,7 +40,7 @@ CASES: list[tuple[Op, Mapping[str, Shape], Shape, int, int]] = [
     (PixelNorm(), {"x": X}, X, 0, 0),
     (OnesChannel(), {"x": X}, FeatureMap(9, 4), 0, 0),
     (Clip(), {"x": X}, X, 0, 0),
-    (ScaleOneHot(), {"x": EMB}, EMB, 0, 0),
+    (OneHot(classes=5), {"label": Label()}, EMB, 0, 0),
     (MpBlock(out=8, flavor="encoder"), WITH_EMB, X, 2 * 9 * 64 + 5 * 8 + 1, 16 * 2 * 9 * 64 + 5 * 8),
     (
         MpBlock(out=6, flavor="encoder", resample="down"),

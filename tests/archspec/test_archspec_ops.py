@@ -7,6 +7,7 @@ from typing import Any
 
 import magnitude_cases
 import pytest
+import vocabulary_cases
 from pydantic import ValidationError
 
 from archspec.ops import (
@@ -81,6 +82,7 @@ CASES: list[Case] = [
     (Attention(norm=False, heads=2, head_dim=6), {"x": X}, X, 4 * 96 + 36 + 8, 16 * 4 * 96 + 2 * 16 * 12 * 16),
     (Attention(type="linear"), {"x": X}, X, 4 * 64 + 8, 16 * 4 * 64 + 2 * 16 * 8 * 8),
     (Attention(type="linear", heads=4, norm=True, groups=1), {"x": X}, X, 264 + 16, 16 * 4 * 64 + 2 * 16 * 8 * 2),
+    *vocabulary_cases.CASES,
     *magnitude_cases.CASES,
 ]
 
@@ -115,6 +117,7 @@ def test_every_operation_is_covered() -> None:
         (TimeEmbedding(dim=3), {"t": Timestep()}, ["U202"]),
         (TimeEmbedding(dim=2, freq_shift=0.5), {"t": Timestep()}, []),
         (TimeEmbedding(dim=1, freq_shift=0.0), {"t": Timestep()}, ["U202"]),
+        *vocabulary_cases.RULES,
         *magnitude_cases.RULES,
     ],
 )
