@@ -14,14 +14,15 @@ from archspec.edm2 import Edm2
 from archspec.fields import HARMLESS, WHOLE, Form, Harmless, Title
 from archspec.ops.table import OpData
 from archspec.short_form import ShortForm
+from archspec.song import Song
 from archspec.template import UNet
 
 MAX_EDITS = 200
 
-_NONE = "has neither a short form (`unet`, `edm2`) nor `graph` (nodes and edges)"
+_NONE = "has neither a short form (`unet`, `edm2`, `song`) nor `graph` (nodes and edges)"
 _SEVERAL = "has {keys}, which exclude each other"
 #: The keys of which an architecture has exactly one: the short forms, and the long one.
-_FORMS = ("unet", "edm2", "graph")
+_FORMS = ("unet", "edm2", "song", "graph")
 
 
 class EdgeEntry(Form):
@@ -63,6 +64,7 @@ class Architecture(Form):
     description: Annotated[str | None, HARMLESS] = Field(None, description="free text")
     unet: UNet | None = Field(None, description="the reference U-Net by its parameters")
     edm2: Edm2 | None = Field(None, description="the U-Net of EDM2 by its parameters")
+    song: Song | None = Field(None, description="DDPM++ or NCSN++ by its parameters")
     graph: GraphSection | None = Field(None, description="every node and edge")
     edits: tuple[Edit, ...] = Field((), max_length=MAX_EDITS, description="changes, made in order")
 

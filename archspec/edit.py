@@ -13,7 +13,7 @@ from archspec.select import Selector
 from archspec.wording import shown
 
 #: The keys of edits that change parameters of a short form; each is named as its short form.
-OF_SHORT_FORMS = ("unet", "edm2")
+OF_SHORT_FORMS = ("unet", "edm2", "song")
 
 
 class SetEdit(Form):
@@ -65,6 +65,9 @@ class Edit(Form):
     )
     edm2: Annotated[dict[str, Any] | None, Defined("Edm2Changes")] = Field(
         None, min_length=1, description="the same where the short form is `edm2`"
+    )
+    song: Annotated[dict[str, Any] | None, Defined("SongChanges")] = Field(
+        None, min_length=1, description="the same where the short form is `song`"
     )
 
     @model_validator(mode="after")

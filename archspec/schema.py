@@ -12,6 +12,7 @@ from archspec.document import ArchitectureFile
 from archspec.edm2 import Edm2
 from archspec.fields import MARK
 from archspec.ops import OPS
+from archspec.song import Song
 from archspec.unet import UNet
 
 Schema = dict[str, Any]
@@ -105,5 +106,6 @@ _DEFINITIONS: dict[str, Callable[[], dict[str, Schema]]] = {
     "Operation": _operations,
     "UNetChanges": partial(_changes, "UNetChanges", UNet),
     "Edm2Changes": partial(_changes, "Edm2Changes", Edm2),
+    "SongChanges": partial(_changes, "SongChanges", Song),
     "Parameters": _parameters,
 }

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from archspec import edm2, template
+from archspec import edm2, song, template
 from archspec.errors import Problem
 from archspec.family import attention_lints
 from archspec.fields import Form
@@ -34,4 +34,5 @@ class Template:
 SHORT_FORMS: dict[str, Template] = {
     "unet": Template(template.UNet, template.expand, unet_lints),
     "edm2": Template(edm2.Edm2, edm2.expand, attention_lints),
+    "song": Template(song.Song, song.expand, attention_lints),
 }

@@ -22,6 +22,7 @@ from builder import layers
 from builder.inputs import ARGUMENTS
 from builder.lowered import Argument, Call, Lowered, Lowering, Result, Shapes
 from builder.lowering_edm2 import EDM2_LOWERINGS
+from builder.lowering_score import SCORE_LOWERINGS
 
 __all__ = ["LOWERINGS", "Argument", "Call", "Lowered", "Lowering", "Result", "Shapes", "lower", "register"]
 
@@ -92,6 +93,7 @@ def _resnet_block(op: ops.ResnetBlock, inputs: Shapes) -> nn.Module:
             hidden_channels=op.hidden,
             residual=op.residual,
             residual_scale=op.residual_scale,
+            project_shortcut=op.project_shortcut,
         ),
     )
 
@@ -100,7 +102,7 @@ def _attention(op: ops.Attention, inputs: Shapes) -> nn.Module:
     channels = feature_map(inputs).channels
     heads, head_dim = op.split(channels)
     norm = _norm_options(op) if op.has_norm else None
-    options = layers.ProjectionOptions(op.qkv_bias, op.fused_qkv, op.zero_init)
+    options = layers.ProjectionOptions(op.qkv_bias, op.fused_qkv, op.zero_init, op.residual_scale)
     if op.type == "vanilla":
         return layers.AttentionBlock(
             channels, heads=heads, head_dim=head_dim, norm=norm, residual=op.is_residual, options=options
@@ -187,6 +189,7 @@ LOWERINGS: dict[type[Op], Lowering] = {
     ops.LabelEmbedding: _label_embedding,
     ops.AddEmbeddings: _add_embeddings,
     **EDM2_LOWERINGS,
+    **SCORE_LOWERINGS,
 }
 
 

@@ -23,6 +23,7 @@ from archspec.ops.mp_block import MpAttention, MpBlock
 from archspec.ops.resample import Downsample, Upsample
 from archspec.ops.resampling import FirResample
 from archspec.ops.residual import ResnetBlock
+from archspec.ops.score import BlurredConv, FourierFeatures, Linear
 from archspec.ops.transformer import Transformer
 from archspec.ops.unread import Unread
 
@@ -33,13 +34,14 @@ OPS: dict[str, type[Op]] = {
         Input, Output, TimeEmbedding, Mlp, Conv, Norm, Act, ResnetBlock, Attention, Downsample, Upsample, Concat, Add,
         Transformer, LabelEmbedding, AddEmbeddings,
         MpConv, MpLinear, MpFourier, MpSilu, MpSum, MpConcat, PixelNorm, OnesChannel, Clip, OneHot, MpBlock,
-        MpAttention, FirResample,
+        MpAttention, FirResample, FourierFeatures, Linear, BlurredConv,
     )
 }  # fmt: skip
 
 __all__ = [
-    "OPS", "Act", "Add", "AddEmbeddings", "Attention", "Clip", "Concat", "Conv", "Downsample", "FirResample",
-    "Input", "LabelEmbedding", "Misfit", "Mlp", "MpAttention", "MpBlock", "MpConcat", "MpConv", "MpFourier",
-    "MpLinear", "MpSilu", "MpSum", "Norm", "OneHot", "OnesChannel", "Op", "Output", "PixelNorm", "Port", "Price",
-    "ResnetBlock", "Role", "TimeEmbedding", "Transformer", "Unread", "Upsample",
+    "OPS", "Act", "Add", "AddEmbeddings", "Attention", "BlurredConv", "Clip", "Concat", "Conv", "Downsample",
+    "FirResample", "FourierFeatures", "Input", "LabelEmbedding", "Linear", "Misfit", "Mlp", "MpAttention",
+    "MpBlock", "MpConcat", "MpConv", "MpFourier", "MpLinear", "MpSilu", "MpSum", "Norm", "OneHot", "OnesChannel",
+    "Op", "Output", "PixelNorm", "Port", "Price", "ResnetBlock", "Role", "TimeEmbedding", "Transformer", "Unread",
+    "Upsample",
 ]  # fmt: skip

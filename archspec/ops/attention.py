@@ -14,6 +14,7 @@ from archspec.ops.base import (
     Flag,
     Groups,
     Misfit,
+    Number,
     Op,
     Width,
     divisors,
@@ -54,8 +55,11 @@ class Attention(Op):
         default=False, description="one projection to q, k and v, as linear attention always has it"
     )
     zero_init: Annotated[Flag, HARMLESS] = Field(default=False, description="start the last projection from zero")
+    residual_scale: Annotated[Number, Field(gt=0.0, le=100.0), HARMLESS] = Field(
+        1.0, description="factor of the result, of the sum where it is residual, such as 1/sqrt(2)"
+    )
 
-    LATER: ClassVar[frozenset[str]] = frozenset({"qkv_bias", "fused_qkv", "zero_init"})
+    LATER: ClassVar[frozenset[str]] = frozenset({"qkv_bias", "fused_qkv", "zero_init", "residual_scale"})
 
     @property
     def has_norm(self) -> bool:

@@ -8,7 +8,7 @@ expectation. Nothing here has a bias.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
 
@@ -215,16 +215,3 @@ def size_misfits(inputs: Mapping[str, Shape]) -> Iterator[Misfit]:
     if x.size != skip.size:
         message = f"maps of {x.size}x{x.size} and {skip.size}x{skip.size} pixels cannot be joined."
         yield Misfit("U203", message, "Join maps of one level.", about="size", doubts="size")
-
-
-def head_misfits(channels: int, head_dim: int) -> Iterator[Misfit]:
-    """The rule of attention with a width of heads: it divides the channels."""
-    if channels % head_dim:
-        near = max(channels // head_dim, 1) * head_dim
-        message = f"{channels} channels do not split into heads of {head_dim}."
-        yield Misfit("U205", message, f"Use a width such as {near}.", "head_dim", about="channels")
-
-
-def without(resolved: dict[str, Any], *names: str) -> dict[str, Any]:
-    """Parameters with those set to null that have no effect."""
-    return {**resolved, **dict.fromkeys(names)}

@@ -7,9 +7,10 @@ from typing import Any, ClassVar, Literal
 
 from pydantic import Field
 
+from archspec.ops.attention import head_misfits
 from archspec.ops.base import Misfit, Op, Port, Rate, Width, embedding_dim, feature_map
-from archspec.ops.magnitude import Balance, head_misfits, without
-from archspec.ops.resampling import Filter, Resample, filter_macs, resample_misfits, resampled
+from archspec.ops.magnitude import Balance
+from archspec.ops.resampling import Filter, Resample, even_taps, filter_macs, resample_misfits, resampled
 from archspec.shapes import Embedding, FeatureMap, Shape
 
 
@@ -64,9 +65,9 @@ class MpBlock(Op):
         return positions * self._weights(x.channels) + filtering + embedding_dim(inputs, "emb") * self.out
 
     def canonical(self, inputs: Mapping[str, Shape]) -> dict[str, Any]:
-        """The filter only where the block resamples."""
-        resolved = super().canonical(inputs)
-        return without(resolved, "filter") if self.resample == "none" else resolved
+        """The filter as it acts, and only where the block resamples."""
+        taps = None if self.resample == "none" else even_taps(self.filter)
+        return {**super().canonical(inputs), "filter": taps}
 
 
 class MpAttention(Op):
@@ -87,7 +88,7 @@ class MpAttention(Op):
 
     def misfits(self, inputs: Mapping[str, Shape]) -> Iterator[Misfit]:
         """The width of heads divides the channels."""
-        yield from head_misfits(feature_map(inputs).channels, self.head_dim)
+        yield from head_misfits(None, self.head_dim, feature_map(inputs).channels)
 
     def parameters(self, inputs: Mapping[str, Shape]) -> int:
         """Four square matrices."""

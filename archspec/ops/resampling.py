@@ -7,7 +7,7 @@ et al. 2021). Its products are counted, as torch's counter does.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
@@ -30,6 +30,11 @@ def filter_macs(x: FeatureMap, resample: Resample, taps: tuple[float, ...]) -> i
     if resample == "none":
         return 0
     return x.channels * len(taps) ** 2 * min(x.size, resampled(x.size, resample)) ** 2
+
+
+def even_taps(taps: tuple[float, ...]) -> list[float]:
+    """The taps of a filter that sum to one, as it acts; what the fingerprint sees."""
+    return [round(tap / sum(taps), 12) for tap in taps]
 
 
 def resample_misfits(x: FeatureMap, resample: Resample, taps: tuple[float, ...]) -> Iterator[Misfit]:
@@ -62,3 +67,7 @@ class FirResample(Op):
     def macs(self, inputs: Mapping[str, Shape]) -> int:
         """The filter."""
         return filter_macs(feature_map(inputs), self.resample, self.filter)
+
+    def canonical(self, inputs: Mapping[str, Shape]) -> dict[str, Any]:
+        """The filter as it acts."""
+        return {**super().canonical(inputs), "filter": even_taps(self.filter)}

@@ -73,8 +73,13 @@ class ResnetBlock(Op):
     residual_scale: Annotated[Number, Field(gt=0.0, le=100.0), HARMLESS] = Field(
         1.0, description="factor of the sum of block and shortcut, such as 1/sqrt(2)"
     )
+    project_shortcut: Annotated[Flag, HARMLESS] = Field(
+        default=False, description="have the shortcut's convolution even where the channels stay"
+    )
 
-    LATER: ClassVar[frozenset[str]] = frozenset({"resample", "resample_filter", "hidden", "residual", "residual_scale"})
+    LATER: ClassVar[frozenset[str]] = frozenset(
+        {"resample", "resample_filter", "hidden", "residual", "residual_scale", "project_shortcut"}
+    )
     PORTS: ClassVar[tuple[Port, ...]] = (Port("x", FeatureMap),)
 
     @model_validator(mode="after")
@@ -123,8 +128,11 @@ class ResnetBlock(Op):
         if self.resample == "down":
             yield from halving_misfits(x.size)
 
+    def _projects(self, channels: int) -> bool:
+        return self.residual and (self.project_shortcut or channels != self.out)
+
     def _shortcut_weights(self, channels: int) -> int:
-        if channels == self.out or not self.residual:
+        if not self._projects(channels):
             return 0
         return channels * self.out * (9 if self.conv_shortcut else 1)
 
@@ -157,8 +165,10 @@ class ResnetBlock(Op):
         resolved, channels = self.written(), feature_map(inputs).channels
         if "emb" in inputs:
             resolved["emb_dim"] = None
-        if channels == self.out or not self.residual:
+        if not self._projects(channels):
             resolved["conv_shortcut"] = False
+        if channels != self.out or not self.residual:
+            resolved.pop("project_shortcut", None)
         both = [num_groups(self.groups, channels), num_groups(self.groups, self.inner)]
         resolved["groups"] = both if both[0] != both[1] else both[0]
         if self.hidden == self.out:

@@ -31,11 +31,18 @@ class ProjectionOptions:
         qkv_bias: of the projections to q, k and v; None for the default of the attention.
         fused: one projection to q | k | v.
         zero_init: start the last projection from zero.
+        residual_scale: factor of the result, of the sum where it is residual (Song et al. 2021).
     """
 
     qkv_bias: bool | None = None
     fused: bool = False
     zero_init: bool = False
+    residual_scale: float = 1.0
+
+    def result(self, x: Tensor, out: Tensor, *, residual: bool) -> Tensor:
+        """What the attention gives for its input `x` and the last projection's result."""
+        whole = x + out if residual else out
+        return whole if self.residual_scale == 1.0 else whole * self.residual_scale
 
 
 class AttentionBlock(nn.Module):
@@ -65,7 +72,7 @@ class AttentionBlock(nn.Module):
     ) -> None:
         super().__init__()
         inner = heads * (in_channels // heads if head_dim is None else head_dim)
-        self.heads, self.residual = heads, residual
+        self.heads, self.residual, self.options = heads, residual, options
         self.norm = norm.norm(in_channels) if norm else nn.Identity()
         bias = options.qkv_bias is not False
         if options.fused:
@@ -85,7 +92,7 @@ class AttentionBlock(nn.Module):
         q, k, v = (_split_heads(part, self.heads).transpose(2, 3).contiguous() for part in projected)
         attended = functional.scaled_dot_product_attention(q, k, v).transpose(2, 3)
         out: Tensor = self.proj_out(_join_heads(attended, x.shape[2:]))
-        return x + out if self.residual else out
+        return self.options.result(x, out, residual=self.residual)
 
 
 class LinearAttention(nn.Module):
@@ -114,7 +121,7 @@ class LinearAttention(nn.Module):
         options: ProjectionOptions = ProjectionOptions(),
     ) -> None:
         super().__init__()
-        self.heads, self.residual = heads, residual
+        self.heads, self.residual, self.options = heads, residual, options
         self.norm = norm.norm(dim) if norm else nn.Identity()
         self.to_qkv = conv2d(dim, 3 * heads * dim_head, 1, bias=bool(options.qkv_bias))
         self.to_out = conv2d(heads * dim_head, dim, 1, zero_init=options.zero_init)
@@ -125,7 +132,7 @@ class LinearAttention(nn.Module):
         context = k.softmax(dim=-1) @ v.transpose(2, 3)
         attended = context.transpose(2, 3) @ q
         out: Tensor = self.to_out(_join_heads(attended, x.shape[2:]))
-        return x + out if self.residual else out
+        return self.options.result(x, out, residual=self.residual)
 
 
 class LinearAttentionBlock(LinearAttention):

@@ -25,6 +25,7 @@ class BlockOptions:
         hidden_channels: channels between the convolutions; default those of the output.
         residual: whether the input is added.
         residual_scale: factor of the result.
+        project_shortcut: a convolution on the shortcut even where the channels stay (Karras et al. 2022).
     """
 
     scale_shift: bool = False
@@ -33,6 +34,7 @@ class BlockOptions:
     hidden_channels: int | None = None
     residual: bool = True
     residual_scale: float = 1.0
+    project_shortcut: bool = False
 
 
 class ResnetBlock(nn.Module):
@@ -80,7 +82,7 @@ class ResnetBlock(nn.Module):
         self.norm2 = norm.norm(hidden)
         self.dropout = nn.Dropout(dropout)
         self.conv2 = conv2d(hidden, out_channels, 3, zero_init=zero_init)
-        changes = in_channels != out_channels and options.residual
+        changes = options.residual and (options.project_shortcut or in_channels != out_channels)
         self.conv_shortcut = conv2d(in_channels, out_channels, 3) if changes and conv_shortcut else None
         self.nin_shortcut = conv2d(in_channels, out_channels, 1) if changes and not conv_shortcut else None
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import magnitude_cases
 import pytest
+import score_cases
 import vocabulary_cases
 from pydantic import ValidationError
 
@@ -84,6 +85,7 @@ CASES: list[Case] = [
     (Attention(type="linear", heads=4, norm=True, groups=1), {"x": X}, X, 264 + 16, 16 * 4 * 64 + 2 * 16 * 8 * 2),
     *vocabulary_cases.CASES,
     *magnitude_cases.CASES,
+    *score_cases.CASES,
 ]
 
 
@@ -93,7 +95,9 @@ def test_shape_and_price(op: Op, inputs: Mapping[str, Shape], shape: Shape, para
     assert list(op.misfits(inputs)) == []
     assert op.shape(inputs) == shape
     assert (op.price(inputs).parameters, op.price(inputs).macs) == (parameters, macs)
-    assert op.stateless(inputs) == (parameters == 0 and not isinstance(op, magnitude_cases.DRAWN))
+    assert op.stateless(inputs) == (
+        parameters == 0 and not isinstance(op, (*magnitude_cases.DRAWN, *score_cases.DRAWN))
+    )
 
 
 def test_every_operation_is_covered() -> None:
@@ -119,6 +123,7 @@ def test_every_operation_is_covered() -> None:
         (TimeEmbedding(dim=1, freq_shift=0.0), {"t": Timestep()}, ["U202"]),
         *vocabulary_cases.RULES,
         *magnitude_cases.RULES,
+        *score_cases.RULES,
     ],
 )
 def test_rules(op: Op, inputs: Mapping[str, Shape], codes: list[str]) -> None:
