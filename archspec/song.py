@@ -36,7 +36,7 @@ from archspec.template import Said
 from archspec.unet import MAX_WIDTH, Multiplier
 
 #: Factor of every residual sum.
-HALF = 1.0 / math.sqrt(2.0)
+HALF = math.sqrt(0.5)
 
 
 class Song(Family):
@@ -141,7 +141,7 @@ class _Expansion(Drawing):
             resample_filter=form.resample_filter if resample != "none" else None,
             project_shortcut=resample != "none",
         )
-        places = {"resample_filter": self.said.at("resample_filter"), "x": where}
+        places = {"resample_filter": self.said.at("resample_filter"), "x": where, "out": where}
         self.put(node, block, where if resample == "none" else self.size_said(), places, {"emb": "temb"})
 
     def _attention(self, node: str) -> None:

@@ -7,10 +7,20 @@ from typing import Any, ClassVar, Literal
 
 from pydantic import Field
 
-from archspec.ops.attention import head_misfits
-from archspec.ops.base import Misfit, Op, Port, Rate, Width, embedding_dim, feature_map
+from archspec.ops.base import (
+    Misfit,
+    Op,
+    Port,
+    Rate,
+    Width,
+    divisors,
+    embedding_dim,
+    feature_map,
+    halving_misfits,
+    listed,
+)
 from archspec.ops.magnitude import Balance
-from archspec.ops.resampling import Filter, Resample, even_taps, filter_macs, resample_misfits, resampled
+from archspec.ops.resampling import Filter, Resample, even_taps, filter_macs, resampled
 from archspec.shapes import Embedding, FeatureMap, Shape
 
 
@@ -41,8 +51,9 @@ class MpBlock(Op):
         return FeatureMap(self.out, resampled(feature_map(inputs).size, self.resample))
 
     def misfits(self, inputs: Mapping[str, Shape]) -> Iterator[Misfit]:
-        """Only what resampling asks."""
-        yield from resample_misfits(feature_map(inputs), self.resample, self.filter)
+        """Only an even size can be halved."""
+        if self.resample == "down":
+            yield from halving_misfits(feature_map(inputs).size)
 
     def inner(self, channels: int) -> int:
         """Channels that enter the residual branch."""
@@ -88,7 +99,11 @@ class MpAttention(Op):
 
     def misfits(self, inputs: Mapping[str, Shape]) -> Iterator[Misfit]:
         """The width of heads divides the channels."""
-        yield from head_misfits(None, self.head_dim, feature_map(inputs).channels)
+        channels = feature_map(inputs).channels
+        if channels % self.head_dim:
+            message = f"{channels} channels do not split into heads of {self.head_dim}."
+            hint = f"Widths that divide {channels}: {listed(divisors(channels))}."
+            yield Misfit("U205", message, hint, "head_dim", about="channels")
 
     def parameters(self, inputs: Mapping[str, Shape]) -> int:
         """Four square matrices."""

@@ -9,14 +9,26 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Annotated, Any, Literal
 
-from pydantic import Field
+from pydantic import AfterValidator, Field
+from pydantic_core import PydanticCustomError
 
-from archspec.ops.base import Misfit, Number, Op, feature_map
+from archspec.ops.base import Misfit, Number, Op, feature_map, halving_misfits
 from archspec.shapes import FeatureMap, Shape
+
+
+def _even(taps: tuple[float, ...]) -> tuple[float, ...]:
+    """An even number of taps lies between pixels, so that sizes are halved and doubled exactly."""
+    if len(taps) % 2:
+        hint = "Such as [1, 1] or [1, 3, 3, 1]."
+        raise PydanticCustomError(
+            "U012", "must have an even number of taps, not {number}", {"number": len(taps), "hint": hint}
+        )
+    return taps
+
 
 Tap = Annotated[Number, Field(ge=0.001, le=1000.0)]
 #: Taps of a symmetric low-pass filter in one direction; they need not sum to one.
-Filter = Annotated[tuple[Tap, ...], Field(min_length=2, max_length=16)]
+Filter = Annotated[tuple[Tap, ...], Field(min_length=2, max_length=16), AfterValidator(_even)]
 Resample = Literal["none", "down", "up"]
 
 
@@ -37,17 +49,6 @@ def even_taps(taps: tuple[float, ...]) -> list[float]:
     return [round(tap / sum(taps), 12) for tap in taps]
 
 
-def resample_misfits(x: FeatureMap, resample: Resample, taps: tuple[float, ...]) -> Iterator[Misfit]:
-    """Only an even size can be halved, and only an even number of taps keeps sizes at a half or the double."""
-    if resample == "down" and x.size % 2:
-        message = f"a map of {x.size}x{x.size} pixels cannot be halved."
-        hint = "Use a resolution that can be halved as often as this network does, or halve less often."
-        yield Misfit("U206", message, hint, about="size", doubts="size")
-    if resample != "none" and len(taps) % 2:
-        message = f"a filter of {len(taps)} taps does not lie between pixels."
-        yield Misfit("U202", message, "Use an even number of taps, such as [1, 1] or [1, 3, 3, 1].", "filter")
-
-
 class FirResample(Op):
     """Half or twice the size by a FIR filter alone."""
 
@@ -61,8 +62,9 @@ class FirResample(Op):
         return FeatureMap(x.channels, resampled(x.size, self.resample))
 
     def misfits(self, inputs: Mapping[str, Shape]) -> Iterator[Misfit]:
-        """See `resample_misfits`."""
-        yield from resample_misfits(feature_map(inputs), self.resample, self.filter)
+        """Only an even size can be halved."""
+        if self.resample == "down":
+            yield from halving_misfits(feature_map(inputs).size)
 
     def macs(self, inputs: Mapping[str, Shape]) -> int:
         """The filter."""

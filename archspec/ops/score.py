@@ -7,8 +7,20 @@ from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import Field
 
-from archspec.ops.base import HARMLESS, WHOLE, Flag, Misfit, Number, Op, Port, Width, embedding_dim, feature_map
-from archspec.ops.resampling import Filter, even_taps, filter_macs, resample_misfits, resampled
+from archspec.ops.base import (
+    HARMLESS,
+    WHOLE,
+    Flag,
+    Misfit,
+    Number,
+    Op,
+    Port,
+    Width,
+    embedding_dim,
+    feature_map,
+    halving_misfits,
+)
+from archspec.ops.resampling import Filter, even_taps, filter_macs, resampled
 from archspec.shapes import Embedding, FeatureMap, Shape, Timestep
 
 
@@ -84,8 +96,8 @@ class BlurredConv(Op):
         return FeatureMap(self.out, resampled(feature_map(inputs).size, "down"))
 
     def misfits(self, inputs: Mapping[str, Shape]) -> Iterator[Misfit]:
-        """See `resample_misfits`."""
-        yield from resample_misfits(feature_map(inputs), "down", self.filter)
+        """Only an even size can be halved."""
+        yield from halving_misfits(feature_map(inputs).size)
 
     def parameters(self, inputs: Mapping[str, Shape]) -> int:
         """Weights and bias."""

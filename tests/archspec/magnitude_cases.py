@@ -69,8 +69,6 @@ RULES: list[tuple[Op, Mapping[str, Shape], list[str]]] = [
     (MpConcat(), {"x": X, "skip": FeatureMap(8, 2)}, ["U203"]),
     (MpAttention(head_dim=3), {"x": X}, ["U205"]),
     (MpBlock(out=8, flavor="encoder", resample="down"), {"x": FeatureMap(8, 3), "emb": EMB}, ["U206"]),
-    (MpBlock(out=8, flavor="encoder", resample="up", filter=(1, 2, 1)), WITH_EMB, ["U202"]),
-    (MpBlock(out=8, flavor="encoder", filter=(1, 2, 1)), WITH_EMB, []),
     (FirResample(resample="down"), {"x": FeatureMap(8, 3)}, ["U206"]),
 ]
 

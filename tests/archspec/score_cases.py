@@ -37,7 +37,6 @@ CASES: list[tuple[Op, Mapping[str, Shape], Shape, int, int]] = [
 RULES: list[tuple[Op, Mapping[str, Shape], list[str]]] = [
     (FourierFeatures(dim=5), {"t": Timestep()}, ["U202"]),
     (BlurredConv(out=2), {"x": FeatureMap(8, 3)}, ["U206"]),
-    (BlurredConv(out=2, filter=(1, 2, 1)), {"x": X}, ["U202"]),
 ]
 
 #: operations without parameters that draw something at their start, so that two of them are not one
