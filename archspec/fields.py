@@ -72,6 +72,8 @@ Flag = Annotated[bool, Strict()]
 Number = Annotated[float, Strict(), AfterValidator(_positive_zero)]
 Rate = Annotated[Number, Field(ge=0.0, lt=1.0), HARMLESS]
 Epsilon = Annotated[Number, Field(gt=0.0, le=1.0), HARMLESS]
+#: One coefficient of a filter.
+Tap = Annotated[Number, Field(ge=-1000.0, le=1000.0)]
 #: Groups of a group norm: a number, or the rule min(32, channels / 4) of Song et al. 2021.
 Groups = Annotated[
     Annotated[Count, Tag("<count>")] | Annotated[Literal["auto"], Tag("<rule>")],

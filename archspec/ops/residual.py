@@ -9,6 +9,7 @@ from typing import Annotated, Any, ClassVar, Literal, Self
 from pydantic import Field, model_validator
 from pydantic_core import PydanticCustomError
 
+from archspec.fields import Tap
 from archspec.ops.base import (
     HARMLESS,
     Epsilon,
@@ -27,8 +28,6 @@ from archspec.ops.base import (
     num_groups,
 )
 from archspec.shapes import Embedding, FeatureMap, Shape
-
-Tap = Annotated[Number, Field(ge=-1000.0, le=1000.0)]
 
 #: Factor of the size.
 _FACTORS = {"none": Fraction(1), "down": Fraction(1, 2), "up": Fraction(2)}
