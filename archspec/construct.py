@@ -18,7 +18,7 @@ from archspec.positions import Place
 from archspec.sections import MAX_PROBLEMS, Reading, read_graph
 from archspec.suggest import did_you_mean
 from archspec.surgery import EditError, apply, prune
-from archspec.template import Said, UNet, expand, width_problems
+from archspec.template import Said, UNet, expand, part_problems, width_problems
 from archspec.validate import validate
 
 #: An edit (None if it cannot be read) and where it stands.
@@ -112,7 +112,7 @@ class Construction:
 
     def _begin(self) -> Iterator[Problem]:
         if self._unet is not None:
-            wrong = list(width_problems(self._unet, self._said))
+            wrong = [*width_problems(self._unet, self._said), *part_problems(self._unet, self._said)]
             yield from wrong
             yield from unet_lints(self._unet, self._said)
             self._certain = not wrong

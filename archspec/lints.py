@@ -13,7 +13,8 @@ from archspec.template import Said, UNet
 def unet_lints(unet: UNet, said: Said) -> Iterator[Problem]:
     """Doubts about the short form."""
     yield from _unreached(unet, said)
-    if not unet.attn_resolutions and "mid_attn" not in unet.model_fields_set and unet.default_attn_type != "none":
+    middle = unet.mid_block and "mid_attn" not in unet.model_fields_set
+    if not unet.attn_resolutions and middle and unet.default_attn_type != "none":
         yield said.at("attn_resolutions").problem(
             "U502",
             "attn_resolutions is empty, but the middle still has attention.",

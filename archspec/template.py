@@ -31,7 +31,7 @@ from archspec.positions import NOWHERE, Place
 from archspec.unet import MAX_WIDTH, AttentionOptions, UNet
 from archspec.unet_parts import at_level
 
-__all__ = ["Said", "UNet", "expand", "width_problems"]
+__all__ = ["Said", "UNet", "expand", "part_problems", "width_problems"]
 
 Places = Mapping[str, Place]
 
@@ -77,6 +77,19 @@ def width_problems(unet: UNet, said: Said) -> Iterator[Problem]:
         elif width > MAX_WIDTH:
             message = f"level {level} would have {int(width):,} channels."
             yield said.width(unet, level).problem("U207", message, f"At most {MAX_WIDTH:,} are possible.")
+
+
+def part_problems(unet: UNet, said: Said) -> Iterator[Problem]:
+    """Rule U012 for parameters that must suit each other: lists with one number a level, tokens to attend to."""
+    levels = len(unet.ch_mult)
+    lists = {("num_res_blocks",): unet.num_res_blocks, ("transformer", "depth"): unet.transformer.depth}
+    for path, given in lists.items():
+        if isinstance(given, tuple) and len(given) != levels:
+            message = f"`unet.{'.'.join(path)}` must have one number for each level, {levels}, not {len(given)}."
+            yield said.at(*path).problem("U012", message, "Or one number for all levels.")
+    if unet.transformer.cross_attention and unet.tokens is None:
+        message = "`unet.transformer.cross_attention` must have tokens to attend to."
+        yield said.at("transformer", "cross_attention").problem("U012", message, "Say tokens: {dim: …}.")
 
 
 class _Expansion:
@@ -202,7 +215,9 @@ class _Expansion:
         kind = options.pop("type")
         if kind == "transformer":
             op = self._transformer(level, options)
-            self._put(node, op, origin, places, {"tokens": "tokens"} if op.cross_attention else {})
+            self._put(
+                node, op, origin, places, {"tokens": "tokens"} if op.cross_attention and "tokens" in self.graph else {}
+            )
         elif kind != "none":
             options.pop("depth", None)
             plain = {"type": kind, **options, "groups": unet.num_groups, "eps": unet.norm_eps}

@@ -13,7 +13,7 @@ from typing import Annotated, ClassVar, Literal, Self
 from pydantic import Discriminator, Field, Tag, model_validator
 from pydantic_core import PydanticCustomError
 
-from archspec.fields import HARMLESS, Count, Epsilon, Flag, Form, Groups, Number, Rate, Tap, Width
+from archspec.fields import HARMLESS, Count, Epsilon, Flag, Form, Groups, Number, Rate, Taps, Width
 from archspec.unet_parts import (
     BlocksPerLevel,
     LabelOptions,
@@ -106,8 +106,8 @@ class UNet(Form):
         1.0, description="factor of the sum of residual block and shortcut, such as 1/sqrt(2)"
     )
     resblock_updown: Flag = Field(default=False, description="down- and upsample by residual blocks (as ADM)")
-    resample_filter: tuple[Tap, ...] | None = Field(
-        None, min_length=2, max_length=16, description="taps of the FIR filter that these blocks resample with"
+    resample_filter: Annotated[Taps | None, HARMLESS] = Field(
+        None, description="taps of the FIR filter that these blocks resample with"
     )
     downsample_padding: Annotated[Literal["asymmetric", "symmetric"], HARMLESS] = Field(
         "asymmetric", description="of the strided convolution: one pixel right and bottom, or all around"
@@ -161,32 +161,6 @@ class UNet(Form):
         if self.context_channels >= self.in_channels:
             context = {"at": "context_channels", "all": self.in_channels}
             raise PydanticCustomError("U012", "must be less than in_channels, {all}, which includes it", context)
-        return self
-
-    @model_validator(mode="after")
-    def _one_for_each_level(self) -> Self:
-        for name, given in (("num_res_blocks", self.num_res_blocks), ("transformer", self.transformer.depth)):
-            if isinstance(given, tuple) and len(given) != len(self.ch_mult):
-                context = {"at": name, "levels": len(self.ch_mult), "given": len(given)}
-                message = "must have one number for each level of ch_mult, {levels}, not {given}"
-                raise PydanticCustomError("U012", message, context)
-        return self
-
-    @model_validator(mode="after")
-    def _tokens_are_there(self) -> Self:
-        if self.transformer.cross_attention and self.tokens is None:
-            raise PydanticCustomError("U012", "attends to tokens, but there are no `tokens`", {"at": "transformer"})
-        if not (self.crosses or self.transformer.self_attention or self.transformer.feed_forward):
-            message = "leaves blocks without attention and feed-forward"
-            raise PydanticCustomError("U012", message, {"at": "transformer"})
-        return self
-
-    @model_validator(mode="after")
-    def _filter_is_one(self) -> Self:
-        if self.resample_filter is not None and len(self.resample_filter) % 2:
-            raise PydanticCustomError("U012", "must have an even number of taps", {"at": "resample_filter"})
-        if self.resample_filter is not None and sum(self.resample_filter) <= 0:
-            raise PydanticCustomError("U012", "must have a positive sum", {"at": "resample_filter"})
         return self
 
     @property

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Annotated, Any, ClassVar, Literal, Self
+from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import Field, model_validator
-from pydantic_core import PydanticCustomError
+from pydantic import Field
 
 from archspec.ops.attention import head_misfits, split_heads
 from archspec.ops.base import (
@@ -55,13 +54,6 @@ class Transformer(Op):
     dropout: Rate = Field(0.0, description="after each attention and in the feed-forward")
     residual: Annotated[Flag, HARMLESS] = Field(default=True, description="add it to its input")
     zero_init: Annotated[Flag, HARMLESS] = Field(default=False, description="start the last projection from zero")
-
-    @model_validator(mode="after")
-    def _does_something(self) -> Self:
-        if not (self.self_attention or self.cross_attention or self.feed_forward):
-            context = {"at": "cross_attention"}
-            raise PydanticCustomError("U012", "leaves blocks without attention and feed-forward", context)
-        return self
 
     PORTS: ClassVar[tuple[Port, ...]] = (Port("x", FeatureMap),)
 
@@ -133,6 +125,7 @@ class Transformer(Op):
             resolved.update(ff_act=None, ff_mult=None)
         if not (self.self_attention or self.cross_attention):
             resolved.update(heads=1, head_dim=heads * head_dim)
+            resolved.update({} if self.feed_forward else {"depth": 0})
         return resolved
 
 
