@@ -21,7 +21,7 @@ from archspec.short_form import ShortForm
 from archspec.short_forms import SHORT_FORMS
 from archspec.suggest import did_you_mean
 from archspec.surgery import EditError, apply, prune
-from archspec.template import Said, width_problems
+from archspec.template import Said
 from archspec.validate import validate
 
 #: An edit (None if it cannot be read) and where it stands.
@@ -124,7 +124,7 @@ class Construction:
 
     def _begin(self) -> Iterator[Problem]:
         if self._form is not None:
-            wrong = list(width_problems(self._form, self._said))
+            wrong = list(SHORT_FORMS[self._key].problems(self._form, self._said))
             yield from wrong
             yield from SHORT_FORMS[self._key].lints(self._form, self._said)
             self._certain = not wrong

@@ -118,7 +118,7 @@ def _transformer(op: ops.Transformer, inputs: Shapes) -> nn.Module:
         head_dim=head_dim,
         tokens_dim=tokens.dim if isinstance(tokens, Tokens) else None,
         self_attention=op.self_attention,
-        ff_mult=op.ff_mult,
+        ff_mult=op.ff_mult if op.feed_forward else None,
         gated=op.ff_act == "geglu",
         dropout=op.dropout,
     )

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Annotated, Any, ClassVar, Literal, Self
+from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import Field, model_validator
-from pydantic_core import PydanticCustomError
+from pydantic import Field
 
 from archspec.ops.attention import head_misfits, split_heads
 from archspec.ops.base import (
@@ -42,9 +41,8 @@ class Transformer(Op):
     head_dim: Width | None = Field(None, description="channels per head; default channels / heads")
     self_attention: Flag = Field(default=True, description="attention over the positions in every block")
     cross_attention: Flag = Field(default=True, description="attention over the tokens in every block")
-    ff_mult: Annotated[Count, Field(le=64)] | None = Field(
-        4, description="inner width of the feed-forward as a multiple; null: no feed-forward"
-    )
+    feed_forward: Flag = Field(default=True, description="a feed-forward on each position in every block")
+    ff_mult: Annotated[Count, Field(le=64)] = Field(4, description="inner width of the feed-forward as a multiple")
     ff_act: Annotated[Literal["geglu", "gelu"], HARMLESS] = Field(
         "geglu", description="GELU with a learned gate (Shazeer 2020), or alone"
     )
@@ -56,13 +54,6 @@ class Transformer(Op):
     dropout: Rate = Field(0.0, description="after each attention and in the feed-forward")
     residual: Annotated[Flag, HARMLESS] = Field(default=True, description="add it to its input")
     zero_init: Annotated[Flag, HARMLESS] = Field(default=False, description="start the last projection from zero")
-
-    @model_validator(mode="after")
-    def _does_something(self) -> Self:
-        if not (self.self_attention or self.cross_attention or self.ff_mult):
-            context = {"at": "cross_attention"}
-            raise PydanticCustomError("U012", "leaves blocks without attention and feed-forward", context)
-        return self
 
     PORTS: ClassVar[tuple[Port, ...]] = (Port("x", FeatureMap),)
 
@@ -92,7 +83,7 @@ class Transformer(Op):
     @property
     def _ff_factors(self) -> tuple[int, int]:
         """Widths of the feed-forward's two layers as multiples: before and after the gate."""
-        mult = self.ff_mult or 0
+        mult = self.ff_mult if self.feed_forward else 0
         return mult * (2 if self.ff_act == "geglu" else 1), mult
 
     def parameters(self, inputs: Mapping[str, Shape]) -> int:
@@ -105,7 +96,7 @@ class Transformer(Op):
             block += 2 * inner + 4 * inner**2 + inner
         if self.cross_attention:
             block += 2 * inner + 2 * inner**2 + 2 * _tokens(inputs).dim * inner + inner
-        if self.ff_mult:
+        if self.feed_forward:
             wide, narrow = self._ff_factors
             block += 2 * inner + (inner + 1) * wide * inner + (narrow * inner + 1) * inner
         return ends + self.depth * block
@@ -130,10 +121,11 @@ class Transformer(Op):
         heads, head_dim = self.split(channels)
         resolved.update(heads=heads, head_dim=head_dim, groups=num_groups(self.groups, channels))
         del resolved["projection"]
-        if not self.ff_mult:
-            resolved.update(ff_act=None)
+        if not self.feed_forward:
+            resolved.update(ff_act=None, ff_mult=None)
         if not (self.self_attention or self.cross_attention):
             resolved.update(heads=1, head_dim=heads * head_dim)
+            resolved.update({} if self.feed_forward else {"depth": 0})
         return resolved
 
 

@@ -80,7 +80,7 @@ CASES: list[tuple[Op, Mapping[str, Shape], Shape, int, int]] = [
         2 * 16 * 64 + 3 * (_SELF_MACS + 16 * 64 * (2 + 2)),
     ),
     (
-        Transformer(groups=2, self_attention=False, ff_mult=None, head_dim=4),
+        Transformer(groups=2, self_attention=False, feed_forward=False, head_dim=4),
         WITH_TOKENS,
         X,
         _PROJECTIONS + _CROSS,

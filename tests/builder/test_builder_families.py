@@ -5,16 +5,15 @@ import pickle
 
 import pytest
 import torch
+from network_arguments import network_arguments, torch_size
 from torch import fx
 
 from archspec import build, check_data, fingerprint, loads, to_yaml, total_price
 from archspec.graph import shape_of
 from archspec.positions import Positions
-from archspec.shapes import Embedding, FeatureMap
 from builder import assemble
 from builder.export import source
 from builder.initialise import initialise
-from builder.inputs import ARGUMENTS
 from builder.network import NODE_ID
 
 SIZES = {"ch": 8, "out_ch": 3, "in_channels": 3, "resolution": 8, "ch_mult": [1, 2, 3], "num_res_blocks": 1}
@@ -41,21 +40,6 @@ GRAPHS = {
 }
 
 
-def arguments(graph, batch=2, device="cpu"):
-    made = {}
-    for node, op in graph.nodes(data="op"):
-        if op.op == "input":
-            match shape_of(graph, node):
-                case FeatureMap(channels, size):
-                    value = torch.randn(batch, channels, size, size, device=device)
-                case Embedding(dim):
-                    value = torch.randn(batch, dim, device=device)
-                case _:
-                    value = torch.arange(batch, device=device) + 1
-            made[ARGUMENTS[op.kind]] = value
-    return made
-
-
 class Shapes(fx.Interpreter):
     """Runs a network node by node and keeps the shape of each result by the architecture's node."""
 
@@ -70,26 +54,16 @@ class Shapes(fx.Interpreter):
         return result
 
 
-def inferred(shape):
-    match shape:
-        case FeatureMap(channels, size):
-            return (2, channels, size, size)
-        case Embedding(dim):
-            return (2, dim)
-        case _:
-            return (2,)
-
-
 @pytest.mark.parametrize("name", GRAPHS)
 def test_inferred_shapes_and_prices_are_torchs(name):
     graph = GRAPHS[name]
     with torch.device("meta"):
         compiled = assemble(graph)
         interpreter = Shapes(compiled)
-        given = arguments(graph, device="meta")
+        given = network_arguments(graph, batch=2)
         names = [node.target for node in compiled.graph.nodes if node.op == "placeholder"]
         interpreter.run(*(given.get(argument) for argument in names))
-    assert interpreter.seen == {node: inferred(shape_of(graph, node)) for node in graph}
+    assert interpreter.seen == {node: torch_size(shape_of(graph, node), 2) for node in graph}
     assert total_price(graph).parameters == sum(parameter.numel() for parameter in compiled.parameters())
 
 
@@ -100,7 +74,7 @@ def test_gradients_reach_every_parameter(name):
     for key, parameter in compiled.named_parameters():
         if key.endswith("gain"):
             parameter.data.fill_(0.5)  # they start at 0, and stop what lies before them
-    compiled(**arguments(GRAPHS[name])).square().mean().backward()
+    compiled(**network_arguments(GRAPHS[name], batch=2, device="cpu")).square().mean().backward()
     silent = [key for key, value in compiled.named_parameters() if value.grad is None or not value.grad.any()]
     assert silent == []
 
@@ -110,7 +84,7 @@ def test_it_survives_copies_and_yaml(name):
     graph = GRAPHS[name]
     compiled = assemble(graph).eval()
     initialise(compiled, seed=1)
-    given = arguments(graph)
+    given = network_arguments(graph, batch=2, device="cpu")
     for other in (copy.deepcopy(compiled), pickle.loads(pickle.dumps(compiled))):
         assert torch.equal(other(**given), compiled(**given))
     again = build(loads(to_yaml(graph)))
@@ -132,7 +106,7 @@ def test_steps_of_training_keep_the_weights_of_edm2_at_unit_magnitude():
     torch.manual_seed(0)
     compiled = assemble(GRAPHS["edm2 labels"])
     optimiser = torch.optim.Adam(compiled.parameters(), lr=0.05)
-    given = arguments(GRAPHS["edm2 labels"])
+    given = network_arguments(GRAPHS["edm2 labels"], batch=2, device="cpu")
     losses = []
     for _ in range(8):
         loss = (compiled(**given) - given["x"]).square().mean()
@@ -153,7 +127,7 @@ def test_activations_of_edm2_keep_magnitude_one():
     sizes = {**EDM2, "ch": 32, "resolution": 32, "attn_resolutions": [8], "num_res_blocks": 2}
     compiled = assemble(network("edm2", **sizes)).eval()
     compiled.get_submodule("conv_out").gain.data.fill_(1.0)
-    given = arguments(compiled.architecture, batch=4)
+    given = network_arguments(compiled.architecture, batch=4, device="cpu")
     result = compiled(**given)
     assert result.square().mean().sqrt().item() == pytest.approx(1, abs=0.15)
 
@@ -164,7 +138,7 @@ def test_labels_change_the_result_and_none_is_a_label_too():
         for key, parameter in compiled.named_parameters():
             if key.endswith("gain"):
                 parameter.data.fill_(1.0)
-        given = arguments(GRAPHS[name])
+        given = network_arguments(GRAPHS[name], batch=2, device="cpu")
         results = [compiled(**{**given, "label": torch.tensor(labels)}) for labels in ([0, 1], [2, 1], [-1, 1])]
         assert torch.equal(results[0][1], results[1][1])
         assert not torch.allclose(results[0][0], results[1][0])
