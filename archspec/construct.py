@@ -6,19 +6,22 @@ from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from dataclasses import replace
 from itertools import groupby, islice
+from typing import Any, cast
 
 from archspec import infer
 from archspec.document import Architecture
-from archspec.edit import Edit, flat
+from archspec.edit import OF_SHORT_FORMS, Edit, flat
 from archspec.errors import Problem
 from archspec.graph import ArchGraph, empty, live_nodes, ops_of, place_of
-from archspec.lints import graph_lints, unet_lints
+from archspec.lints import graph_lints
 from archspec.ops import Unread
 from archspec.positions import Place
 from archspec.sections import MAX_PROBLEMS, Reading, read_graph
+from archspec.short_form import ShortForm
+from archspec.short_forms import SHORT_FORMS
 from archspec.suggest import did_you_mean
 from archspec.surgery import EditError, apply, prune
-from archspec.template import Said, UNet, expand, width_problems
+from archspec.template import Said
 from archspec.validate import validate
 
 #: An edit (None if it cannot be read) and where it stands.
@@ -40,8 +43,13 @@ class Construction:
     def __init__(self, name: str, architecture: Architecture, root: Place, edits: Iterable[PlacedEdit]) -> None:
         self.name, self.architecture, self.root = name, architecture, root
         self.edits = list(edits)
-        self.node_edits = [(edit, place) for edit, place in self.edits if edit is None or edit.kind != "unet"]
-        self._unet, self._said = architecture.unet, Said(root.at("unet"))
+        self.node_edits = [(edit, place) for edit, place in self.edits if edit is None or edit.changes is None]
+        #: key of the short form, and its parameters
+        self._key: str = OF_SHORT_FORMS[0]
+        self._form: ShortForm | None = None
+        if architecture.short_form is not None:
+            self._key, self._form = architecture.short_form
+        self._said = Said(root.at(self._key))
         #: whether the widths are known, so that rules about them can be checked
         self._certain = True
         #: whether every edit could be made, of the short form and of nodes
@@ -71,50 +79,54 @@ class Construction:
         before: set[object] = set()
         for edit, place in self.edits:
             here = _list_of(place)
-            if edit is None or edit.kind != "unet":
+            if edit is None or edit.changes is None:
                 before.add(here)
-            elif self._unet is None:
-                yield place.problem("U307", "an edit of `unet` needs a file that has `unet`.", "Edit nodes instead.")
+                continue
+            key = edit.kind
+            if self._form is None or key != self._key:
+                hint = f"Write `{self._key}`." if self._form is not None else "Edit nodes instead."
+                yield place.problem("U307", f"an edit of `{key}` needs a file that has `{key}`.", hint)
             elif here in before:
-                yield place.problem("U307", "edits of `unet` come before all other edits.", "Move it up.")
+                yield place.problem("U307", f"edits of `{key}` come before all other edits.", "Move it up.")
             else:
-                found = list(self._edit_unet(self._unet, edit.unet or {}, place.at("unet")))
+                found = list(self._edit_form(self._form, edit.changes, place.at(key)))
                 yield from found
                 self._reshaped = self._reshaped and not found
 
-    def _edit_unet(self, unet: UNet, changes: dict[str, object], place: Place) -> Iterator[Problem]:
-        known = UNet.model_fields
+    def _edit_form(self, form: ShortForm, changes: dict[str, Any], place: Place) -> Iterator[Problem]:
+        model = SHORT_FORMS[self._key].model
+        known = model.model_fields
         for key in changes:
             if key not in known:
-                hint = UNet.OTHER_NAMES.get(key) or did_you_mean(key, known)
-                yield place.at(key).problem("U305", f"`unet` has no parameter `{key}`.", hint)
+                hint = model.OTHER_NAMES.get(key) or did_you_mean(key, known)
+                yield place.at(key).problem("U305", f"`{self._key}` has no parameter `{key}`.", hint)
         given = {key: value for key, value in changes.items() if key in known}
         edited, problems = validate(
-            UNet, {**unet.model_dump(exclude_unset=True), **given}, place.positions, path=place.path
+            model, {**form.model_dump(exclude_unset=True), **given}, place.positions, path=place.path
         )
         yield from problems
         if edited is None or problems or not given:
             return
-        if edited.model_dump() == unet.model_dump():
+        if edited.model_dump() == form.model_dump():
             what = ", ".join(f"{key}: {flat(value)}" for key, value in changes.items())
             yield place.problem("U302", f"this changes nothing: {what} is what it has already.")
         said = {**self._said.edited, **{key: place.at(key) for key in given}}
-        self._unet, self._said = edited, replace(self._said, edited=said)
+        self._form, self._said = cast("ShortForm", edited), replace(self._said, edited=said)
 
     def _start(self) -> ArchGraph:
         """The graph before any edit of its nodes."""
-        if self._unet is not None:
-            return expand(self._unet, self.name, self._said)
+        if self._form is not None:
+            return SHORT_FORMS[self._key].expand(self._form, self.name, self._said)
         graph = empty(self.name)
         if self.architecture.graph is not None:
             self._reading = read_graph(graph, self.architecture.graph, self.root.at("graph"))
         return graph
 
     def _begin(self) -> Iterator[Problem]:
-        if self._unet is not None:
-            wrong = list(width_problems(self._unet, self._said))
+        if self._form is not None:
+            wrong = list(SHORT_FORMS[self._key].problems(self._form, self._said))
             yield from wrong
-            yield from unet_lints(self._unet, self._said)
+            yield from SHORT_FORMS[self._key].lints(self._form, self._said)
             self._certain = not wrong
         elif self._reading is not None:
             yield from self._reading.problems
@@ -169,9 +181,9 @@ class Construction:
 
     def _more_helpful(self, problem: Problem) -> Problem:
         """With what is known of the short form, say which resolution would do."""
-        if problem.code != "U206" or self._unet is None:
+        if problem.code != "U206" or self._form is None:
             return problem
-        levels, size = len(self._unet.ch_mult), self._unet.resolution
+        levels, size = len(self._form.ch_mult), self._form.resolution
         step = 2 ** (levels - 1)
         near = [n for n in (size // step * step, (size // step + 1) * step) if n]
         sizes = " or ".join(map(str, near))

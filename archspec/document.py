@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import ConfigDict, Field, GetJsonSchemaHandler, model_validator
@@ -9,14 +10,19 @@ from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema, PydanticCustomError
 
 from archspec.edit import Edit
+from archspec.edm2 import Edm2
 from archspec.fields import HARMLESS, WHOLE, Form, Harmless, Title
 from archspec.ops.table import OpData
+from archspec.short_form import ShortForm
+from archspec.song import Song
 from archspec.template import UNet
 
 MAX_EDITS = 200
 
-_NEITHER = "has neither `unet` (the short form) nor `graph` (nodes and edges)"
-_BOTH = "has both `unet` (the short form) and `graph` (nodes and edges)"
+_NONE = "has neither a short form (`unet`, `edm2`, `song`) nor `graph` (nodes and edges)"
+_SEVERAL = "has {keys}, which exclude each other"
+#: The keys of which an architecture has exactly one: the short forms, and the long one.
+_FORMS = ("unet", "edm2", "song", "graph")
 
 
 class EdgeEntry(Form):
@@ -46,7 +52,7 @@ class GraphSection(Form):
 
 
 def _one_form(schema: dict[str, Any]) -> None:
-    schema["oneOf"] = [{"required": ["unet"]}, {"required": ["graph"]}]
+    schema["oneOf"] = [{"required": [key]} for key in _FORMS]
 
 
 class Architecture(Form):
@@ -57,16 +63,26 @@ class Architecture(Form):
     name: Annotated[Title | None, Harmless("unnamed")] = Field(None, description="what it is called in reports")
     description: Annotated[str | None, HARMLESS] = Field(None, description="free text")
     unet: UNet | None = Field(None, description="the reference U-Net by its parameters")
+    edm2: Edm2 | None = Field(None, description="the U-Net of EDM2 by its parameters")
+    song: Song | None = Field(None, description="DDPM++ or NCSN++ by its parameters")
     graph: GraphSection | None = Field(None, description="every node and edge")
     edits: tuple[Edit, ...] = Field((), max_length=MAX_EDITS, description="changes, made in order")
 
     @model_validator(mode="after")
     def _is_one(self) -> Self:
-        if self.unet is None and self.graph is None:
-            raise PydanticCustomError("U011", _NEITHER, {"hint": "Write one."})
-        if self.unet is not None and self.graph is not None:
-            raise PydanticCustomError("U014", _BOTH, {"hint": "Keep one."})
+        given = [key for key in _FORMS if getattr(self, key) is not None]
+        if not given:
+            raise PydanticCustomError("U011", _NONE, {"hint": "Write one."})
+        if len(given) > 1:
+            keys = " and ".join(f"`{key}`" for key in given)
+            raise PydanticCustomError("U014", _SEVERAL, {"keys": keys, "hint": "Keep one."})
         return self
+
+    @property
+    def short_form(self) -> tuple[str, ShortForm] | None:
+        """The key of the short form that it has, and its parameters."""
+        forms: Iterator[tuple[str, ShortForm]] = ((key, getattr(self, key)) for key in _FORMS if key != "graph")
+        return next(((key, form) for key, form in forms if form is not None), None)
 
 
 class ArchitectureFile(Architecture):

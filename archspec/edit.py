@@ -12,6 +12,9 @@ from archspec.ops.table import OpData
 from archspec.select import Selector
 from archspec.wording import shown
 
+#: The keys of edits that change parameters of a short form; each is named as its short form.
+OF_SHORT_FORMS = ("unet", "edm2", "song")
+
 
 class SetEdit(Form):
     """New parameters for the operations of some nodes."""
@@ -60,6 +63,12 @@ class Edit(Form):
     unet: Annotated[dict[str, Any] | None, Defined("UNetChanges")] = Field(
         None, min_length=1, description="other parameters of the short form; these edits come first"
     )
+    edm2: Annotated[dict[str, Any] | None, Defined("Edm2Changes")] = Field(
+        None, min_length=1, description="the same where the short form is `edm2`"
+    )
+    song: Annotated[dict[str, Any] | None, Defined("SongChanges")] = Field(
+        None, min_length=1, description="the same where the short form is `song`"
+    )
 
     @model_validator(mode="after")
     def _is_one(self) -> Self:
@@ -78,6 +87,11 @@ class Edit(Form):
     def kind(self) -> str:
         """The one key that is given."""
         return next(iter(self.model_fields_set))
+
+    @property
+    def changes(self) -> dict[str, Any] | None:
+        """New parameters of the short form, if that is what the edit is about; its key is `kind`."""
+        return getattr(self, self.kind) if self.kind in OF_SHORT_FORMS else None
 
     def describe(self) -> str:
         """The edit in a few words, for tables and titles."""

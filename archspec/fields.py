@@ -3,9 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Annotated, Any, ClassVar
+from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, GetJsonSchemaHandler, Strict
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Discriminator,
+    Field,
+    GetJsonSchemaHandler,
+    Strict,
+    Tag,
+)
 from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema, PydanticCustomError
 
@@ -55,6 +65,14 @@ def _printable(value: str) -> str:
     return value
 
 
+def _usable_taps(value: tuple[float, ...]) -> tuple[float, ...]:
+    if len(value) % 2:
+        raise PydanticCustomError("U012", "must have an even number of taps")
+    if sum(value) < 1e-6:
+        raise PydanticCustomError("U012", "must have a positive sum")
+    return value
+
+
 #: Bounds that no real network reaches and that keep absurd numbers out of every later computation.
 Width = Annotated[int, Strict(), Field(ge=1, le=65_536)]
 Count = Annotated[int, Strict(), Field(ge=1, le=4_096)]
@@ -62,6 +80,17 @@ Flag = Annotated[bool, Strict()]
 Number = Annotated[float, Strict(), AfterValidator(_positive_zero)]
 Rate = Annotated[Number, Field(ge=0.0, lt=1.0), HARMLESS]
 Epsilon = Annotated[Number, Field(gt=0.0, le=1.0), HARMLESS]
+#: Coefficients of a separable FIR filter that halves or doubles the size of a map.
+Taps = Annotated[
+    tuple[Annotated[Number, Field(ge=-1000.0, le=1000.0)], ...],
+    Field(min_length=2, max_length=16),
+    AfterValidator(_usable_taps),
+]
+#: Groups of a group norm: a number, or the rule min(32, channels / 4) of Song et al. 2021.
+Groups = Annotated[
+    Annotated[Count, Tag("<count>")] | Annotated[Literal["auto"], Tag("<rule>")],
+    Discriminator(lambda value: "<rule>" if isinstance(value, str) and value.isalpha() else "<count>"),
+]
 Title = Annotated[str, Field(min_length=1, max_length=120), AfterValidator(_printable), Harmless("unnamed")]
 #: Put before a Literal of whole numbers.
 WHOLE = BeforeValidator(_whole)

@@ -13,7 +13,8 @@ from archspec.template import Said, UNet
 def unet_lints(unet: UNet, said: Said) -> Iterator[Problem]:
     """Doubts about the short form."""
     yield from _unreached(unet, said)
-    if not unet.attn_resolutions and "mid_attn" not in unet.model_fields_set and unet.default_attn_type != "none":
+    middle = unet.mid_block and "mid_attn" not in unet.model_fields_set
+    if not unet.attn_resolutions and middle and unet.default_attn_type != "none":
         yield said.at("attn_resolutions").problem(
             "U502",
             "attn_resolutions is empty, but the middle still has attention.",
@@ -27,6 +28,35 @@ def unet_lints(unet: UNet, said: Said) -> Iterator[Problem]:
             "Keep one of the two.",
             severity="warning",
         )
+    yield from _idle(unet, said)
+
+
+def _idle(unet: UNet, said: Said) -> Iterator[Problem]:
+    """Parameters that have no effect beside the others."""
+    idle = [
+        ("tokens", unet.tokens is not None and not unet.takes_tokens, "no transformer attends to them"),
+        ("resample_filter", unet.resample_filter is not None and not unet.resblock_updown, "no block resamples"),
+        ("transformer", _is_given(unet, "transformer") and "transformer" not in unet.attn_types(), "there is none"),
+        ("time", _is_given(unet, "time") and not unet.use_timestep, "there is no timestep"),
+        ("downsample_padding", _is_given(unet, "downsample_padding") and not _strides(unet), "no convolution strides"),
+        ("mid_attn", _is_given(unet, "mid_attn") and not unet.mid_block, "there is no middle"),
+    ]
+    for name, has_none, why in idle:
+        if has_none:
+            message = f"{name} has no effect: {why}."
+            yield said.at(name).problem("U504", message, "Take it out.", severity="warning")
+    for name in ("norm", "qkv_bias", "fused_qkv"):
+        if getattr(unet.attn, name) is not None and unet.attn_types() == {"transformer"}:
+            message = f"attn.{name} has no effect on transformers."
+            yield said.at("attn", name).problem("U504", message, "Take it out.", severity="warning")
+
+
+def _is_given(unet: UNet, name: str) -> bool:
+    return bool(getattr(unet, name) != type(unet).model_fields[name].default)
+
+
+def _strides(unet: UNet) -> bool:
+    return unet.resamp_with_conv and not unet.resblock_updown
 
 
 def _unreached(unet: UNet, said: Said) -> Iterator[Problem]:

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from pydantic import BaseModel
 
 from archspec.document import ArchitectureFile
+from archspec.edm2 import Edm2
 from archspec.fields import MARK
 from archspec.ops import OPS
+from archspec.song import Song
 from archspec.unet import UNet
 
 Schema = dict[str, Any]
@@ -79,13 +82,13 @@ def _operations() -> dict[str, Schema]:
     return {**definitions, "Operation": one}
 
 
-def _changes() -> dict[str, Schema]:
-    """``UNetChanges``: the parameters of the short form, none of which must be there."""
-    changes = _of(UNet)
+def _changes(name: str, model: type[BaseModel]) -> dict[str, Schema]:
+    """``UNetChanges`` and its like: the parameters of a short form, none of which must be there."""
+    changes = _of(model)
     inner: dict[str, Schema] = changes.pop("$defs", {})
     changes.pop("required", None)
     changes["minProperties"] = 1
-    return {**inner, "UNetChanges": changes}
+    return {**inner, name: changes}
 
 
 def _parameters() -> dict[str, Schema]:
@@ -101,6 +104,8 @@ def _of(model: type[BaseModel]) -> Schema:
 
 _DEFINITIONS: dict[str, Callable[[], dict[str, Schema]]] = {
     "Operation": _operations,
-    "UNetChanges": _changes,
+    "UNetChanges": partial(_changes, "UNetChanges", UNet),
+    "Edm2Changes": partial(_changes, "Edm2Changes", Edm2),
+    "SongChanges": partial(_changes, "SongChanges", Song),
     "Parameters": _parameters,
 }

@@ -8,7 +8,7 @@ from typing import Any
 
 from archspec.fingerprint import fingerprint
 from archspec.graph import ArchGraph, inputs_of, op_of, order, price_of, shape_of, total_price
-from archspec.ops import Attention, Input, Output, Price, ResnetBlock
+from archspec.ops import Attention, Input, Output, Price, ResnetBlock, Transformer
 from archspec.shapes import FeatureMap
 
 
@@ -46,7 +46,9 @@ def _level(graph: ArchGraph, size: int, nodes: list[str]) -> LevelRow:
     ops = {node: op_of(graph, node) for node in nodes}
     blocks = [node for node, op in ops.items() if isinstance(op, ResnetBlock)]
     widths = {_channels(graph, node) for node in (blocks or nodes)}
-    attention = Counter(_attention(graph, node, op) for node, op in ops.items() if isinstance(op, Attention))
+    attention = Counter(
+        _attention(graph, node, op) for node, op in ops.items() if isinstance(op, Attention | Transformer)
+    )
     skips = Counter(op.op for node, op in ops.items() if _takes_a_skip(graph, node))
     price = sum((price_of(graph, node) for node in nodes), Price())
     return LevelRow(
@@ -69,9 +71,11 @@ def _channels(graph: ArchGraph, node: str) -> int:
     return shape.channels if isinstance(shape, FeatureMap) else 0
 
 
-def _attention(graph: ArchGraph, node: str, op: Attention) -> str:
+def _attention(graph: ArchGraph, node: str, op: Attention | Transformer) -> str:
     heads, _ = op.split(_channels(graph, node))
-    words = [op.type, f"{heads} head" + ("s" if heads > 1 else "")]
+    words = [op.type if isinstance(op, Attention) else "transformer", f"{heads} head" + ("s" if heads > 1 else "")]
+    if isinstance(op, Transformer):
+        return ", ".join([*words, f"depth {op.depth}"])
     if not op.has_norm:
         words.append("no norm")
     if not op.is_residual:

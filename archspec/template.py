@@ -4,30 +4,35 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Any, Literal
 
 from archspec.errors import Problem
 from archspec.graph import ArchGraph, Edge, add_edge, add_node, empty
 from archspec.ops import (
     Act,
     Add,
+    AddEmbeddings,
     Attention,
     Concat,
     Conv,
     Downsample,
     Input,
+    LabelEmbedding,
     Mlp,
     Norm,
     Op,
     Output,
     ResnetBlock,
     TimeEmbedding,
+    Transformer,
     Upsample,
 )
 from archspec.positions import NOWHERE, Place
+from archspec.short_form import ShortForm
 from archspec.unet import MAX_WIDTH, AttentionOptions, UNet
+from archspec.unet_parts import at_level
 
-__all__ = ["Said", "UNet", "expand", "width_problems"]
+__all__ = ["Said", "UNet", "expand", "part_problems", "width_problems"]
 
 Places = Mapping[str, Place]
 
@@ -43,7 +48,7 @@ class Said:
         """Where a parameter was said last."""
         return self.edited.get(parameter, self.base.at(parameter)).at(*more)
 
-    def width(self, unet: UNet, level: int, *others: str) -> Place:
+    def width(self, unet: ShortForm, level: int, *others: str) -> Place:
         """Where the width of a level was said.
 
         That is its multiplier, or `ch` where the multiplier cannot be at fault; but another parameter that was edited
@@ -62,7 +67,7 @@ def expand(unet: UNet, name: str, said: Said | None = None) -> ArchGraph:
     return _Expansion(unet, name, said or Said()).graph
 
 
-def width_problems(unet: UNet, said: Said) -> Iterator[Problem]:
+def width_problems(unet: ShortForm, said: Said) -> Iterator[Problem]:
     """Rule U207: the width of each level is a whole number, and not absurd."""
     for level, width in enumerate(unet.exact_widths()):
         if width.denominator != 1:
@@ -75,6 +80,19 @@ def width_problems(unet: UNet, said: Said) -> Iterator[Problem]:
             yield said.width(unet, level).problem("U207", message, f"At most {MAX_WIDTH:,} are possible.")
 
 
+def part_problems(unet: UNet, said: Said) -> Iterator[Problem]:
+    """Rule U012 for parameters that must suit each other: lists with one number a level, tokens to attend to."""
+    levels = len(unet.ch_mult)
+    lists = {("num_res_blocks",): unet.num_res_blocks, ("transformer", "depth"): unet.transformer.depth}
+    for path, given in lists.items():
+        if isinstance(given, tuple) and len(given) != levels:
+            message = f"`unet.{'.'.join(path)}` must have one number for each level, {levels}, not {len(given)}."
+            yield said.at(*path).problem("U012", message, "Or one number for all levels.")
+    if unet.transformer.cross_attention and unet.tokens is None:
+        message = "`unet.transformer.cross_attention` must have tokens to attend to."
+        yield said.at("transformer", "cross_attention").problem("U012", message, "Say tokens: {dim: …}.")
+
+
 class _Expansion:
     """One expansion: keeps the running node, the stack of skips, and what the text said about each part."""
 
@@ -83,12 +101,15 @@ class _Expansion:
         self.graph = empty(name)
         self.widths, self.resolutions = unet.widths(), unet.resolutions()
         self.skips: list[str] = []
+        #: the embedding that conditions the residual blocks, if there is one
+        self.embedding: str | None = None
         #: where the width of the running feature map was said
         self._width_said = said.at("ch")
         self.at = "x"
         self._inputs()
         self._way_down()
-        self._middle()
+        if unet.mid_block:
+            self._middle()
         self._way_up()
         last = Norm(groups=unet.num_groups, eps=unet.norm_eps)
         self._put("norm_out", last, self._width_said, {"groups": self._width_said})
@@ -113,35 +134,78 @@ class _Expansion:
         size = {"resolution": said.at("resolution")}
         image = Input(kind="image", channels=unet.in_channels - unet.context_channels, resolution=unet.resolution)
         self._node("x", image, said.at("in_channels"), size, {})
-        if unet.use_timestep:
-            self._node("t", Input(kind="timestep"), said.at("use_timestep"), None, {})
-            self._node("time", TimeEmbedding(dim=unet.ch), said.at("ch"), None, {"t": "t"})
-            self._node("temb", Mlp(hidden=4 * unet.ch, out=4 * unet.ch), said.at("ch"), None, {"x": "time"})
+        self._conditions()
         if unet.context_channels:
             context = Input(kind="context", channels=unet.context_channels, resolution=unet.resolution)
             self._node("context", context, said.at("context_channels"), size, {})
             self._put("with_context", Concat(), said.at("context_channels"), None, {"skip": "context"})
-        self._put("conv_in", Conv(out=unet.ch), said.at("ch"))
+        first = unet.stem == "first_level"
+        self._width_said = said.width(unet, 0) if first else said.at("ch")
+        self._put("conv_in", Conv(out=self.widths[0] if first else unet.ch), self._width_said)
         self.skips.append("conv_in")
 
-    def _block(self, node: str, level: int) -> None:
+    def _conditions(self) -> None:
+        """What the network is conditioned on, besides a context image: timestep, label, vector, tokens."""
+        unet, said = self.unet, self.said
+        if unet.use_timestep:
+            features = TimeEmbedding(dim=unet.ch, **unet.time.model_dump(exclude_unset=True))
+            self._node("t", Input(kind="timestep"), said.at("use_timestep"), None, {})
+            self._node("time", features, said.at("time" if unet.time.model_fields_set else "ch"), None, {"t": "t"})
+            self.embedding = "time"
+        self._sum_conditions(4 if self.embedding is None else 1, before_mlp=True)
+        if self.embedding is not None:
+            mlp = Mlp(hidden=4 * unet.ch, out=4 * unet.ch)
+            self._node("temb", mlp, said.at("ch"), None, {"x": self.embedding})
+            self.embedding = "temb"
+        self._sum_conditions(4, before_mlp=False)
+        if unet.tokens is not None and unet.takes_tokens:
+            given = Input(kind="tokens", dim=unet.tokens.dim, length=unet.tokens.length)
+            self._node("tokens", given, said.at("tokens"), None, {})
+
+    def _sum_conditions(self, mult: int, *, before_mlp: bool) -> None:
+        """Add the embeddings of label and vector that are due here to the running embedding."""
+        label, vector, width = self.unet.label, self.unet.vector, mult * self.unet.ch
+        if label is not None and label.before_mlp == before_mlp:
+            options = label.model_dump(exclude_unset=True, exclude={"before_mlp"})
+            self._node("label", Input(kind="label"), self.said.at("label"), None, {})
+            embedding = LabelEmbedding(out=width, **options)
+            self._node("label_emb", embedding, self.said.at("label"), None, {"label": "label"})
+            self._add_embedding("label_emb", "with_label", self.said.at("label"))
+        if vector is not None and vector.before_mlp == before_mlp:
+            self._node("vector", Input(kind="vector", dim=vector.dim), self.said.at("vector"), None, {})
+            mlp = Mlp(hidden=width, out=width)
+            self._node("vector_emb", mlp, self.said.at("vector"), None, {"x": "vector"})
+            self._add_embedding("vector_emb", "with_vector", self.said.at("vector"))
+
+    def _add_embedding(self, embedding: str, total: str, origin: Place) -> None:
+        if self.embedding is None:
+            self.embedding = embedding
+            return
+        self._node(total, AddEmbeddings(), origin, None, {"x": self.embedding, "other": embedding})
+        self.embedding = total
+
+    def _block(self, node: str, level: int, resample: Literal["none", "down", "up"] = "none") -> None:
         unet = self.unet
         block = ResnetBlock(
             out=self.widths[level],
+            conditioning=unet.conditioning,
             dropout=unet.dropout,
             groups=unet.num_groups,
             eps=unet.norm_eps,
-            emb_dim=None if unet.use_timestep else 4 * unet.ch,
+            emb_dim=None if self.embedding else 4 * unet.ch,
             zero_init=unet.zero_init,
+            resample=resample,
+            resample_filter=unet.resample_filter if resample != "none" else None,
+            residual_scale=unet.residual_scale,
         )
-        embedding = {"emb": "temb"} if unet.use_timestep else {}
+        embedding = {"emb": self.embedding} if self.embedding else {}
         width = self.said.width(unet, level, "num_groups")
         self._put(node, block, width, {"x": self._width_said}, embedding)
         self._width_said = width
 
-    def _attention(self, node: str, choices: list[tuple[AttentionOptions, Place]]) -> None:
+    def _attention(self, node: str, level: int, choices: list[tuple[AttentionOptions, Place]]) -> None:
         unet, said = self.unet, self.said
-        options: dict[str, object] = {"type": unet.default_attn_type}
+        options: dict[str, Any] = {"type": unet.default_attn_type}
         origin = said.at("use_linear_attn" if unet.use_linear_attn else "attn_type")
         places = {"groups": self._width_said}
         for choice, place in [(unet.attn, said.at("attn")), *choices]:
@@ -149,27 +213,56 @@ class _Expansion:
             options.update(given)
             places.update({key: place.at(key) for key in given})
             origin = place if given else origin
-        if options["type"] != "none":
-            op = Attention.model_validate({**options, "groups": unet.num_groups, "eps": unet.norm_eps})
-            self._put(node, op, origin, places)
+        kind = options.pop("type")
+        if kind == "transformer":
+            op = self._transformer(level, options)
+            self._put(
+                node, op, origin, places, {"tokens": "tokens"} if op.cross_attention and "tokens" in self.graph else {}
+            )
+        elif kind != "none":
+            options.pop("depth", None)
+            plain = {"type": kind, **options, "groups": unet.num_groups, "eps": unet.norm_eps}
+            self._put(node, Attention.model_validate(plain), origin, places)
+
+    def _transformer(self, level: int, options: dict[str, Any]) -> Transformer:
+        """A transformer at a level, with those of an attention block's options that it has."""
+        unet = self.unet
+        own = unet.transformer.model_dump(exclude_unset=True)
+        own["depth"] = at_level(unet.transformer.depth, level)
+        own["cross_attention"] = unet.crosses
+        given = {key: value for key, value in options.items() if key in Transformer.model_fields}
+        return Transformer.model_validate({"groups": unet.num_groups, "dropout": unet.dropout, **own, **given})
 
     def _level_attention(self, node: str, level: int) -> None:
         size = self.resolutions[level]
         if size in self.unet.attn_resolutions:
             here = self.unet.attn_at.get(size)
-            self._attention(node, [(here, self.said.at("attn_at", size))] if here else [])
+            self._attention(node, level, [(here, self.said.at("attn_at", size))] if here else [])
 
     def _way_down(self) -> None:
         unet = self.unet
-        method: Literal["conv", "avg_pool"] = "conv" if unet.resamp_with_conv else "avg_pool"
         for level in range(len(unet.ch_mult)):
-            for block in range(unet.num_res_blocks):
+            for block in range(at_level(unet.num_res_blocks, level)):
                 self._block(f"down.{level}.block.{block}", level)
                 self._level_attention(f"down.{level}.attn.{block}", level)
                 self.skips.append(self.at)
             if level + 1 < len(unet.ch_mult):
-                self._put(f"down.{level}.downsample", Downsample(method=method), self._size_said())
+                self._downsample(f"down.{level}.downsample", level)
                 self.skips.append(self.at)
+
+    def _downsample(self, node: str, level: int) -> None:
+        unet = self.unet
+        if unet.resblock_updown:
+            self._block(node, level, "down")
+            return
+        method: Literal["conv", "avg_pool"] = "conv" if unet.resamp_with_conv else "avg_pool"
+        self._put(node, Downsample(method=method, padding=unet.downsample_padding), self._size_said())
+
+    def _upsample(self, node: str, level: int) -> None:
+        if self.unet.resblock_updown:
+            self._block(node, level, "up")
+            return
+        self._put(node, Upsample(conv=self.unet.resamp_with_conv), self.said.at("resamp_with_conv"))
 
     def _size_said(self) -> Place:
         """Where it was said how often the image is halved: `resolution`, unless the levels alone were edited."""
@@ -180,7 +273,7 @@ class _Expansion:
         last, mid = len(self.unet.ch_mult) - 1, self.unet.mid_attn
         self._block("mid.block_1", last)
         if mid is not False:
-            self._attention("mid.attn_1", [] if mid is True else [(mid, self.said.at("mid_attn"))])
+            self._attention("mid.attn_1", last, [] if mid is True else [(mid, self.said.at("mid_attn"))])
         self._block("mid.block_2", last)
 
     def _way_up(self) -> None:
@@ -188,11 +281,11 @@ class _Expansion:
         merges: dict[str, Op | None] = {"concat": Concat(), "add": Add(project=True), "none": None}
         merge = merges[unet.skip]
         for level in reversed(range(len(unet.ch_mult))):
-            for block in range(unet.num_res_blocks + 1):
+            for block in range(at_level(unet.num_res_blocks, level) + 1):
                 skip = self.skips.pop()
                 if merge is not None:
                     self._put(f"up.{level}.skip.{block}", merge, said.at("skip"), None, {"skip": skip})
                 self._block(f"up.{level}.block.{block}", level)
                 self._level_attention(f"up.{level}.attn.{block}", level)
             if level:
-                self._put(f"up.{level}.upsample", Upsample(conv=unet.resamp_with_conv), said.at("resamp_with_conv"))
+                self._upsample(f"up.{level}.upsample", level)

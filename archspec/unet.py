@@ -13,10 +13,18 @@ from typing import Annotated, ClassVar, Literal, Self
 from pydantic import Discriminator, Field, Tag, model_validator
 from pydantic_core import PydanticCustomError
 
-from archspec.fields import HARMLESS, Count, Epsilon, Flag, Form, Number, Rate, Width
+from archspec.fields import HARMLESS, Count, Epsilon, Flag, Form, Groups, Number, Rate, Taps, Width
+from archspec.unet_parts import (
+    BlocksPerLevel,
+    LabelOptions,
+    TimeOptions,
+    TokensOptions,
+    TransformerOptions,
+    VectorOptions,
+)
 
 Multiplier = Annotated[Number, Field(gt=0, le=1024)]
-AttnType = Literal["vanilla", "linear", "none"]
+AttnType = Literal["vanilla", "linear", "none", "transformer"]
 
 MAX_WIDTH = 65_536
 
@@ -28,6 +36,9 @@ class AttentionOptions(Form):
     head_dim: Width | None = Field(None, description="channels per head")
     norm: Flag | None = Field(None, description="group norm before the attention")
     residual: Annotated[Flag | None, HARMLESS] = Field(None, description="add the attention to its input")
+    qkv_bias: Annotated[Flag | None, HARMLESS] = Field(None, description="bias of the projections to q, k and v")
+    fused_qkv: Annotated[Flag | None, HARMLESS] = Field(None, description="one projection to q, k and v")
+    zero_init: Annotated[Flag | None, HARMLESS] = Field(None, description="start the last projection from zero")
 
     OTHER_NAMES: ClassVar[dict[str, str]] = {
         "num_heads": "Here it is `heads`.",
@@ -40,6 +51,7 @@ class AttentionChoice(AttentionOptions):
     """Options for the attention at one place, which may also have a type of its own."""
 
     type: AttnType | None = Field(None, description="type at this place; default attn_type")
+    depth: Annotated[Count | None, Field(le=256)] = Field(None, description="depth of the transformers at this place")
 
 
 MidAttn = Annotated[
@@ -56,7 +68,9 @@ class UNet(Form):
     ch_mult: tuple[Multiplier, ...] = Field(
         (1, 2, 4, 8), min_length=1, max_length=12, description="width of each level as a multiple of ch"
     )
-    num_res_blocks: Annotated[Count, Field(le=64)] = Field(description="residual blocks per level on the way down")
+    num_res_blocks: BlocksPerLevel = Field(
+        description="residual blocks per level on the way down, one more on the way up; a list: by level"
+    )
     attn_resolutions: tuple[Width, ...] = Field(
         max_length=64, description="image sizes, in pixels, at which every block is followed by attention"
     )
@@ -76,13 +90,38 @@ class UNet(Form):
     )
     mid_attn: MidAttn = Field(default=True, description="attention in the middle: true, false, or its options")
     skip: Literal["concat", "add", "none"] = Field("concat", description="how skip connections join the way up")
-    num_groups: Count = Field(32, description="groups of every group norm")
+    num_groups: Groups = Field(32, description="groups of every group norm; auto: min(32, channels / 4)")
     norm_eps: Epsilon = Field(1e-6, description="added to the variance in every group norm")
     zero_init: Annotated[Flag, HARMLESS] = Field(
         default=False, description="start the last convolution of each block and of the network from zero"
     )
     context_channels: Annotated[int, Field(strict=True, ge=0, le=MAX_WIDTH)] = Field(
         0, description="channels of in_channels that arrive as the separate input `context`"
+    )
+
+    conditioning: Literal["add", "scale_shift"] = Field(
+        "add", description="how the embedding enters the residual blocks: added, or as scale and shift"
+    )
+    residual_scale: Annotated[Number, Field(gt=0.0, le=100.0), HARMLESS] = Field(
+        1.0, description="factor of the sum of residual block and shortcut, such as 1/sqrt(2)"
+    )
+    resblock_updown: Flag = Field(default=False, description="down- and upsample by residual blocks (as ADM)")
+    resample_filter: Annotated[Taps | None, HARMLESS] = Field(
+        None, description="taps of the FIR filter that these blocks resample with"
+    )
+    downsample_padding: Annotated[Literal["asymmetric", "symmetric"], HARMLESS] = Field(
+        "asymmetric", description="of the strided convolution: one pixel right and bottom, or all around"
+    )
+    stem: Literal["ch", "first_level"] = Field(
+        "ch", description="width of the first convolution: ch, or that of the first level (as ADM)"
+    )
+    mid_block: Flag = Field(default=True, description="whether there is a middle")
+    time: TimeOptions = Field(TimeOptions(), description="how the timestep becomes features")
+    label: LabelOptions | None = Field(None, description="conditioning on classes")
+    vector: VectorOptions | None = Field(None, description="conditioning on one vector")
+    tokens: TokensOptions | None = Field(None, description="conditioning on a sequence, by transformers")
+    transformer: TransformerOptions = Field(
+        TransformerOptions(), description="options of attention blocks of type transformer"
     )
 
     #: from LDM's UNetModel, ADM, and diffusers' UNet2DModel
@@ -103,6 +142,18 @@ class UNet(Form):
         "heads": "Here it is `attn: {heads: …}`.",
         "num_head_channels": "Here it is `attn: {head_dim: …}`.",
         "attention_head_dim": "Here it is `attn: {head_dim: …}` (in some code bases it means the number of heads).",
+        "use_scale_shift_norm": "Here it is `conditioning: scale_shift`.",
+        "resnet_time_scale_shift": "Here it is `conditioning: scale_shift`.",
+        "num_classes": "Here it is `label: {classes: …}`.",
+        "label_dim": "Here it is `label: {classes: …}`.",
+        "context_dim": "Here it is `tokens: {dim: …}`.",
+        "cross_attention_dim": "Here it is `tokens: {dim: …}`.",
+        "use_spatial_transformer": "Here it is `attn_type: transformer`.",
+        "transformer_depth": "Here it is `transformer: {depth: …}`.",
+        "transformer_layers_per_block": "Here it is `transformer: {depth: …}`.",
+        "use_linear_projection": "Here it is `transformer: {projection: linear}`.",
+        "flip_sin_to_cos": "Here it is `time: {order: cos_sin}`.",
+        "freq_shift": "Here it is `time: {freq_shift: …}`.",
     }
 
     @model_validator(mode="after")
@@ -116,6 +167,27 @@ class UNet(Form):
     def default_attn_type(self) -> AttnType:
         """`attn_type`, or linear where `use_linear_attn` says so."""
         return "linear" if self.use_linear_attn else self.attn_type
+
+    @property
+    def crosses(self) -> bool:
+        """Whether transformers attend to tokens: as said, or where there are any."""
+        crosses = self.transformer.cross_attention
+        return self.tokens is not None if crosses is None else crosses
+
+    def attn_types(self) -> set[AttnType]:
+        """The types of attention that there are."""
+        reached = set(self.resolutions()) & set(self.attn_resolutions)
+        choices = {size: self.attn_at.get(size) for size in reached}
+        found = {choice.type if choice and choice.type else self.default_attn_type for choice in choices.values()}
+        if self.mid_block and self.mid_attn is not False:
+            own = self.mid_attn.type if isinstance(self.mid_attn, AttentionChoice) else None
+            found.add(own or self.default_attn_type)
+        return found
+
+    @property
+    def takes_tokens(self) -> bool:
+        """Whether there is a transformer that attends to tokens."""
+        return self.crosses and "transformer" in self.attn_types()
 
     def exact_widths(self) -> Iterator[Fraction]:
         """`ch` times each multiplier, the multiplier taken as the decimal that was written."""

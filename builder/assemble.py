@@ -8,7 +8,7 @@ from torch import fx, nn
 
 from archspec import ArchGraph, UserError
 from archspec.graph import input_shapes, inputs_of, op_of, order
-from builder.inputs import ARGUMENTS, given
+from builder.inputs import ARGUMENTS, COMMON, given
 from builder.lowering import Argument, Call, Lowered, Result, lower
 from builder.names import name_problems
 from builder.network import NODE_ID, Network
@@ -19,8 +19,9 @@ def assemble(architecture: ArchGraph) -> Network:
 
     Node ids are the module paths and so the prefixes of its `state_dict`; the nodes of its `torch.fx` graph are named
     by the ids with dots as underscores. Its forward takes ``x [b, channels, size, size]``, ``t [b]`` and ``context``;
-    inputs that the architecture does not have may be given and are ignored. Weights start as torch's defaults on the
-    default device, from torch's global generator; see `builder.initialise`.
+    of these, inputs that the architecture does not have may be given and are ignored. Where the architecture has them,
+    it also takes ``label [b]``, ``vector [b, dim]`` and ``tokens [b, length, dim]``, best given by name. Weights start
+    as torch's defaults on the default device, from torch's global generator; see `builder.initialise`.
 
     Raises:
         UserError: an id cannot be a module path (U109), or an operation has no lowering; in the forward, an input
@@ -41,8 +42,10 @@ def traced(architecture: ArchGraph) -> tuple[dict[str, nn.Module], fx.Graph]:
 
 def _calls(architecture: ArchGraph, lowered: Mapping[str, Lowered]) -> fx.Graph:
     graph = fx.Graph()
+    present = {what.name for what in lowered.values() if isinstance(what, Argument)}
+    taken = [name for name in ARGUMENTS.values() if name in COMMON or name in present]
     arguments = {"x": graph.placeholder("x")}
-    arguments |= {name: graph.placeholder(name, default_value=None) for name in ARGUMENTS.values() if name != "x"}
+    arguments |= {name: graph.placeholder(name, default_value=None) for name in taken if name != "x"}
     values: dict[str, fx.Node] = {}
     for node, what in lowered.items():
         ports = {port: values[source] for port, source in inputs_of(architecture, node).items()}

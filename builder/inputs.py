@@ -8,11 +8,24 @@ from torch import Tensor
 from archspec import user_error
 
 #: kind of an input node -> the argument of forward that it is
-ARGUMENTS = {"image": "x", "timestep": "t", "context": "context"}
+ARGUMENTS = {
+    "image": "x",
+    "timestep": "t",
+    "context": "context",
+    "label": "label",
+    "vector": "vector",
+    "tokens": "tokens",
+}
+
+#: the arguments that every network takes, needed or not; the others only those take that have such an input
+COMMON = ("x", "t", "context")
 
 _MISSING = {
     "t": ("this network needs timesteps.", "Call it as model(x, t), t with one number per image."),
     "context": ("this network needs a context image.", "Call it as model(x, t, context)."),
+    "label": ("this network needs labels.", "Call it as model(x, t, label=…), with one class number per image."),
+    "vector": ("this network needs vectors.", "Call it as model(x, t, vector=…), with one vector per image."),
+    "tokens": ("this network needs tokens.", "Call it as model(x, t, tokens=…), with [batch, length, dim]."),
 }
 
 

@@ -7,48 +7,24 @@ become plain function calls, so that the generated code reads well.
 from __future__ import annotations
 
 import operator
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from typing import Any, TypeAlias
+from collections.abc import Callable
+from functools import partial
+from typing import Any
 
 import torch
-from torch import fx, nn
+from torch import nn
 from torch.nn import functional
 
 from archspec import OPS, Op, ops, user_error
-from archspec.ops.base import feature_map
-from archspec.shapes import Embedding, Shape
+from archspec.ops.base import feature_map, num_groups
+from archspec.shapes import Embedding, Shape, Tokens
 from builder import layers
 from builder.inputs import ARGUMENTS
+from builder.lowered import Argument, Call, Lowered, Lowering, Result, Shapes
+from builder.lowering_edm2 import EDM2_LOWERINGS
+from builder.lowering_score import SCORE_LOWERINGS
 
-Shapes: TypeAlias = Mapping[str, Shape]
-Ports: TypeAlias = Mapping[str, fx.Node]
-Arguments: TypeAlias = tuple[tuple[Any, ...], dict[str, Any]]
-
-
-@dataclass(frozen=True)
-class Call:
-    """A function without weights, and how the nodes at its ports become its arguments."""
-
-    function: Callable[..., torch.Tensor]
-    arrange: Callable[[Ports], Arguments]
-
-
-@dataclass(frozen=True)
-class Argument:
-    """An argument of the model's forward."""
-
-    name: str
-
-
-@dataclass(frozen=True)
-class Result:
-    """What the model's forward returns."""
-
-
-Lowered: TypeAlias = nn.Module | Call | Argument | Result
-#: An operation (of the class it is registered for) and the shapes at its filled ports -> what it becomes.
-Lowering: TypeAlias = Callable[[Any, Shapes], Lowered]
+__all__ = ["LOWERINGS", "Argument", "Call", "Lowered", "Lowering", "Result", "Shapes", "lower", "register"]
 
 
 def _input(op: ops.Input, inputs: Shapes) -> Argument:
@@ -83,7 +59,11 @@ def _conv(op: ops.Conv, inputs: Shapes) -> nn.Module:
 
 
 def _norm(op: ops.Norm, inputs: Shapes) -> nn.Module:
-    return layers.Normalize(feature_map(inputs).channels, op.groups, op.eps)
+    return _norm_options(op).norm(feature_map(inputs).channels)
+
+
+def _norm_options(op: ops.Norm | ops.ResnetBlock | ops.Attention | ops.Transformer) -> layers.NormOptions:
+    return layers.NormOptions(partial(num_groups, op.groups), op.eps)
 
 
 def _act(op: ops.Act, inputs: Shapes) -> Call:
@@ -104,18 +84,65 @@ def _resnet_block(op: ops.ResnetBlock, inputs: Shapes) -> nn.Module:
         conv_shortcut=op.conv_shortcut,
         dropout=op.dropout,
         temb_channels=arriving or op.emb_dim or 0,
-        norm=layers.NormOptions(op.groups, op.eps),
+        norm=_norm_options(op),
         zero_init=op.zero_init,
+        options=layers.BlockOptions(
+            scale_shift=op.conditioning == "scale_shift",
+            resample=op.resample,
+            taps=op.resample_filter,
+            hidden_channels=op.hidden,
+            residual=op.residual,
+            residual_scale=op.residual_scale,
+            project_shortcut=op.project_shortcut,
+        ),
     )
 
 
 def _attention(op: ops.Attention, inputs: Shapes) -> nn.Module:
     channels = feature_map(inputs).channels
     heads, head_dim = op.split(channels)
-    norm = layers.NormOptions(op.groups, op.eps) if op.has_norm else None
+    norm = _norm_options(op) if op.has_norm else None
+    options = layers.ProjectionOptions(op.qkv_bias, op.fused_qkv, op.zero_init, op.residual_scale)
     if op.type == "vanilla":
-        return layers.AttentionBlock(channels, heads=heads, head_dim=head_dim, norm=norm, residual=op.is_residual)
-    return layers.LinearAttention(channels, heads, head_dim, norm=norm, residual=op.is_residual)
+        return layers.AttentionBlock(
+            channels, heads=heads, head_dim=head_dim, norm=norm, residual=op.is_residual, options=options
+        )
+    return layers.LinearAttention(channels, heads, head_dim, norm=norm, residual=op.is_residual, options=options)
+
+
+def _transformer(op: ops.Transformer, inputs: Shapes) -> nn.Module:
+    channels, tokens = feature_map(inputs).channels, inputs.get("tokens")
+    heads, head_dim = op.split(channels)
+    options = layers.TransformerOptions(
+        heads=heads,
+        head_dim=head_dim,
+        tokens_dim=tokens.dim if isinstance(tokens, Tokens) else None,
+        self_attention=op.self_attention,
+        ff_mult=op.ff_mult if op.feed_forward else None,
+        gated=op.ff_act == "geglu",
+        dropout=op.dropout,
+    )
+    return layers.Transformer(
+        channels,
+        op.depth,
+        options,
+        norm=_norm_options(op),
+        projection=op.projection,
+        residual=op.residual,
+        zero_init=op.zero_init,
+    )
+
+
+def _label_embedding(op: ops.LabelEmbedding, inputs: Shapes) -> nn.Module:
+    del inputs
+    if op.type == "table":
+        return layers.LabelTable(op.classes, op.out)
+    return layers.LabelLinear(op.classes, op.out, bias=op.bias, scaled=op.scaled)
+
+
+def _add_embeddings(op: ops.AddEmbeddings, inputs: Shapes) -> Call:
+    del op, inputs
+    return Call(operator.add, lambda ports: ((ports["x"], ports["other"]), {}))
 
 
 def _downsample(op: ops.Downsample, inputs: Shapes) -> nn.Module:
@@ -158,6 +185,11 @@ LOWERINGS: dict[type[Op], Lowering] = {
     ops.Upsample: _upsample,
     ops.Concat: _concat,
     ops.Add: _add,
+    ops.Transformer: _transformer,
+    ops.LabelEmbedding: _label_embedding,
+    ops.AddEmbeddings: _add_embeddings,
+    **EDM2_LOWERINGS,
+    **SCORE_LOWERINGS,
 }
 
 

@@ -4,10 +4,27 @@ from archspec.ops.attention import Attention
 from archspec.ops.base import Misfit, Op, Port, Price, Role
 from archspec.ops.conditioning import Mlp, TimeEmbedding
 from archspec.ops.conv import Act, Conv, Norm
+from archspec.ops.embeddings import AddEmbeddings, LabelEmbedding
 from archspec.ops.io import Input, Output
+from archspec.ops.magnitude import (
+    Clip,
+    MpConcat,
+    MpConv,
+    MpFourier,
+    MpLinear,
+    MpSilu,
+    MpSum,
+    OneHot,
+    OnesChannel,
+    PixelNorm,
+)
 from archspec.ops.merge import Add, Concat
+from archspec.ops.mp_block import MpAttention, MpBlock
 from archspec.ops.resample import Downsample, Upsample
+from archspec.ops.resampling import FirResample
 from archspec.ops.residual import ResnetBlock
+from archspec.ops.score import BlurredConv, FourierFeatures, Linear
+from archspec.ops.transformer import Transformer
 from archspec.ops.unread import Unread
 
 #: Operation name -> its description. The only place where a name becomes a class.
@@ -15,10 +32,16 @@ OPS: dict[str, type[Op]] = {
     cls.model_fields["op"].default: cls
     for cls in (
         Input, Output, TimeEmbedding, Mlp, Conv, Norm, Act, ResnetBlock, Attention, Downsample, Upsample, Concat, Add,
+        Transformer, LabelEmbedding, AddEmbeddings,
+        MpConv, MpLinear, MpFourier, MpSilu, MpSum, MpConcat, PixelNorm, OnesChannel, Clip, OneHot, MpBlock,
+        MpAttention, FirResample, FourierFeatures, Linear, BlurredConv,
     )
 }  # fmt: skip
 
 __all__ = [
-    "OPS", "Act", "Add", "Attention", "Concat", "Conv", "Downsample", "Input", "Misfit", "Mlp", "Norm", "Op", "Output",
-    "Port", "Price", "ResnetBlock", "Role", "TimeEmbedding", "Unread", "Upsample",
+    "OPS", "Act", "Add", "AddEmbeddings", "Attention", "BlurredConv", "Clip", "Concat", "Conv", "Downsample",
+    "FirResample", "FourierFeatures", "Input", "LabelEmbedding", "Linear", "Misfit", "Mlp", "MpAttention",
+    "MpBlock", "MpConcat", "MpConv", "MpFourier", "MpLinear", "MpSilu", "MpSum", "Norm", "OneHot", "OnesChannel",
+    "Op", "Output", "PixelNorm", "Port", "Price", "ResnetBlock", "Role", "TimeEmbedding", "Transformer", "Unread",
+    "Upsample",
 ]  # fmt: skip

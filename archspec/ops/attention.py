@@ -3,11 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Any, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import Field
 
-from archspec.ops.base import Count, Epsilon, Flag, Misfit, Op, Width, divisors, feature_map, group_misfits, listed
+from archspec.ops.base import (
+    HARMLESS,
+    Count,
+    Epsilon,
+    Flag,
+    Groups,
+    Misfit,
+    Number,
+    Op,
+    Width,
+    divisors,
+    feature_map,
+    group_misfits,
+    listed,
+    num_groups,
+)
 from archspec.shapes import Shape
 
 
@@ -20,6 +35,9 @@ class Attention(Op):
 
     By default vanilla has a norm before it and is added to its input, and linear has neither and replaces its input:
     that is how the reference U-Net has them. A fair comparison sets `norm` and `residual` on both.
+
+    `fused_qkv` keeps the weights of q, k and v in one convolution ``qkv``, rows q | k | v (as ADM's
+    ``use_new_attention_order``): the same computation, so it does not enter the fingerprint.
     """
 
     op: Literal["attention"] = "attention"
@@ -28,8 +46,20 @@ class Attention(Op):
     head_dim: Width | None = Field(None, description="channels per head; default channels / heads")
     norm: Flag | None = Field(None, description="group norm before it; default true for vanilla, false for linear")
     residual: Flag | None = Field(None, description="add it to its input; default true for vanilla, false for linear")
-    groups: Count = Field(32, description="groups of the norm")
+    groups: Groups = Field(32, description="groups of the norm; auto: min(32, channels / 4)")
     eps: Epsilon = Field(1e-6, description="added to the variance in the norm")
+    qkv_bias: Annotated[Flag | None, HARMLESS] = Field(
+        None, description="bias of the projections to q, k and v; default true for vanilla, false for linear"
+    )
+    fused_qkv: Annotated[Flag, HARMLESS] = Field(
+        default=False, description="one projection to q, k and v, as linear attention always has it"
+    )
+    zero_init: Annotated[Flag, HARMLESS] = Field(default=False, description="start the last projection from zero")
+    residual_scale: Annotated[Number, Field(gt=0.0, le=100.0), HARMLESS] = Field(
+        1.0, description="factor of the result, of the sum where it is residual, such as 1/sqrt(2)"
+    )
+
+    LATER: ClassVar[frozenset[str]] = frozenset({"qkv_bias", "fused_qkv", "zero_init", "residual_scale"})
 
     @property
     def has_norm(self) -> bool:
@@ -41,11 +71,14 @@ class Attention(Op):
         """`residual` with its default resolved."""
         return self.type == "vanilla" if self.residual is None else self.residual
 
+    @property
+    def has_qkv_bias(self) -> bool:
+        """`qkv_bias` with its default resolved."""
+        return self.type == "vanilla" if self.qkv_bias is None else self.qkv_bias
+
     def split(self, channels: int) -> tuple[int, int]:
         """(heads, channels per head) for an input of `channels`."""
-        heads = self.heads or (channels // self.head_dim if self.head_dim else 1)
-        heads = max(heads, 1)
-        return heads, self.head_dim or max(channels // heads, 1)
+        return split_heads(self.heads, self.head_dim, channels)
 
     def shape(self, inputs: Mapping[str, Shape]) -> Shape:
         """As it comes."""
@@ -54,23 +87,7 @@ class Attention(Op):
     def misfits(self, inputs: Mapping[str, Shape]) -> Iterator[Misfit]:
         """Heads (or channels per head) must divide the channels; groups too where there is a norm."""
         x = feature_map(inputs)
-        fitting = listed(divisors(x.channels))
-        if self.heads and not self.head_dim and x.channels % self.heads:
-            yield Misfit(
-                "U205",
-                f"{x.channels} channels do not split into {self.heads} heads.",
-                f"Heads that divide {x.channels}: {fitting}.",
-                "heads",
-                about="channels",
-            )
-        if self.head_dim and not self.heads and x.channels % self.head_dim:
-            yield Misfit(
-                "U205",
-                f"{x.channels} channels do not split into heads of {self.head_dim}.",
-                f"Widths that divide {x.channels}: {fitting}; or give heads as well.",
-                "head_dim",
-                about="channels",
-            )
+        yield from head_misfits(self.heads, self.head_dim, x.channels)
         if self.has_norm:
             yield from group_misfits(x.channels, self.groups)
 
@@ -79,10 +96,10 @@ class Attention(Op):
         return heads * width
 
     def parameters(self, inputs: Mapping[str, Shape]) -> int:
-        """Projections (biases: vanilla on all four, linear on the output only) and norm."""
+        """Projections, with their biases, and norm."""
         channels = feature_map(inputs).channels
         inner = self._inner(channels)
-        biases = (3 * inner if self.type == "vanilla" else 0) + channels
+        biases = (3 * inner if self.has_qkv_bias else 0) + channels
         return 4 * channels * inner + biases + (2 * channels if self.has_norm else 0)
 
     def macs(self, inputs: Mapping[str, Shape]) -> int:
@@ -96,8 +113,29 @@ class Attention(Op):
     def canonical(self, inputs: Mapping[str, Shape]) -> dict[str, Any]:
         """Heads and width spelled out, norm and residual resolved, the norm's parameters only where it exists."""
         heads, head_dim = self.split(feature_map(inputs).channels)
-        resolved = self.model_dump(mode="json")
+        resolved = self.written()
         resolved.update(heads=heads, head_dim=head_dim, norm=self.has_norm, residual=self.is_residual)
-        if not self.has_norm:
-            resolved.update(groups=None, eps=None)
+        groups = num_groups(self.groups, feature_map(inputs).channels)
+        resolved.update({"groups": groups} if self.has_norm else {"groups": None, "eps": None})
+        resolved.pop("fused_qkv", None)
+        if self.has_qkv_bias == (self.type == "vanilla"):
+            resolved.pop("qkv_bias", None)
         return resolved
+
+
+def split_heads(heads: int | None, head_dim: int | None, channels: int) -> tuple[int, int]:
+    """(heads, channels per head) from what is given of them; one head as wide as the input where neither is."""
+    heads = max(heads or (channels // head_dim if head_dim else 1), 1)
+    return heads, head_dim or max(channels // heads, 1)
+
+
+def head_misfits(heads: int | None, head_dim: int | None, channels: int) -> Iterator[Misfit]:
+    """The rule of heads: the one of number and width that is given must divide the channels."""
+    fitting = listed(divisors(channels))
+    if heads and not head_dim and channels % heads:
+        message = f"{channels} channels do not split into {heads} heads."
+        yield Misfit("U205", message, f"Heads that divide {channels}: {fitting}.", "heads", about="channels")
+    if head_dim and not heads and channels % head_dim:
+        message = f"{channels} channels do not split into heads of {head_dim}."
+        hint = f"Widths that divide {channels}: {fitting}; or give heads as well."
+        yield Misfit("U205", message, hint, "head_dim", about="channels")

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from types import UnionType
 from typing import Any, ClassVar, Literal
 
 from pydantic import ConfigDict
 
-from archspec.fields import HARMLESS, WHOLE, Count, Epsilon, Flag, Form, Number, Rate, Width
-from archspec.shapes import FeatureMap, Shape
+from archspec.fields import HARMLESS, WHOLE, Count, Epsilon, Flag, Form, Groups, Number, Rate, Width
+from archspec.shapes import Embedding, FeatureMap, Shape
 
 __all__ = [
-    "HARMLESS", "WHOLE", "Aspect", "Count", "Epsilon", "Flag", "Misfit", "Number", "Op", "Port", "Price", "Rate",
-    "Role", "Width", "divisors", "feature_map", "group_misfits", "listed",
+    "HARMLESS", "WHOLE", "Aspect", "Count", "Epsilon", "Flag", "Groups", "Misfit", "Number", "Op", "Port", "Price",
+    "Rate", "Role", "Width", "divisors", "embedding_dim", "feature_map", "group_misfits", "halving_misfits", "listed",
+    "num_groups",
 ]  # fmt: skip
 
 Role = Literal["main", "skip", "emb", "context"]
@@ -25,7 +27,7 @@ class Port:
     """A named input of an operation and what it takes."""
 
     name: str
-    takes: type[Shape]
+    takes: type[Shape] | UnionType
     role: Role = "main"
     required: bool = True
 
@@ -81,6 +83,8 @@ class Op(Form):
     op: str
 
     PORTS: ClassVar[tuple[Port, ...]] = (Port("x", FeatureMap),)
+    #: Parameters that came after version 1 of the fingerprint: they enter it only where they are not at their default.
+    LATER: ClassVar[frozenset[str]] = frozenset()
 
     def ports(self) -> tuple[Port, ...]:
         """The input ports, main input first; may depend on the parameters."""
@@ -108,7 +112,13 @@ class Op(Form):
     def canonical(self, inputs: Mapping[str, Shape]) -> dict[str, Any]:
         """The parameters with every default and every equivalent spelling resolved; what the fingerprint sees."""
         del inputs
-        return self.model_dump(mode="json")
+        return self.written()
+
+    def written(self) -> dict[str, Any]:
+        """The parameters as plain data, defaults spelled out; those of `LATER` only where they are not at theirs."""
+        written = self.model_dump(mode="json")
+        fields = type(self).model_fields
+        return {k: v for k, v in written.items() if k not in self.LATER or getattr(self, k) != fields[k].default}
 
     def commutative(self, inputs: Mapping[str, Shape]) -> bool:
         """Whether the inputs may be swapped without changing the result."""
@@ -131,6 +141,17 @@ def feature_map(inputs: Mapping[str, Shape], port: str = "x") -> FeatureMap:
     return shape
 
 
+def embedding_dim(inputs: Mapping[str, Shape], port: str = "x") -> int:
+    """Width of the embedding at a port that is declared to take one; 0 where none arrives."""
+    shape = inputs.get(port)
+    return shape.dim if isinstance(shape, Embedding) else 0
+
+
+def num_groups(groups: int | str, channels: int) -> int:
+    """The groups of a norm over so many channels: as given, or by the rule ``auto``, min(32, channels / 4)."""
+    return groups if isinstance(groups, int) else min(32, max(channels // 4, 1))
+
+
 def divisors(number: int) -> list[int]:
     """All divisors in ascending order."""
     small = [d for d in range(1, int(number**0.5) + 1) if number % d == 0]
@@ -142,8 +163,9 @@ def listed(numbers: list[int], most: int = 12) -> str:
     return ", ".join(map(str, numbers[:most])) + (", …" if len(numbers) > most else "")
 
 
-def group_misfits(channels: int, groups: int, field: str = "groups") -> Iterator[Misfit]:
+def group_misfits(channels: int, groups: int | str, field: str = "groups") -> Iterator[Misfit]:
     """The rule of group norm: channels divisible by groups; `field` is the parameter or port at fault."""
+    groups = num_groups(groups, channels)
     if channels % groups:
         near = [channels // groups * groups, (channels // groups + 1) * groups]
         widths = " or ".join(str(width) for width in near if width)
@@ -152,6 +174,18 @@ def group_misfits(channels: int, groups: int, field: str = "groups") -> Iterator
             f"{channels} channels do not split into {groups} groups.",
             f"Use a width divisible by {groups}, such as {widths}; or groups out of {listed(divisors(channels))}.",
             field=field,
-            about=None if field == "out" else "channels",
+            about=None if field in ("out", "hidden") else "channels",
             doubts="channels" if field == "out" else None,
+        )
+
+
+def halving_misfits(size: int) -> Iterator[Misfit]:
+    """The rule of halving: an even size."""
+    if size % 2:
+        yield Misfit(
+            "U206",
+            f"a map of {size}x{size} pixels cannot be halved.",
+            "Use a resolution that can be halved as often as this network does, or halve less often.",
+            about="size",
+            doubts="size",
         )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
@@ -13,6 +13,7 @@ from archspec.ops.base import (
     Count,
     Epsilon,
     Flag,
+    Groups,
     Misfit,
     Op,
     Width,
@@ -20,6 +21,7 @@ from archspec.ops.base import (
     feature_map,
     group_misfits,
     listed,
+    num_groups,
 )
 from archspec.shapes import FeatureMap, Shape
 
@@ -65,7 +67,7 @@ class Norm(Op):
     """Group norm with affine parameters (Wu and He 2018)."""
 
     op: Literal["norm"] = "norm"
-    groups: Count = Field(32, description="number of groups; must divide the channels")
+    groups: Groups = Field(32, description="number of groups; must divide the channels. auto: min(32, channels / 4)")
     eps: Epsilon = Field(1e-6, description="added to the variance")
 
     def shape(self, inputs: Mapping[str, Shape]) -> Shape:
@@ -79,6 +81,10 @@ class Norm(Op):
     def parameters(self, inputs: Mapping[str, Shape]) -> int:
         """Scale and shift."""
         return 2 * feature_map(inputs).channels
+
+    def canonical(self, inputs: Mapping[str, Shape]) -> dict[str, Any]:
+        """The number of groups, whichever way it was said."""
+        return {**self.written(), "groups": num_groups(self.groups, feature_map(inputs).channels)}
 
 
 class Act(Op):

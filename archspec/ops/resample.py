@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
-from archspec.ops.base import HARMLESS, Flag, Misfit, Op, feature_map
+from archspec.ops.base import HARMLESS, Flag, Misfit, Op, feature_map, halving_misfits
 from archspec.shapes import FeatureMap, Shape
 
 
@@ -29,15 +29,7 @@ class Downsample(Op):
 
     def misfits(self, inputs: Mapping[str, Shape]) -> Iterator[Misfit]:
         """The size must be even, or the way up will not meet it again."""
-        size = feature_map(inputs).size
-        if size % 2:
-            yield Misfit(
-                "U206",
-                f"a map of {size}x{size} pixels cannot be halved.",
-                "Use a resolution that can be halved as often as this network does, or halve less often.",
-                about="size",
-                doubts="size",
-            )
+        yield from halving_misfits(feature_map(inputs).size)
 
     def parameters(self, inputs: Mapping[str, Shape]) -> int:
         """A 3×3 convolution with bias, or nothing."""

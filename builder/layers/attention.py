@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
@@ -21,11 +23,33 @@ def _join_heads(x: Tensor, size: torch.Size) -> Tensor:
     return x.flatten(1, 2).reshape(x.shape[0], -1, *size)
 
 
+@dataclass(frozen=True)
+class ProjectionOptions:
+    """What varies of the projections to q, k, v and back.
+
+    Attributes:
+        qkv_bias: of the projections to q, k and v; None for the default of the attention.
+        fused: one projection to q | k | v.
+        zero_init: start the last projection from zero.
+        residual_scale: factor of the result, of the sum where it is residual (Song et al. 2021).
+    """
+
+    qkv_bias: bool | None = None
+    fused: bool = False
+    zero_init: bool = False
+    residual_scale: float = 1.0
+
+    def result(self, x: Tensor, out: Tensor, *, residual: bool) -> Tensor:
+        """What the attention gives for its input `x` and the last projection's result."""
+        whole = x + out if residual else out
+        return whole if self.residual_scale == 1.0 else whole * self.residual_scale
+
+
 class AttentionBlock(nn.Module):
     """Softmax attention (Ho et al. 2020): ``[b, c, h, w] -> [b, c, h, w]``.
 
     Norm, then q, k, v and proj_out as 1×1 convolutions with bias, scale 1/sqrt(head_dim), softmax over the keys, added
-    to the input. Weight names: ``norm q k v proj_out``.
+    to the input. Weight names: ``norm q k v proj_out``, or ``norm qkv proj_out`` with rows q | k | v.
 
     Args:
         in_channels: channels of input and output.
@@ -33,6 +57,7 @@ class AttentionBlock(nn.Module):
         head_dim: channels per head; default in_channels / heads.
         norm: groups and epsilon of the norm before it; None for no norm.
         residual: whether the result is added to the input or replaces it.
+        options: of the projections.
     """
 
     def __init__(
@@ -43,26 +68,31 @@ class AttentionBlock(nn.Module):
         head_dim: int | None = None,
         norm: NormOptions | None = NormOptions(),  # noqa: B008 - frozen
         residual: bool = True,
+        options: ProjectionOptions = ProjectionOptions(),
     ) -> None:
         super().__init__()
         inner = heads * (in_channels // heads if head_dim is None else head_dim)
-        self.heads, self.residual = heads, residual
+        self.heads, self.residual, self.options = heads, residual, options
         self.norm = norm.norm(in_channels) if norm else nn.Identity()
-        self.q = conv2d(in_channels, inner, 1)
-        self.k = conv2d(in_channels, inner, 1)
-        self.v = conv2d(in_channels, inner, 1)
-        self.proj_out = conv2d(inner, in_channels, 1)
+        bias = options.qkv_bias is not False
+        if options.fused:
+            self.qkv = conv2d(in_channels, 3 * inner, 1, bias=bias)
+        else:
+            self.q = conv2d(in_channels, inner, 1, bias=bias)
+            self.k = conv2d(in_channels, inner, 1, bias=bias)
+            self.v = conv2d(in_channels, inner, 1, bias=bias)
+        self.fused = options.fused
+        self.proj_out = conv2d(inner, in_channels, 1, zero_init=options.zero_init)
 
     def forward(self, x: Tensor) -> Tensor:
         """Attention over all positions of `x`."""
         h = self.norm(x)
         # Positions before channels, and contiguous: on strided tensors the fused kernels lose most of their gain.
-        q, k, v = (
-            _split_heads(project(h), self.heads).transpose(2, 3).contiguous() for project in (self.q, self.k, self.v)
-        )
+        projected = self.qkv(h).chunk(3, dim=1) if self.fused else (self.q(h), self.k(h), self.v(h))
+        q, k, v = (_split_heads(part, self.heads).transpose(2, 3).contiguous() for part in projected)
         attended = functional.scaled_dot_product_attention(q, k, v).transpose(2, 3)
         out: Tensor = self.proj_out(_join_heads(attended, x.shape[2:]))
-        return x + out if self.residual else out
+        return self.options.result(x, out, residual=self.residual)
 
 
 class LinearAttention(nn.Module):
@@ -77,6 +107,7 @@ class LinearAttention(nn.Module):
         dim_head: channels per head.
         norm: groups and epsilon of a norm before it; None, as in the reference, for no norm.
         residual: whether the result is added to the input or, as in the reference, replaces it.
+        options: of the projections; that to q, k and v is fused in any case.
     """
 
     def __init__(
@@ -87,12 +118,13 @@ class LinearAttention(nn.Module):
         *,
         norm: NormOptions | None = None,
         residual: bool = False,
+        options: ProjectionOptions = ProjectionOptions(),
     ) -> None:
         super().__init__()
-        self.heads, self.residual = heads, residual
+        self.heads, self.residual, self.options = heads, residual, options
         self.norm = norm.norm(dim) if norm else nn.Identity()
-        self.to_qkv = conv2d(dim, 3 * heads * dim_head, 1, bias=False)
-        self.to_out = conv2d(heads * dim_head, dim, 1)
+        self.to_qkv = conv2d(dim, 3 * heads * dim_head, 1, bias=bool(options.qkv_bias))
+        self.to_out = conv2d(heads * dim_head, dim, 1, zero_init=options.zero_init)
 
     def forward(self, x: Tensor) -> Tensor:
         """Attention over all positions of `x`, at a cost linear in their number."""
@@ -100,7 +132,7 @@ class LinearAttention(nn.Module):
         context = k.softmax(dim=-1) @ v.transpose(2, 3)
         attended = context.transpose(2, 3) @ q
         out: Tensor = self.to_out(_join_heads(attended, x.shape[2:]))
-        return x + out if self.residual else out
+        return self.options.result(x, out, residual=self.residual)
 
 
 class LinearAttentionBlock(LinearAttention):

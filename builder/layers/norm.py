@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from torch import nn
@@ -22,11 +23,12 @@ class Normalize(nn.GroupNorm):
 
 @dataclass(frozen=True)
 class NormOptions:
-    """What the norms inside a block have in common."""
+    """What the norms inside a block have in common; the groups are a number, or follow from the channels."""
 
-    num_groups: int = 32
+    num_groups: int | Callable[[int], int] = 32
     eps: float = 1e-6
 
     def norm(self, channels: int) -> Normalize:
         """A norm of so many channels."""
-        return Normalize(channels, self.num_groups, self.eps)
+        groups = self.num_groups if isinstance(self.num_groups, int) else self.num_groups(channels)
+        return Normalize(channels, groups, self.eps)

@@ -10,7 +10,7 @@ from archspec import ArchGraph, Op, Problem, UserError, ops
 from archspec.errors import merged
 from archspec.graph import input_nodes, input_shapes, inputs_of, op_of, output_node, shape_of
 from archspec.infer import annotate
-from archspec.ops.base import feature_map
+from archspec.ops.base import feature_map, num_groups
 from archspec.shapes import FeatureMap, Shape
 from archspec.template import UNet, expand
 
@@ -188,6 +188,8 @@ def _attention_limits(op: ops.Attention, inputs: Mapping[str, Shape]) -> Iterato
         yield f"{op.type} attention."
     elif not (op.has_norm and op.is_residual):
         yield "attention without norm or residual."
+    elif op.fused_qkv or not op.has_qkv_bias:
+        yield "attention with a fused projection, or without bias."
 
 
 def _block_limits(op: ops.ResnetBlock, inputs: Mapping[str, Shape]) -> Iterator[str]:
@@ -195,6 +197,13 @@ def _block_limits(op: ops.ResnetBlock, inputs: Mapping[str, Shape]) -> Iterator[
         yield "a 3x3 shortcut."
     if op.conditioning != "add":
         yield f"a block with conditioning: {op.conditioning}."
+    other = [name for name in ("resample", "hidden", "residual", "residual_scale") if _is_set(op, name)]
+    if other:
+        yield f"a block with {', '.join(other)}."
+
+
+def _is_set(op: Op, name: str) -> bool:
+    return bool(getattr(op, name) != type(op).model_fields[name].default)
 
 
 def _conv_limits(op: ops.Conv, inputs: Mapping[str, Shape]) -> Iterator[str]:
@@ -236,16 +245,23 @@ def _shared(architecture: ArchGraph) -> dict[str, dict[Any, None]]:
     """Arguments that hold for the whole network -> the values found in it, in order and each once."""
     nodes = [(op_of(architecture, node), input_shapes(architecture, node)) for node in architecture]
     blocks = [op for op, _ in nodes if isinstance(op, ops.ResnetBlock)]
-    norms = [op for op, _ in nodes if isinstance(op, ops.ResnetBlock | ops.Norm | ops.Attention)]
+    normed = [(op, inputs) for op, inputs in nodes if isinstance(op, ops.ResnetBlock | ops.Norm | ops.Attention)]
+    norms = [op for op, _ in normed]
     strided = [op for op, _ in nodes if isinstance(op, ops.Downsample) and op.method == "conv"]
     heads = [(op, feature_map(inputs).channels) for op, inputs in nodes if isinstance(op, ops.Attention)]
     return {
-        "norm_num_groups": dict.fromkeys(op.groups for op in norms),
+        "norm_num_groups": dict.fromkeys(number for op, inputs in normed for number in _groups(op, inputs)),
         "norm_eps": dict.fromkeys(op.eps for op in norms),
         "dropout": dict.fromkeys(op.dropout for op in blocks),
         "downsample_padding": dict.fromkeys(int(op.padding == "symmetric") for op in strided) or {0: None},
         "attention_head_dim": _head_dims([(*op.split(channels), channels) for op, channels in heads]),
     }
+
+
+def _groups(op: ops.ResnetBlock | ops.Norm | ops.Attention, inputs: Mapping[str, Shape]) -> list[int]:
+    """The groups of an operation's norms."""
+    widths = [feature_map(inputs).channels, *([op.inner] if isinstance(op, ops.ResnetBlock) else [])]
+    return [num_groups(op.groups, width) for width in widths]
 
 
 def _head_dims(splits: list[tuple[int, int, int]]) -> dict[Any, None]:

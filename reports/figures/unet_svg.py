@@ -11,15 +11,18 @@ from archspec.graph import ArchGraph, input_shapes, inputs_of, op_of, price_of, 
 from archspec.ops import (
     Act,
     Add,
+    AddEmbeddings,
     Attention,
     Concat,
     Conv,
     Downsample,
+    LabelEmbedding,
     Mlp,
     Norm,
     Op,
     ResnetBlock,
     TimeEmbedding,
+    Transformer,
     Upsample,
 )
 from archspec.shapes import Embedding, FeatureMap, Shape
@@ -31,6 +34,7 @@ from reports.metrics import significant
 KINDS: dict[type[Op], str] = {
     ResnetBlock: "res", Attention: "attn", Downsample: "down", Upsample: "up", Conv: "conv", Norm: "conv", Act: "conv",
     TimeEmbedding: "emb", Mlp: "emb", Concat: "merge", Add: "merge",
+    Transformer: "attn", LabelEmbedding: "emb", AddEmbeddings: "emb",
 }  # fmt: skip
 """Operation -> the class of its colour; others are drawn plain."""
 
@@ -151,6 +155,8 @@ _LABELS: dict[type[Op], Callable[[Op, str], str]] = {
     Act: lambda op, _flow: str(getattr(op, "fn", "act")),
     TimeEmbedding: _plain("sinusoidal"),
     Mlp: _plain("MLP"),
+    Transformer: _plain("transf"),
+    LabelEmbedding: _plain("label"),
 }
 
 

@@ -14,7 +14,7 @@ from typing import Literal
 import networkx as nx
 
 from archspec.graph import ArchGraph, inputs_of, op_of, order, shape_of
-from archspec.ops import Act, Add, Attention, Concat, Conv, Input, Norm, Output
+from archspec.ops import Act, Add, Attention, Concat, Conv, Input, Norm, Output, Transformer
 from archspec.shapes import FeatureMap
 
 Side = Literal["down", "mid", "up", "head"]
@@ -166,16 +166,16 @@ def _absorbing(graph: ArchGraph, merge: str, placed: dict[str, Side]) -> str | N
     if len(followers) != 1 or placed.get(followers[0]) != placed[merge] or main_source(graph, followers[0]) != merge:
         return None
     op = op_of(graph, followers[0])
-    return None if isinstance(op, (Attention, Concat, Add)) else followers[0]
+    return None if isinstance(op, (Attention, Transformer, Concat, Add)) else followers[0]
 
 
 def _joins(graph: ArchGraph, node: str, last: Unit, placed: dict[str, Side]) -> bool:
     """Attention stands beside the block that it follows; in the middle everything is a box of its own."""
     return (
-        isinstance(op_of(graph, node), Attention)
+        isinstance(op_of(graph, node), (Attention, Transformer))
         and last.attention is None
         and main_source(graph, node) == last.node
         and placed[node] == last.side
         and last.side in ("down", "up")
-        and not isinstance(op_of(graph, last.node), Attention)
+        and not isinstance(op_of(graph, last.node), (Attention, Transformer))
     )

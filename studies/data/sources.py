@@ -21,6 +21,9 @@ from studies.protocol import Digits, ImageFolder, NpzFile, Source
 
 Images = NDArray[np.float32]
 
+#: Kinds of input that an architecture may have and no source fills, in words.
+_NOT_YET = {"context": "a context", "label": "labels", "vector": "a vector", "tokens": "tokens"}
+
 
 def read(source: Source) -> Images:
     """All images of a source, float32 ``[n, c, h, w]`` in [-1, 1], in an order that never changes.
@@ -48,7 +51,7 @@ def check_fits(graph: ArchGraph, source: Source) -> None:
 
     Raises:
         UserError: channels or size of its image input, or its output's, are not those of the data, or it needs a
-            context, which no source has.
+            context, labels, a vector or tokens, which no source has.
     """
     data = image_shape(source)
     inputs = input_nodes(graph)
@@ -73,15 +76,16 @@ def check_fits(graph: ArchGraph, source: Source) -> None:
                 hint=f"Set out_ch: {data.channels}.",
             )
         )
-    if "context" in inputs:
-        problems.append(
-            Problem(
-                code="U404",
-                node=inputs["context"],
-                message="the architecture takes a context, and no data source has one yet.",
-                hint="Leave the context out.",
+    for kind, words in _NOT_YET.items():
+        if kind in inputs:
+            problems.append(
+                Problem(
+                    code="U404",
+                    node=inputs[kind],
+                    message=f"the architecture takes {words}, and no data source has one yet.",
+                    hint=f"Leave the {kind} out.",
+                )
             )
-        )
     if problems:
         raise UserError(problems)
 

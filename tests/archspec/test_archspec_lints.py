@@ -76,3 +76,33 @@ def test_doubts_are_no_reason_to_refuse() -> None:
     text = "version: 1\nname: n\nunet: {ch: 32, out_ch: 3, ch_mult: [1], num_res_blocks: 1, attn_resolutions: [], "
     graph = archspec.build(archspec.loads(text + "in_channels: 3, resolution: 8}\n"))
     assert [problem.code for problem in graph.graph["warnings"]] == ["U502"]
+
+
+@pytest.mark.parametrize(
+    ("changes", "expected"),
+    [
+        ({"tokens": {"dim": 8}}, ["U504 tokens has no effect: no transformer attends to them."]),
+        (
+            {"tokens": {"dim": 8}, "attn_type": "transformer", "transformer": {"cross_attention": False}},
+            ["U504 tokens has no effect: no transformer attends to them."],
+        ),
+        ({"tokens": {"dim": 8}, "attn_type": "transformer"}, []),
+        ({"tokens": {"dim": 8}, "mid_attn": {"type": "transformer"}}, []),
+        ({"tokens": {"dim": 8}, "attn_at": {8: {"type": "transformer"}}}, []),
+        ({"resample_filter": [1.0, 1.0]}, ["U504 resample_filter has no effect: no block resamples."]),
+        ({"transformer": {"depth": 2}}, ["U504 transformer has no effect: there is none."]),
+        ({"time": {"freq_shift": 0.0}, "use_timestep": False}, ["U504 time has no effect: there is no timestep."]),
+        (
+            {"downsample_padding": "symmetric", "resblock_updown": True},
+            ["U504 downsample_padding has no effect: no convolution strides."],
+        ),
+        ({"mid_block": False, "mid_attn": False}, ["U504 mid_attn has no effect: there is no middle."]),
+        (
+            {"attn_type": "transformer", "attn": {"norm": True, "fused_qkv": True}},
+            ["U504 attn.norm has no effect on transformers.", "U504 attn.fused_qkv has no effect on transformers."],
+        ),
+        ({"attn_resolutions": [], "mid_block": False}, []),
+    ],
+)
+def test_parameters_of_later_families_that_have_no_effect(changes: dict[str, Any], expected: list[str]) -> None:
+    assert doubts(**changes) == expected

@@ -5,7 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+import magnitude_cases
 import pytest
+import score_cases
+import vocabulary_cases
 from pydantic import ValidationError
 
 from archspec.ops import (
@@ -80,6 +83,9 @@ CASES: list[Case] = [
     (Attention(norm=False, heads=2, head_dim=6), {"x": X}, X, 4 * 96 + 36 + 8, 16 * 4 * 96 + 2 * 16 * 12 * 16),
     (Attention(type="linear"), {"x": X}, X, 4 * 64 + 8, 16 * 4 * 64 + 2 * 16 * 8 * 8),
     (Attention(type="linear", heads=4, norm=True, groups=1), {"x": X}, X, 264 + 16, 16 * 4 * 64 + 2 * 16 * 8 * 2),
+    *vocabulary_cases.CASES,
+    *magnitude_cases.CASES,
+    *score_cases.CASES,
 ]
 
 
@@ -89,7 +95,9 @@ def test_shape_and_price(op: Op, inputs: Mapping[str, Shape], shape: Shape, para
     assert list(op.misfits(inputs)) == []
     assert op.shape(inputs) == shape
     assert (op.price(inputs).parameters, op.price(inputs).macs) == (parameters, macs)
-    assert op.stateless(inputs) == (parameters == 0)
+    assert op.stateless(inputs) == (
+        parameters == 0 and not isinstance(op, (*magnitude_cases.DRAWN, *score_cases.DRAWN))
+    )
 
 
 def test_every_operation_is_covered() -> None:
@@ -113,6 +121,9 @@ def test_every_operation_is_covered() -> None:
         (TimeEmbedding(dim=3), {"t": Timestep()}, ["U202"]),
         (TimeEmbedding(dim=2, freq_shift=0.5), {"t": Timestep()}, []),
         (TimeEmbedding(dim=1, freq_shift=0.0), {"t": Timestep()}, ["U202"]),
+        *vocabulary_cases.RULES,
+        *magnitude_cases.RULES,
+        *score_cases.RULES,
     ],
 )
 def test_rules(op: Op, inputs: Mapping[str, Shape], codes: list[str]) -> None:

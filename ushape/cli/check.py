@@ -10,6 +10,7 @@ import typer
 from archspec import Problem, UserError
 from archspec.files import read_text, resolve
 from archspec.parse import Document, parse
+from archspec.short_forms import SHORT_FORMS
 
 
 def check(
@@ -60,4 +61,4 @@ def problems_of(file: Path) -> tuple[Problem, ...]:
 def is_study(document: Document) -> bool:
     """Whether a document is a study rather than an architecture."""
     keys = set(document.data) if isinstance(document.data, dict) else set()
-    return bool(keys & {"base", "ablation", "search", "protocol"}) and not keys & {"unet", "graph"}
+    return bool(keys & {"base", "ablation", "search", "protocol"}) and not keys & {*SHORT_FORMS, "graph"}

@@ -1,0 +1,90 @@
+"""Parts of the short form that later families brought: time features, other conditions, transformers."""
+
+from __future__ import annotations
+
+from typing import Annotated, ClassVar, Literal
+
+from pydantic import Discriminator, Field, Tag
+
+from archspec.fields import HARMLESS, Count, Flag, Form, Number, Width
+
+Blocks = Annotated[Count, Field(le=64)]
+Depth = Annotated[Count, Field(le=256)]
+
+
+def _one_or_many(value: object) -> str:
+    return "<per level>" if isinstance(value, list | tuple) else "<number>"
+
+
+#: One number for all levels, or one for each.
+BlocksPerLevel = Annotated[
+    Annotated[Blocks, Tag("<number>")]
+    | Annotated[tuple[Blocks, ...], Field(min_length=1, max_length=12), Tag("<per level>")],
+    Discriminator(_one_or_many),
+]
+DepthPerLevel = Annotated[
+    Annotated[Depth, Tag("<number>")]
+    | Annotated[tuple[Depth, ...], Field(min_length=1, max_length=12), Tag("<per level>")],
+    Discriminator(_one_or_many),
+]
+
+
+def at_level(value: int | tuple[int, ...], level: int) -> int:
+    """The number for a level; for one that is not listed (which is refused) the last."""
+    return value if isinstance(value, int) else value[min(level, len(value) - 1)]
+
+
+class TimeOptions(Form):
+    """How the timestep becomes features."""
+
+    order: Annotated[Literal["sin_cos", "cos_sin"], HARMLESS] = Field("sin_cos", description="which half comes first")
+    freq_shift: Number = Field(1.0, ge=0.0, le=1.0, description="1 as in DDPM, 0 as in iDDPM, ADM, LDM and later")
+    max_period: Annotated[Number, Field(gt=1.0, le=1e9), HARMLESS] = Field(
+        10_000.0, description="longest period, in steps"
+    )
+
+    OTHER_NAMES: ClassVar[dict[str, str]] = {"flip_sin_to_cos": "Here it is `order: cos_sin`."}
+
+
+class LabelOptions(Form):
+    """Conditioning on classes: an embedding summed with that of the timestep."""
+
+    classes: Width = Field(description="number of classes")
+    type: Literal["table", "linear"] = Field("table", description="a table, or a linear map of the one-hot vector")
+    bias: Flag = Field(default=False, description="bias of the linear map")
+    scaled: Flag = Field(default=False, description="one-hot vectors times the root of the number of classes")
+    before_mlp: Flag = Field(default=False, description="sum it with the time features, before the MLP, not after it")
+
+    OTHER_NAMES: ClassVar[dict[str, str]] = {"num_classes": "Here it is `classes`."}
+
+
+class VectorOptions(Form):
+    """Conditioning on one vector, such as a pooled text embedding: an MLP whose result is summed with the embedding."""
+
+    dim: Width = Field(description="width of the vector")
+    before_mlp: Flag = Field(default=False, description="sum it with the time features, before the MLP, not after it")
+
+
+class TokensOptions(Form):
+    """Conditioning on a sequence, such as an encoded text: what transformers attend to."""
+
+    dim: Width = Field(description="width of each token")
+    length: Width = Field(77, description="number of tokens that costs are counted for; any number is taken")
+
+
+class TransformerOptions(Form):
+    """Options of attention blocks of type transformer; what is not given keeps the operation's default."""
+
+    depth: DepthPerLevel = Field(1, description="transformer blocks in each; a list: by level, the middle as the last")
+    self_attention: Flag = Field(default=True, description="attention over the positions in every block")
+    cross_attention: Flag | None = Field(None, description="attention over the tokens; default: where there are any")
+    feed_forward: Flag = Field(default=True, description="a feed-forward on each position in every block")
+    ff_mult: Annotated[Count, Field(le=64)] = Field(4, description="inner width of the feed-forward as a multiple")
+    ff_act: Literal["geglu", "gelu"] = Field("geglu", description="activation of the feed-forward")
+    projection: Literal["conv", "linear"] = Field("conv", description="in and out by 1×1 convolutions or linear layers")
+
+    OTHER_NAMES: ClassVar[dict[str, str]] = {
+        "transformer_depth": "Here it is `depth`.",
+        "use_linear": "Here it is `projection: linear`.",
+        "context_dim": "Here it is `tokens: {dim: …}`, beside `transformer`.",
+    }
