@@ -34,7 +34,6 @@ def write_report(folder: Path, html: Path | None = None) -> Path:
     """Write ``results.csv`` and the dashboard of a folder of results; returns the dashboard's path."""
     from reports.dashboard import write_dashboard
     from reports.tables import write_results_csv
-
     from studies.frame import load_results
 
     results = load_results(folder)

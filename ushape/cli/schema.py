@@ -27,9 +27,8 @@ def schema(
     """
     import json
 
-    from archspec.schema import architecture_schema
-
     from archspec.atomic import write_text
+    from archspec.schema import architecture_schema
     from studies.schema import study_schema
     from ushape.cli.console import print_json
 
