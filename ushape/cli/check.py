@@ -51,10 +51,24 @@ def problems_of(file: Path) -> tuple[Problem, ...]:
     except UserError as error:
         return error.problems
     if is_study(document):
-        from studies.study import check_study_document
-
-        return check_study_document(document, file)[1]
+        return _study_problems(document, file)
     return check_data(document.data, document.positions).problems
+
+
+def _study_problems(document: Document, file: Path) -> tuple[Problem, ...]:
+    from studies.data.sources import check_fits
+    from studies.study import check_study_document
+
+    study, problems = check_study_document(document, file)
+    if study is None:
+        return problems
+    try:
+        check_fits(study.base, study.protocol.data)
+    except UserError as error:
+        at = document.positions
+        told = [at.problem(p.code, p.message, p.hint, path=("protocol", "data"), node=p.node) for p in error.problems]
+        return (*problems, *told)
+    return problems
 
 
 def is_study(document: Document) -> bool:
