@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 from archspec.build import Spec, check_spec
 from archspec.edit import Edit, SetEdit
-from archspec.graph import ArchGraph, op_of
+from archspec.graph import ArchGraph, input_shapes, op_of
 from archspec.select import SelectorParts, select
 from archspec.template import UNet
-from search.space import Scalar, Space, Value, contains, fill_in, primitives
+from search.space import Categorical, Dimension, Scalar, Space, Value, contains, fill_in, primitives
 
 #: An edit that finds nothing to change is no fault in a search: the point simply is as the base there.
 _NO_EFFECT = {"U301", "U302"}
@@ -80,5 +81,44 @@ def _common(graph: ArchGraph | None, nodes: str | SelectorParts, parameter: str)
     """The value that all selected nodes have; None if there is no such value."""
     if graph is None:
         return None
-    values = {getattr(op_of(graph, node), parameter, None) for node in select(graph, nodes)}
+    # Defaults count as what they stand for: heads not given are one head.
+    values = {op_of(graph, node).canonical(input_shapes(graph, node)).get(parameter) for node in select(graph, nodes)}
     return values.pop() if len(values) == 1 else None
+
+
+#: Faults of a value itself; whether it fits the rest is decided point by point.
+_ALWAYS_WRONG = {"U012", "U013", "U304", "U305", "U010", "U011"}
+
+
+def value_faults(spec: Spec, space: Space) -> Iterator[tuple[str, str, str | None]]:
+    """Values that no point can have: (dimension, message, hint), one for each dimension that has such values."""
+    for name, dimension in space.items():
+        for value in _samples(dimension):
+            edits = _edits_of(spec, name, dimension, value)
+            wrong = [p for p in check_spec(spec.with_edits(edits)).errors if p.code in _ALWAYS_WRONG]
+            if wrong:
+                shown = ",".join(map(str, value)) if isinstance(value, tuple) else value
+                message = wrong[0].message.replace(f"`edits.{len(spec.architecture.edits)}.unet.{name}`", "it")
+                yield name, f"`{name}` can be {shown}, but {message}", wrong[0].hint
+                break
+
+
+def _samples(dimension: Dimension) -> list[Value]:
+    """Values that show what is wrong with a dimension: all of them, or the ends of a range."""
+    if dimension.subset is not None:
+        return [(member,) for member in dimension.subset]
+    primitive = dimension.primitive()
+    if isinstance(primitive, Categorical):
+        return [dimension.value_of(choice) for choice in primitive.choices]
+    return [primitive.low, primitive.high]
+
+
+def _edits_of(spec: Spec, name: str, dimension: Dimension, value: Value) -> tuple[Edit, ...]:
+    if dimension.edits is not None:
+        return dimension.edits[str(value)]
+    if dimension.nodes is not None:
+        return (Edit(set=SetEdit(nodes=dimension.nodes, to={dimension.parameter or name: _plain(value)})),)
+    unet = spec.architecture.unet
+    levels = len(unet.ch_mult) if unet else 0
+    whole = [value] * levels if dimension.per_level else _plain(value)
+    return (Edit(unet={name: whole}),)

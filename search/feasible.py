@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 from archspec import Edit, Problem, Spec, check_spec, fingerprint, total_price
 from archspec.graph import ArchGraph
-from search.objectives import Metric, violations
+from search.objectives import Metric, shortened, violations
 
 
 @dataclass(frozen=True)
@@ -34,8 +34,12 @@ class Assessment:
         """Why it must not be trained; None if it may be."""
         if self.graph is None:
             return "; ".join(f"{problem.code} {problem.message}" for problem in self.problems)
-        broken = [f"{name} is {excess:+.0%} over its budget" for name, excess in self.violations.items() if excess > 0]
-        return "; ".join(broken) or None
+        broken = [name for name, excess in self.violations.items() if excess > 0]
+        return "; ".join(_over(self.metrics[name], name, self.violations[name]) for name in broken) or None
+
+
+def _over(used: float, name: str, excess: float) -> str:
+    return f"{name} is {shortened(used)}, {excess:+.0%} over its budget of {shortened(used / (1 + excess))}"
 
 
 def assess(spec: Spec, edits: tuple[Edit, ...], budgets: dict[Metric, float]) -> Assessment:

@@ -139,7 +139,9 @@ def tell(trial: Trial, values: Sequence[float | None], constraints: dict[str, fl
     constraint keeps it from counting as a result while it still teaches the sampler.
     """
     with quiet():
+        known = trial.constraints  # a run that was stopped between the two steps below has set them already
         for name, excess in constraints.items():
-            trial.set_constraint(name, excess)
+            if name not in known:
+                trial.set_constraint(name, excess)
         told = [math.inf if value is None or not math.isfinite(value) else value for value in values]
         trial.study.tell(trial, told)

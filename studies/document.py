@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from archspec.edit import Edit
-from search.objectives import Budget, Metric
+from search.objectives import Budgets, Metric
 from search.space import Space
 from studies.protocol import Count, Measure, Natural, Protocol, Section
 
@@ -49,7 +49,7 @@ class Search(Section):
 
     space: Space = Field(min_length=1, description="what varies: parameter or any name -> its values")
     objectives: tuple[Metric, ...] = Field(("loss",), min_length=1, max_length=4, description="minimised together")
-    budgets: dict[Metric, Budget] = Field(
+    budgets: Budgets = Field(
         default_factory=dict, description="hard limits; parameters and macs are held before anything is trained"
     )
     sampler: Annotated[Sampler, BeforeValidator(_sampler, json_schema_input_type=str | Sampler)] = Field(

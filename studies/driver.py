@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
@@ -15,7 +16,7 @@ from search import optuna_bridge as bridge
 from search.decode import base_point, decode
 from search.feasible import Assessment, assess
 from search.objectives import violations
-from search.space import point
+from search.space import point, size
 from studies.observe import Observer
 from studies.plan import Cell, cells
 from studies.records import SETTLED, TRAINED, WITH_RESULT, Part, Status, TrialRecord
@@ -143,15 +144,15 @@ class Driver:
         self._enqueue(optuna_study, records)
         trained = sum(record.status in TRAINED for record in records)
         self.observer.planned("search", trained, search.trials)
-        idle = 0
+        points = size(search.space, self.study.levels)
+        idle = _idle(records)
         while trained < search.trials:
+            if len(idle) >= MAX_IDLE or len({str(record.detail.get("chosen")) for record in idle}) >= points:
+                self.observer.said(_why_it_ends(trained, idle))
+                return
             record = self._search_trial(optuna_study)
             self.observer.ended(record)
-            trained, idle = (trained + 1, 0) if record.status in TRAINED else (trained, idle + 1)
-            if idle >= MAX_IDLE:
-                why = f"its last {MAX_IDLE} proposals were all known or refused"
-                self.observer.said(f"The search ends after {trained} trainings: {why}.")
-                return
+            trained, idle = (trained + 1, []) if record.status in TRAINED else (trained, [*idle, record])
 
     def _enqueue(self, optuna_study: optuna.Study, records: list[TrialRecord]) -> None:
         """What is to be proposed before the sampler is asked: interrupted points again, at the start the base."""
@@ -215,6 +216,26 @@ class Driver:
         self.store.write_curve(record.part, record.trial, outcome.curve)
         self.known.add([record])
         return record
+
+
+def _idle(records: list[TrialRecord]) -> list[TrialRecord]:
+    """The proposals since the last training, so that a search that gave up does not start over when run again."""
+    counted = [record for record in records if record.status in SETTLED]
+    last = max((index for index, record in enumerate(counted) if record.status in TRAINED), default=-1)
+    return counted[last + 1 :]
+
+
+def _why_it_ends(trained: int, idle: list[TrialRecord]) -> str:
+    reasons = Counter(str(record.reason) for record in idle if record.status == "refused")
+    replayed = sum(record.status == "replayed" for record in idle)
+    said = [f"{number} refused ({reason})" for reason, number in reasons.most_common(2)]
+    if len(reasons) > 2:
+        said.append(f"{sum(reasons.values()) - sum(n for _, n in reasons.most_common(2))} refused for other reasons")
+    if replayed:
+        said.append(f"{replayed} known already")
+    return f"The search ends after {trained} trainings, because it finds nothing new: of its last {len(idle)} " + (
+        f"proposals {', '.join(said)}."
+    )
 
 
 def _recorded(begun: TrialRecord, outcome: Outcome, metrics: dict[str, float]) -> TrialRecord:

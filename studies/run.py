@@ -15,7 +15,7 @@ from studies.observe import Observer
 from studies.resume import refuse_changes
 from studies.store import Store
 from studies.study import Study
-from studies.worker import Worker
+from studies.worker import Preparation, Worker
 
 
 @contextmanager
@@ -31,6 +31,17 @@ def sole_driver(folder: Path) -> Iterator[None]:
         yield
     finally:
         lock.release()
+
+
+def is_driven(folder: Path) -> bool:
+    """Whether a run is working on a folder right now."""
+    lock = FileLock(folder / "driver.lock")
+    try:
+        lock.acquire(timeout=0)
+    except (Timeout, OSError):
+        return True
+    lock.release()
+    return False
 
 
 def run_study(study: Study, folder: Path, observer: Observer, *, retry_failed: bool = False) -> None:
@@ -49,7 +60,7 @@ def run_study(study: Study, folder: Path, observer: Observer, *, retry_failed: b
     """
     check_fits(study.base, study.protocol.data)
     with sole_driver(folder), Worker(folder / "worker.log") as worker:
-        worker.check_device(study.file.measure.device)
+        worker.prepare(Preparation(device=study.file.measure.device, data=study.protocol.data))
         store = Store(folder, study.name, create=True)
         refuse_changes(store.remembered_study(), study)
         driver = Driver(study, store, worker, observer)

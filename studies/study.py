@@ -21,6 +21,7 @@ from archspec.silence import silenced
 from archspec.suggest import did_you_mean
 from archspec.validate import validate
 from search import space as spaces
+from search.decode import value_faults
 from search.space import Primitive
 from studies.document import Sampler, StudyFile
 from studies.fairness import group_doubts, size_doubts
@@ -127,6 +128,13 @@ def _check_document(document: Document, path: Path) -> tuple[Study | None, tuple
     else:
         return None, merged(problems)
     problems = [*problems, *checked.problems]
+    if isinstance(base_data, str) and any(problem.code == "U001" for problem in checked.problems):
+        # The fault is in the study's line, not in a file that is not there.
+        problems = [p for p in problems if p.code != "U001"]
+        for problem in checked.problems:
+            message = f"the base `{base_data}`: {problem.message}"
+            hint = "Paths are relative to the study file."
+            problems.append(document.positions.problem("U001", message, hint, path=("base",)))
     if file is None or checked.spec is None or checked.graph is None:
         return None, merged(problems)
     spec = checked.spec if not inline or checked.spec.name != "unnamed" else replace(checked.spec, name="base")
@@ -172,7 +180,10 @@ def _search_problems(study: Study, positions: Positions) -> Iterator[Problem]:
     search = study.file.search
     if search is None:
         return
-    for where, message, hint in spaces.faults(search.space, study.spec.architecture.unet):
+    found = list(spaces.faults(search.space, study.spec.architecture.unet))
+    if not found:
+        found = [((name,), message, hint) for name, message, hint in value_faults(study.spec, search.space)]
+    for where, message, hint in found:
         yield positions.problem("U403", message, hint, path=("search", "space", *where))
     fault = _sampler_fault(search.sampler, study.primitives(), len(search.objectives))
     if fault is not None:

@@ -20,12 +20,22 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
+from pydantic import Field
+
 from archspec import UserError, user_error
+from studies.protocol import Data, Section
 from studies.trial import Job, Outcome, Progress
 
 #: Seconds between two looks at whether the other side is still there.
 _HEARTBEAT = 0.5
 _LOG_LIMIT = 10_000_000
+
+
+class Preparation(Section):
+    """What every trial of a study needs."""
+
+    device: str = Field(description="As in `Measure.device`.")
+    data: Data = Field(description="With absolute paths.")
 
 
 class Worker:
@@ -74,11 +84,11 @@ class Worker:
         theirs.close()
         self._connection = Connection(ours.detach())
 
-    def check_device(self, name: str) -> None:
-        """`UserError` if the device that a study asks for is not there; starts the child, which is the one to know."""
+    def prepare(self, job: Preparation) -> None:
+        """Find the device and read the data once, before anything is trained; `UserError` if either cannot be had."""
         self.start()
         assert self._connection is not None
-        self._connection.send(("device", name))
+        self._connection.send(("prepare", job.model_dump(mode="json")))
         kind, reason = self._connection.recv()
         if kind == "refused":
             raise user_error(reason)
@@ -141,7 +151,7 @@ def _serve(descriptor: int, driver: int) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     threading.Thread(target=_end_with, args=(driver,), daemon=True).start()
     connection: Connection[Any, Any] = Connection(descriptor)
-    answers: dict[str, Callable[[Connection[Any, Any], Any], None]] = {"job": _do_job, "device": _look_for_device}
+    answers: dict[str, Callable[[Connection[Any, Any], Any], None]] = {"job": _do_job, "prepare": _prepare}
     with contextlib.suppress(EOFError, ConnectionError):
         while True:
             kind, body = connection.recv()
@@ -156,11 +166,15 @@ def _do_job(connection: Connection[Any, Any], body: Any) -> None:
     connection.send(("outcome", outcome.model_dump(mode="json")))
 
 
-def _look_for_device(connection: Connection[Any, Any], name: Any) -> None:
+def _prepare(connection: Connection[Any, Any], body: Any) -> None:
+    from studies.data.dataset import load
     from studies.measure.device import choose
 
+    preparation = Preparation.model_validate(body)
     try:
-        connection.send(("device", str(choose(name))))
+        choose(preparation.device)
+        load(preparation.data)
+        connection.send(("ready", None))
     except UserError as error:
         connection.send(("refused", "; ".join(f"{p.message} {p.hint or ''}".strip() for p in error.problems)))
 

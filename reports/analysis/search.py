@@ -70,10 +70,12 @@ class Parallel:
 def search_points(results: StudyResults) -> list[Point]:
     """Return the trials of the search in the order of their numbers, without those that repeat one of them.
 
-    A replay of an ablation's trial stays: it is the search's only point of that architecture.
+    A replay of an ablation's trial stays, once: it is the search's only point of that architecture.
     """
     rows = part(results.trials, "search").sort_values("trial")
     rows = rows[[(replayed_trial(row) or ("",))[0] != "search" for _, row in rows.iterrows()]]
+    # Of several points that replay one trial of the ablation the first stands for the architecture.
+    rows = rows[rows["replay_of"].isna() | ~rows["replay_of"].duplicated()]
     if rows.empty:
         return []
     kinds = pareto_kinds(rows, results.objectives or ("loss",))
@@ -162,7 +164,7 @@ def _most_telling(points: list[Point]) -> list[Point]:
 def _parameter_axis(name: str, values: dict[int, object]) -> tuple[Axis, dict[int, float]]:
     distinct = set(values.values())
     numeric = all(isinstance(v, (int, float)) and not isinstance(v, bool) for v in distinct)
-    if numeric and len(distinct) > 8:
+    if numeric and (len(distinct) > 8 or any(float(str(v)) % 1 for v in distinct)):
         numbers = {trial: float(str(v)) for trial, v in values.items()}
         return _scaled(name, numbers, 1.0, objective=False)
     levels = sorted({value_text(v) for v in distinct}, key=natural)

@@ -6,7 +6,7 @@ from pydantic import ValidationError
 from archspec import build, fingerprint, loads
 from search.decode import base_point, decode
 from search.feasible import assess
-from search.objectives import quantity, violations
+from search.objectives import Metric, quantity, violations
 from search.space import Categorical, Dimension, Integer, Real, Space, faults, point, primitives, size
 
 BASE = loads(
@@ -75,10 +75,10 @@ def test_the_base_is_a_point_and_decodes_to_no_edit() -> None:
         heads={"nodes": "attention", "choice": [1, 2]},
         part={"edits": {"keep": [], "out": [{"remove": "mid.attn_1"}]}},
     )
-    chosen = base_point(BASE, {name: d for name, d in dimensions.items() if name != "heads"}, levels=2)
+    chosen = base_point(BASE, dimensions, levels=2)
     assert chosen == {
         "ch": 32, "ch_mult[0]": 1, "ch_mult[1]": 2, "attn_resolutions[8]": False, "attn_resolutions[4]": True,
-        "part": "keep",
+        "heads": 1, "part": "keep",
     }  # fmt: skip
     values = {"ch": 32, "ch_mult": (1, 2), "attn_resolutions": (4,), "heads": 1, "part": "keep"}
     graph = build(BASE.with_edits(decode(BASE, dimensions, values)))
@@ -115,20 +115,38 @@ def test_a_budget_known_beforehand_refuses_and_says_by_how_much() -> None:
     over = assess(BASE, (), {"parameters": parameters / 1.5})
     assert fits.refusal is None
     assert fits.violations == {"parameters": 0.0}
-    assert over.refusal == "parameters is +50% over its budget"
+    assert over.refusal == "parameters is 701.3 k, +50% over its budget of 467.6 k"
 
 
 @pytest.mark.parametrize(
-    ("text", "value"),
-    [("20 ms", 0.02), ("1.5M", 1.5e6), ("64 MiB", 64 * 2**20), ("3", 3.0), ("2.5e9", 2.5e9), ("40 us", 4e-5)],
+    ("metric", "text", "value"),
+    [
+        ("latency", "20 ms", 0.02),
+        ("parameters", "1.5M", 1.5e6),
+        ("memory", "64 MiB", 64 * 2**20),
+        ("loss", "0.3", 0.3),
+        ("macs", 2.5e9, 2.5e9),
+        ("train_latency", "40 us", 4e-5),
+    ],
 )
-def test_quantities_have_units(text: str, value: float) -> None:
-    assert quantity(text) == pytest.approx(value)
+def test_quantities_have_the_units_of_their_metric(metric: Metric, text: object, value: float) -> None:
+    assert quantity(metric, text) == pytest.approx(value)
 
 
-def test_an_unknown_unit_names_the_known_ones() -> None:
-    with pytest.raises(ValueError, match=r"`3 parsec` is not a quantity; write a number, or one with a unit out of k"):
-        quantity("3 parsec")
+@pytest.mark.parametrize(
+    ("metric", "value", "message"),
+    [
+        ("train_memory", "60 ms", "`60 ms` is no budget; write a number above 0, or one with a unit out of B, kB"),
+        ("latency", "3 parsec", "`3 parsec` is no budget; write a number above 0, or one with a unit out of us, ms, s"),
+        ("parameters", 0, "`0` is no budget"),
+        ("macs", "-1G", "`-1G` is no budget"),
+        ("loss", "nan", "`nan` is no budget; write a number above 0$"),
+        ("loss", True, "`True` is no budget"),
+    ],
+)
+def test_a_budget_that_is_none_names_the_units_of_its_metric(metric: Metric, value: object, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        quantity(metric, value)
 
 
 def test_violations_are_relative_and_only_of_what_is_known() -> None:

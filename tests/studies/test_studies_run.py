@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import os
 import random
+import shutil
 import signal
 import subprocess
 import sys
@@ -14,6 +15,7 @@ from pathlib import Path
 import optuna
 import pytest
 from optuna.trial import TrialState
+from PIL import Image
 
 from archspec import UserError
 from studies.frame import load_results
@@ -96,9 +98,24 @@ def test_refused_points_are_recorded_with_their_reason_and_are_not_trained(study
 
 def test_an_exhausted_space_ends_the_search_with_a_word(study_file: Write, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("studies.driver.MAX_IDLE", 6)
-    listener = run(study_file("search: {space: {attn_type: [vanilla, none]}, trials: 5}\n"))
-    assert listener.lines == ["The search ends after 2 trainings: its last 6 proposals were all known or refused."]
+    path = study_file("search: {space: {attn_type: [vanilla, none]}, trials: 5}\n")
+    listener = run(path)
     assert Counter(record.status for record in listener.records)["finished"] == 2
+    assert len(listener.lines) == 1
+    assert listener.lines[0].startswith("The search ends after 2 trainings, because it finds nothing new: of its last ")
+    assert listener.lines[0].endswith(" known already.")
+    again = run(path)
+    assert (again.records, again.lines) == ([], listener.lines)
+
+
+def test_a_search_without_a_feasible_point_says_what_refuses_it(study_file: Write) -> None:
+    path = study_file("search: {space: {attn_type: [vanilla, none]}, budgets: {parameters: 1k}, trials: 5}\n")
+    listener = run(path)
+    assert len(listener.lines) == 1
+    assert listener.lines[0].startswith("The search ends after 0 trainings, because it finds nothing new: of its last ")
+    assert "refused (parameters is 271.6 k, +27065% over its budget of 1 k)" in listener.lines[0]
+    assert {record.status for record in listener.records} == {"refused"}
+    assert len(listener.records) < 60
 
 
 def test_what_a_record_holds(study_file: Write) -> None:
@@ -282,5 +299,19 @@ def test_a_variant_that_changed_is_run_again_and_its_old_trials_do_not_count(stu
 def test_a_device_that_is_not_there_is_refused_before_anything_is_run(study_file: Write) -> None:
     path = study_file(ABLATION, **{"device: cpu": "device: cuda:99"})
     with pytest.raises(UserError, match=r"measure.device is cuda:99, but this machine has \d+ CUDA device"):
+        run(path)
+    assert not (load_study(path).folder / "study.db").exists()
+
+
+def test_an_image_that_cannot_be_read_is_refused_once_and_not_in_every_trial(study_file: Write, tmp_path: Path) -> None:
+    folder = tmp_path / "pictures"
+    folder.mkdir()
+    for index in range(12):
+        Image.new("L", (8, 8), index * 20).save(folder / f"{index}.png")
+    path = study_file(ABLATION, **{"data: digits": "data: {images: pictures, channels: 1}"})
+    assert {record.status for record in run(path).records} == {"finished"}
+    shutil.rmtree(load_study(path).folder)
+    (folder / "5.png").write_bytes(b"no picture")
+    with pytest.raises(UserError, match=r"5\.png"):
         run(path)
     assert not (load_study(path).folder / "study.db").exists()

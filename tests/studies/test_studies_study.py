@@ -127,3 +127,30 @@ def test_a_sampler_that_cannot_be_made(
     found = messages(study_file(SEARCH.replace("trials: 3", f"trials: 3\n  sampler: {sampler}")))
     assert len(found) == 1
     assert message in found[0]
+
+
+@pytest.mark.parametrize(
+    ("dimension", "message"),
+    [
+        ("dropout: {float: [0.0, 1.5]}", "`dropout` can be 1.5, but it must be less than 1, not 1.5."),
+        (
+            "heads: {nodes: resnet_block, choice: [1, 2]}",
+            "`heads` can be 1, but a resnet_block has no parameter",
+        ),
+        ("attn_type: [vanilla, lineer]", "`attn_type` can be lineer, but it cannot be 'lineer'. Did you mean"),
+        ("ch: {int: [0, 64], step: 32}", "`ch` can be 0, but it must be at least 1, not 0."),
+    ],
+)
+def test_values_that_no_point_can_have_are_found_before_anything_runs(
+    study_file: Write, dimension: str, message: str
+) -> None:
+    found = messages(study_file(f"search:\n  space:\n    {dimension}\n"))
+    assert len(found) == 1
+    assert found[0].startswith(f"study.yaml:24:5: error U403 {message}")
+
+
+def test_a_base_that_is_not_there_is_said_at_its_line(tmp_path: Path) -> None:
+    (tmp_path / "study.yaml").write_text("version: 1\nname: s\nbase: unet.yaml\n")
+    assert messages(tmp_path / "study.yaml") == [
+        "study.yaml:3:1: error U001 the base `unet.yaml`: there is no such file. Paths are relative to the study file."
+    ]

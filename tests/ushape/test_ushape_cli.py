@@ -186,3 +186,13 @@ def test_trials_without_result_are_said_and_exit_with_1(tmp_path: Path) -> None:
     assert done.returncode == 1
     assert "4 trial(s) have no result; the dashboard says why." in done.stderr
     assert "diverged: " in ushape("status", "s.yaml", cwd=tmp_path).stdout
+
+
+def test_check_looks_at_the_data(tmp_path: Path) -> None:
+    text = (TINY + ABLATION).replace("data: digits", "data: {images: nowhere, resolution: 8}")
+    (tmp_path / "s.yaml").write_text(text)
+    done = ushape("check", "s.yaml", cwd=tmp_path)
+    assert done.returncode == 2
+    assert done.stdout.startswith("s.yaml:17:3: error U090 the images folder ")
+    (tmp_path / "s.yaml").write_text((TINY + ABLATION).replace("resolution: 8", "resolution: 16"))
+    assert "s.yaml:17:3: error U404 x: the images of digits are 1x8x8" in ushape("check", "s.yaml", cwd=tmp_path).stdout

@@ -81,11 +81,7 @@ def _problems_in(file: Path, text: str) -> tuple[Problem, ...]:
         return error.problems
     if not is_study(document):
         return check_document(document, unread).problems
-    if unread:
-        return tuple(unread)
-    from studies.study import check_study_document
-
-    return check_study_document(document, file)[1]
+    return tuple(unread) or _study_problems(document, file)
 
 
 def fix_file(file: Path) -> list[Problem]:
@@ -102,6 +98,22 @@ def fix_file(file: Path) -> list[Problem]:
         marked = file.read_bytes().startswith(b"\xef\xbb\xbf")
         write_text(file, "\N{ZERO WIDTH NO-BREAK SPACE}" * marked + corrected)
     return solved
+
+
+def _study_problems(document: Document, file: Path) -> tuple[Problem, ...]:
+    from studies.data.sources import check_fits
+    from studies.study import check_study_document
+
+    study, problems = check_study_document(document, file)
+    if study is None:
+        return problems
+    try:
+        check_fits(study.base, study.protocol.data)
+    except UserError as error:
+        at = document.positions
+        told = [at.problem(p.code, p.message, p.hint, path=("protocol", "data"), node=p.node) for p in error.problems]
+        return (*problems, *told)
+    return problems
 
 
 def is_study(document: Document) -> bool:

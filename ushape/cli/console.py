@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Iterable
 from typing import Any
 
@@ -10,9 +11,13 @@ from rich.console import Console
 from rich.text import Text
 
 from archspec.errors import Problem
+from search.objectives import shortened
 from ushape.cli.source import Sources
 
-out = Console(highlight=False, soft_wrap=True)
+#: Tables keep their width where nobody looks at a screen: in a pipe or a file nothing is cut.
+_WIDTH = None if sys.stdout.isatty() else 400
+
+out = Console(highlight=False, soft_wrap=True, width=_WIDTH)
 err = Console(stderr=True, highlight=False, soft_wrap=True)
 
 _STYLE = {"error": "bold red", "warning": "yellow"}
@@ -41,12 +46,8 @@ def print_json(data: Any) -> None:
     print(json.dumps(data, indent=2, ensure_ascii=False, default=str))  # noqa: T201
 
 
-def count(number: float) -> str:
-    """A count with three or four digits: 75.38 M, 16.18 M, 701.3 k, 512."""
-    for factor, unit in ((1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "k")):
-        if number >= factor:
-            return f"{number / factor:.4g} {unit}"
-    return f"{number:g}"
+#: A count for people: 75.38 M.
+count = shortened
 
 
 def seconds(number: float) -> str:

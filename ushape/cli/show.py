@@ -77,7 +77,7 @@ def _print_nodes(rows: list[dict[str, Any]]) -> None:
 
     table = Table(box=None, header_style="bold", pad_edge=False)
     for title in ("node", "op", "inputs", "output"):
-        table.add_column(title)
+        table.add_column(title, no_wrap=title == "node", overflow="fold")
     for title in ("parameters", "MACs"):
         table.add_column(title, justify="right")
     for row in rows:

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+
+if TYPE_CHECKING:
+    from studies.records import TrialRecord
 
 
 def status(
@@ -24,7 +27,8 @@ def status(
     if json:
         print_json(data)
         return
-    out.print(f"[bold]{data['name']}[/bold]  {data['folder']}")
+    state = "running" if data["running"] else "not running"
+    out.print(f"[bold]{data['name']}[/bold]  {data['folder']}  ({state})")
     for part, found in data["parts"].items():
         counts = ", ".join(f"{number} {name}" for name, number in found["statuses"].items())
         out.print(f"{part}: {counts or 'nothing yet'}" + (f", {found['planned']} planned" if found["planned"] else ""))
@@ -37,23 +41,31 @@ def status(
 
 def status_data(folder: Path) -> dict[str, Any]:
     """A study's progress as plain data."""
+    from studies.frame import current
+    from studies.run import is_driven
     from studies.store import Store
 
     store = Store(folder)
     document = store.remembered_study() or {}
+    records = current([record for part in store.parts() for record in store.records(part)])
+    running = is_driven(folder)
+    parts = {part: [record for record in records if record.part == part] for part in store.parts()}
     return {
         "name": store.name,
         "folder": str(folder),
-        "parts": {part: _part_data(store.records(part), document, part) for part in store.parts()},
+        "running": running,
+        "parts": {part: _part_data(found, document, part, running=running) for part, found in parts.items()},
     }
 
 
-def _part_data(records: list[Any], document: dict[str, Any], part: str) -> dict[str, Any]:
+def _part_data(records: list[TrialRecord], document: dict[str, Any], part: str, *, running: bool) -> dict[str, Any]:
     from studies.records import WITH_RESULT
 
     statuses: dict[str, int] = {}
     for record in records:
-        statuses[record.status] = statuses.get(record.status, 0) + 1
+        # What a killed run left behind does not run any more.
+        status = "interrupted" if record.status == "running" and not running else record.status
+        statuses[status] = statuses.get(status, 0) + 1
     done = [r for r in records if r.status in WITH_RESULT and r.feasible and "loss" in r.metrics]
     best = min(done, key=lambda r: r.metrics["loss"], default=None)
     failures = [r for r in records if r.status in ("failed", "oom", "diverged")]
