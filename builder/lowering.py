@@ -23,6 +23,7 @@ from builder.inputs import ARGUMENTS
 from builder.lowered import Argument, Call, Lowered, Lowering, Result, Shapes
 from builder.lowering_edm2 import EDM2_LOWERINGS
 from builder.lowering_score import SCORE_LOWERINGS
+from builder.lowering_skips import SKIP_LOWERINGS
 
 __all__ = ["LOWERINGS", "Argument", "Call", "Lowered", "Lowering", "Result", "Shapes", "lower", "register"]
 
@@ -190,6 +191,7 @@ LOWERINGS: dict[type[Op], Lowering] = {
     ops.AddEmbeddings: _add_embeddings,
     **EDM2_LOWERINGS,
     **SCORE_LOWERINGS,
+    **SKIP_LOWERINGS,
 }
 
 
