@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -14,13 +15,14 @@ from archspec.edit import Edit
 from archspec.errors import Problem, UserError, merged
 from archspec.files import read_text, resolve
 from archspec.graph import ArchGraph
-from archspec.parse import read
+from archspec.parse import Document, read
 from archspec.positions import DataPath, Place, Positions
 from archspec.sections import MAX_PROBLEMS
+from archspec.silence import silenced
 from archspec.validate import validate
 
 __all__ = [
-    "Checked", "Spec", "build", "check_data", "check_file", "check_spec", "check_text", "resolve",
+    "Checked", "Spec", "build", "check_data", "check_document", "check_file", "check_spec", "check_text", "resolve",
 ]  # fmt: skip
 
 
@@ -96,12 +98,20 @@ def check_text(text: str, file: str = "<string>") -> Checked:
         document, unread = read(text, file)
     except UserError as error:
         return Checked(None, None, error.problems)
+    return check_document(document, unread)
+
+
+def check_document(document: Document, unread: Sequence[Problem] = ()) -> Checked:
+    """The same for a text that is read already, with what could not be read in it."""
     checked = check_data(document.data, document.positions)
-    if not unread:
-        return checked
     said = {(problem.line, problem.column) for problem in unread}
     others = [problem for problem in checked.problems if (problem.line, problem.column) not in said]
-    return Checked(checked.spec, None, merged([*unread, *others]))
+    found = merged([*unread, *others]) if unread else checked.problems
+    problems = silenced(found, document.text, document.positions.file)
+    graph = checked.graph if not unread else None
+    if graph is not None:
+        graph.graph["warnings"] = problems
+    return Checked(checked.spec, graph, problems)
 
 
 def check_file(path: str | Path) -> Checked:

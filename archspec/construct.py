@@ -33,6 +33,8 @@ _SURE = frozenset({"U010", "U011", "U012", "U013", "U301", "U304", "U305"})
 _SURE_OF_ANY_OP = _SURE - {"U305"}
 #: The same where the nodes themselves may be others, because an edit of the short form is lost.
 _SURE_OF_ANY_NODE = _SURE_OF_ANY_OP - {"U301"}
+#: Kinds of edits that make nodes: where one is lost, so are their ids.
+_MAKERS = ("insert", "repeat")
 #: What follows from an edge that could not be read.
 _FROM_A_LOST_EDGE = frozenset({"U104", "U106", "U107"})
 
@@ -145,7 +147,7 @@ class Construction:
                         continue
                 except EditError as error:
                     yield from (problem for problem in error.problems if sure is None or problem.code in sure)
-                kept = _SURE if edit is not None and edit.kind != "replace" else _SURE_OF_ANY_OP
+                kept = _sure_after(edit, place)
                 sure = kept if sure is None else sure & kept
                 self._edited = False
             prune(graph, alive)
@@ -189,6 +191,13 @@ class Construction:
         sizes = " or ".join(map(str, near))
         hint = f"{levels} levels need a resolution divisible by {step}, such as {sizes}."
         return replace(problem, hint=hint)
+
+
+def _sure_after(edit: Edit | None, place: Place) -> frozenset[str]:
+    """What is sure after an edit that could not be made, or not be read."""
+    if any((*place.path, kind) in place.positions.at for kind in _MAKERS):
+        return _SURE_OF_ANY_NODE
+    return _SURE if edit is not None and edit.kind != "replace" else _SURE_OF_ANY_OP
 
 
 def _list_of(edit: Place) -> object:

@@ -1,4 +1,4 @@
-"""Every rule in one table: code, severity and the sentence that names it."""
+"""Every rule in one table: code, severity and the sentence that names it; the page of each is ``pages/CODE.md``."""
 
 from __future__ import annotations
 
@@ -27,6 +27,7 @@ RULES: dict[str, Rule] = {
     "U013": Rule("operations exist"),
     "U014": Rule("keys that exclude each other do not stand together"),
     "U090": Rule("the request can be carried out"),
+    "U091": Rule("a silence silences something", "warning"),
     # the graph
     "U101": Rule("edges join nodes that exist"),
     "U102": Rule("edges end at ports that exist"),
@@ -62,6 +63,8 @@ RULES: dict[str, Rule] = {
     "U402": Rule("variants differ from the base and from each other"),
     "U403": Rule("a search space is sound"),
     "U404": Rule("data and architecture fit"),
+    "U405": Rule("variants have about as many parameters as the base, where the study says so", "warning"),
+    "U406": Rule("norm groups keep their width where channels change", "warning"),
     # doubts
     "U501": Rule("every attention resolution that is listed has an effect", "warning"),
     "U502": Rule("no attention listed, yet the middle has one", "warning"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Iterable, Iterator
 from itertools import islice
 from typing import Any, get_args
@@ -19,16 +20,53 @@ _MOST_LETTERS = 80
 Location = tuple[str | int, ...]
 
 
+#: So close must a word be that it can be corrected without asking, and no other as close.
+_CERTAIN = 0.75
+
+
+class Suggestion(str):
+    """A hint ``Did you mean …?`` that is certain: exactly one known word is close to what was written.
+
+    Attributes:
+        written: what stands in the text.
+        meant: what should stand there.
+    """
+
+    __slots__ = ("meant", "written")
+
+    written: str
+    meant: str
+
+    def __new__(cls, written: str, meant: str) -> Suggestion:
+        """The hint for one word."""
+        made = super().__new__(cls, f"Did you mean `{meant}`?")
+        made.written, made.meant = written, meant
+        return made
+
+    def __reduce__(self) -> tuple[type[Suggestion], tuple[str, str]]:
+        """For pickle and copy."""
+        return Suggestion, (self.written, self.meant)
+
+
 def did_you_mean(word: str, known: Iterable[str]) -> str | None:
-    """``Did you mean `x`?`` for the closest known word, or None if none is close."""
+    """``Did you mean `x`?`` for the closest known word, or None if none is close; a `Suggestion` if it is certain."""
     if len(word) > _MOST_LETTERS:
         return None
     names = [str(name) for name in islice(known, _MOST_NAMES)]
     lowered = {name.lower(): name for name in names}
-    close = difflib.get_close_matches(word, names, n=1, cutoff=0.6) or [
-        lowered[match] for match in difflib.get_close_matches(word.lower(), list(lowered), n=1, cutoff=0.6)
+    close = difflib.get_close_matches(word, names, n=2, cutoff=0.6) or [
+        lowered[match] for match in difflib.get_close_matches(word.lower(), list(lowered), n=2, cutoff=0.6)
     ]
-    return f"Did you mean `{close[0]}`?" if close else None
+    if not close:
+        return None
+    near = [name for name in close if difflib.SequenceMatcher(None, name.lower(), word.lower()).ratio() >= _CERTAIN]
+    certain = near == close[:1] and _without_digits(word) != _without_digits(close[0])
+    return Suggestion(word, close[0]) if certain else f"Did you mean `{close[0]}`?"
+
+
+def _without_digits(word: str) -> str:
+    """Another number is another node, and no slip."""
+    return re.sub(r"[0-9]", "", word)
 
 
 def models_at(model: type[BaseModel], loc: Location) -> list[type[BaseModel]]:

@@ -27,6 +27,9 @@ class Ablation(Section):
     variants: dict[Annotated[Label, AfterValidator(_not_base)], Annotated[tuple[Edit, ...], Field(min_length=1)]] = (
         Field(min_length=1, description="name -> edits of the base")
     )
+    same_parameters: Annotated[float, Field(ge=0, le=10)] | None = Field(
+        None, description="share by which the parameters of a variant may differ from the base's without a warning"
+    )
 
 
 class Sampler(Section):

@@ -17,11 +17,13 @@ from archspec.files import read_text
 from archspec.graph import ArchGraph
 from archspec.parse import Document, parse
 from archspec.positions import DataPath, Positions
+from archspec.silence import silenced
 from archspec.suggest import did_you_mean
 from archspec.validate import validate
 from search import space as spaces
 from search.space import Primitive
 from studies.document import StudyFile
+from studies.fairness import group_doubts, size_doubts
 from studies.protocol import Protocol
 
 
@@ -106,6 +108,11 @@ def check_study(path: str | Path) -> tuple[Study | None, tuple[Problem, ...]]:
 
 def check_study_document(document: Document, path: Path) -> tuple[Study | None, tuple[Problem, ...]]:
     """The same for a text that is read already."""
+    study, problems = _check_document(document, path)
+    return study, silenced(problems, document.text, document.positions.file)
+
+
+def _check_document(document: Document, path: Path) -> tuple[Study | None, tuple[Problem, ...]]:
     data = document.data
     if not isinstance(data, dict):
         problem = document.positions.problem("U012", "a study is a mapping of keys to values.", "See `ushape init`.")
@@ -144,6 +151,7 @@ def _cross_checks(study: Study, positions: Positions) -> Iterator[Problem]:
 def _variant_problems(study: Study, positions: Positions) -> Iterator[Problem]:
     if study.file.ablation is None:
         return
+    share = study.file.ablation.same_parameters
     seen = {fingerprint(study.base): "the base"}
     for name, edits in study.file.ablation.variants.items():
         path: DataPath = ("ablation", "variants", name)
@@ -155,6 +163,8 @@ def _variant_problems(study: Study, positions: Positions) -> Iterator[Problem]:
         if mark in seen:
             message = f"the variant `{name}` is the same architecture as {seen[mark]}."
             yield positions.problem("U402", message, "Change it or take it out.", path=path)
+        yield from size_doubts(study.base, checked.graph, share, positions, path)
+        yield from group_doubts(study.base, checked.graph, positions, path)
         seen.setdefault(mark, f"the variant `{name}`")
 
 

@@ -48,7 +48,7 @@ def test_edits_of_another_document_are_reported_there() -> None:
         "study.yaml:3:7: error U204 down.0.block.0: 40 channels do not split into 32 groups. "
         "Use a width divisible by 32, such as 32 or 64; or groups out of 1, 2, 4, 5, 8, 10, 20, 40. "
         "Inputs: conv_in = 40x16x16, temb = embedding of 128. "
-        "The edit `set nodes=conv_in, to={out: 40}` brings this about.",
+        "The edit `set conv_in: out=40` brings this about.",
     ]
 
 
@@ -108,7 +108,8 @@ def test_after_a_faulty_edit_of_the_short_form_nodes_may_be_others() -> None:
     assert [line.split(" error ")[1] for line in found] == [
         "U305 `unet` has no parameter `attn_resolution`. Did you mean `attn_resolutions`?",
         "U304 `edits.2.remove` is no selector: `@` cannot be read as a selector. "
-        "Write an id, a pattern such as down.*.attn.*, an operation, op[key=value], or op @ 16.",
+        "Write an id, a pattern such as down.*.attn.*, an operation, op[key=value], or op @ 16; "
+        "or level=1 or side=up; joined by and, or, not.",
     ]
 
 

@@ -270,7 +270,7 @@ def test_a_variant_that_changed_is_run_again_and_its_old_trials_do_not_count(stu
     path.write_text(path.read_text().replace("- remove: attention", "- set: {nodes: attention, to: {heads: 4}}"))
     listener = run(path)
     assert [(record.variant, record.edits) for record in listener.records] == [
-        ("no attention", ("set nodes=attention, to={heads: 4}",))
+        ("no attention", ("set attention: heads=4",))
     ]
     trials = load_results(load_study(path).folder).trials
     assert list(trials["trial"]) == [0, 2]

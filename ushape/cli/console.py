@@ -10,6 +10,7 @@ from rich.console import Console
 from rich.text import Text
 
 from archspec.errors import Problem
+from ushape.cli.source import Sources
 
 out = Console(highlight=False, soft_wrap=True)
 err = Console(stderr=True, highlight=False, soft_wrap=True)
@@ -17,11 +18,13 @@ err = Console(stderr=True, highlight=False, soft_wrap=True)
 _STYLE = {"error": "bold red", "warning": "yellow"}
 
 
-def show_problems(problems: Iterable[Problem], console: Console = err) -> None:
-    """One line a problem: where, severity and code, node, what is wrong, what to do."""
+def show_problems(problems: Iterable[Problem], console: Console = err, sources: Sources | None = None) -> None:
+    """One line a problem: where, severity and code, node, what is wrong, what to do; with `sources` also its line."""
     for problem in problems:
         head, code, tail = str(problem).partition(f"{problem.severity} {problem.code}")
         console.print(Text.assemble(head, (code, _STYLE[problem.severity]), tail))
+        for line in sources.excerpt(problem) if sources is not None else ():
+            console.print(Text(line, style="dim"))
 
 
 def problem_data(problem: Problem) -> dict[str, Any]:

@@ -35,11 +35,11 @@ def show(
 
 
 def _show_architecture(file: Path, *, nodes: bool, json: bool) -> None:
-    from archspec import build, load
+    from archspec import check_file
     from archspec.summary import summary
     from ushape.cli.console import print_json, show_problems
 
-    graph = build(load(file))
+    graph = check_file(file).sound()
     data = summary(graph)
     if json:
         print_json(data)

@@ -1,0 +1,87 @@
+"""`ushape check`: carets, silences, SARIF, corrections, and doubts about the fairness of studies."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+from tests.tiny_study import ABLATION, TINY
+
+UNET = """\
+version: 1
+name: mine
+unet: {ch: 32, out_ch: 1, ch_mult: [1, 2], num_res_blocks: 1, attn_resolutions: [4], in_channels: 1, resolution: 8}
+"""
+
+
+def ushape(*arguments: str, cwd: Path) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "ushape", *arguments]
+    return subprocess.run(command, cwd=cwd, capture_output=True, text=True, check=False, timeout=100)
+
+
+def test_fix_corrects_the_file_and_says_what_it_did(tmp_path: Path) -> None:
+    path = tmp_path / "a.yaml"
+    path.write_bytes(b"\xef\xbb\xbf" + UNET.replace("num_res_blocks", "num_res_block").encode())
+    done = ushape("check", "--fix", "a.yaml", cwd=tmp_path)
+    assert (done.returncode, done.stdout) == (0, "1 of 1 file sound, 0 errors, 0 warnings.\n")
+    assert done.stderr == (
+        "fixed: a.yaml:3:44: error U010 `unet.num_res_block` is not a known key. Did you mean `num_res_blocks`?\n"
+    )
+    assert path.read_bytes() == b"\xef\xbb\xbf" + UNET.encode()
+    before = path.stat().st_mtime_ns
+    assert ushape("check", "--fix", "a.yaml", cwd=tmp_path).stderr == ""
+    assert path.stat().st_mtime_ns == before
+
+
+def test_fix_corrects_studies_too(tmp_path: Path) -> None:
+    (tmp_path / "s.yaml").write_text(TINY + ABLATION.replace("attention\n", "atention\n"))
+    assert ushape("check", "--fix", "s.yaml", "zoo/none", cwd=tmp_path).returncode == 2
+    assert (tmp_path / "s.yaml").read_text() == TINY + ABLATION
+
+
+def test_sarif_names_rules_and_places(tmp_path: Path) -> None:
+    (tmp_path / "a.yaml").write_text(UNET.replace("[4]", "[4, 3]").replace("ch: 32", "ch: 48"))
+    done = ushape("check", "a.yaml", "none.yaml", "--sarif", cwd=tmp_path)
+    assert done.returncode == 2
+    log = json.loads(done.stdout)
+    (run,) = log["runs"]
+    assert log["version"] == "2.1.0"
+    assert [rule["id"] for rule in run["tool"]["driver"]["rules"]] == ["U001", "U204", "U501"]
+    results = {result["ruleId"]: result for result in run["results"]}
+    assert results["U204"]["message"]["text"] == (
+        "down.0.block.0 (and 2 more): 48 channels do not split into 32 groups. Use a width divisible by 32, such as "
+        "32 or 64; or groups out of 1, 2, 3, 4, 6, 8, 12, 16, 24, 48."
+    )
+    assert results["U501"]["level"] == "warning"
+    assert results["U501"]["locations"] == [
+        {"physicalLocation": {"artifactLocation": {"uri": "a.yaml"}, "region": {"startLine": 3, "startColumn": 85}}}
+    ]
+    assert results["U001"]["locations"] == [{"physicalLocation": {"artifactLocation": {"uri": "none.yaml"}}}]
+
+
+def test_a_long_line_is_shown_around_the_place(tmp_path: Path) -> None:
+    (tmp_path / "a.yaml").write_text(UNET.replace("resolution: 8}", "resolution: 8, dropout: 0.1, dropouts: 0.1}"))
+    lines = ushape("check", "a.yaml", cwd=tmp_path).stdout.splitlines()
+    at = lines[2].index("^")
+    assert lines[2][at:] == "^~~~~~~~"
+    assert lines[1][at : at + 8] == "dropouts"
+    assert len(lines[1]) <= 6 + 110
+
+
+def test_variants_of_another_size_and_with_wider_groups_are_doubtful(tmp_path: Path) -> None:
+    wider = "    wide:  # ushape: ignore[U406]\n      - unet: {ch: 64}\n    wider:\n      - unet: {ch: 128}\n"
+    text = TINY + ABLATION.replace("ablation:\n", "ablation:\n  same_parameters: 0.01\n") + wider
+    (tmp_path / "s.yaml").write_text(text)
+    done = ushape("check", "s.yaml", "--no-source", cwd=tmp_path)
+    assert done.returncode == 0
+    assert [line.partition(" parameters than")[0] for line in done.stdout.splitlines()] == [
+        "s.yaml:26:5: warning U405 the variant `no attention` has 1.6% fewer",
+        "s.yaml:28:5: warning U405 the variant `wide` has 297.5% more",
+        "s.yaml:30:5: warning U405 the variant `wider` has 1485.2% more",
+        "s.yaml:30:5: warning U406 the variant `wider` changes the channels but not the norm groups in down.0.block.0 "
+        "and 7 more. Channels for each of its 32 groups: 1 in the base, 4 here. Set the groups too (num_groups), or "
+        "silence this if that is the question.",
+        "1 of 1 file sound, 0 errors, 4 warnings.",
+    ]
