@@ -1,9 +1,8 @@
 """The edit `control`: a copy of the encoder that steers the network by a second image (ControlNet, Zhang et al. 2023).
 
 The copy takes what the encoder takes; the control image joins its first layer with weights, through a convolution, SiLU
-and a zero convolution. What the
-encoder and the middle give to the way up gets the copy's through a zero convolution added, so that the network starts
-as it was.
+and a zero convolution. What the encoder and the middle give to the way up gets the copy's share added, through zero
+convolutions, so that the network starts as it was.
 """
 
 from __future__ import annotations
