@@ -172,11 +172,13 @@ def _add_embeddings(op: ops.AddEmbeddings, inputs: Shapes) -> Call:
 
 def _downsample(op: ops.Downsample, inputs: Shapes) -> nn.Module:
     channels = feature_map(inputs).channels
+    if op.method == "space_to_depth":
+        return layers.SpaceToDepth(channels)
     return layers.Downsample(channels, op.method == "conv", symmetric=op.padding == "symmetric")
 
 
 def _upsample(op: ops.Upsample, inputs: Shapes) -> nn.Module:
-    return layers.Upsample(feature_map(inputs).channels, op.conv)
+    return layers.Upsample(feature_map(inputs).channels, op.conv, mode=op.mode)
 
 
 def _concat(op: ops.Concat, inputs: Shapes) -> Call:

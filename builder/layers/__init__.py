@@ -10,12 +10,13 @@ from builder.layers.embedding import Mlp, get_timestep_embedding, sinusoidal
 from builder.layers.label import LabelLinear, LabelTable
 from builder.layers.merge import AddProjected
 from builder.layers.norm import Normalize, NormOptions
-from builder.layers.resample import Downsample, Upsample
+from builder.layers.resample import Downsample, SpaceToDepth, Upsample
 from builder.layers.residual import BlockOptions, ResnetBlock
 from builder.layers.transformer import Transformer, TransformerOptions
 
 __all__ = [
     "AddProjected", "AttentionBlock", "BlockOptions", "Downsample", "LabelLinear", "LabelTable", "LinearAttention",
-    "LinearAttentionBlock", "Mlp", "NormOptions", "Normalize", "ProjectionOptions", "ResnetBlock", "Transformer",
+    "LinearAttentionBlock", "Mlp", "NormOptions", "Normalize", "ProjectionOptions", "ResnetBlock",
+    "SpaceToDepth", "Transformer",
     "TransformerOptions", "Upsample", "ZeroConv2d", "conv2d", "get_timestep_embedding", "sinusoidal",
 ]  # fmt: skip
