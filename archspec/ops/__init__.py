@@ -1,5 +1,6 @@
 """The vocabulary: one frozen description per operation, and the one table that names them."""
 
+from archspec.ops import plugins
 from archspec.ops.attention import Attention
 from archspec.ops.base import Misfit, Op, Port, Price, Role
 from archspec.ops.conditioning import Mlp, TimeEmbedding
@@ -40,10 +41,20 @@ OPS: dict[str, type[Op]] = {
     )
 }  # fmt: skip
 
+
+def register(operation: type[Op]) -> type[Op]:
+    """Add an operation from outside, so that files can name it; works as a decorator of its class.
+
+    Raises:
+        UserError: it has no name, or another operation has it.
+    """
+    return plugins.register(OPS, operation)
+
+
 __all__ = [
     "OPS", "Act", "Add", "AddEmbeddings", "Attention", "BlurredConv", "Clip", "Concat", "Conv", "Downsample",
     "FirResample", "FourierFeatures", "FreeUConcat", "GatedConcat", "Input", "LabelEmbedding", "Linear", "Misfit",
     "Mlp", "MpAttention", "MpBlock", "MpConcat", "MpConv", "MpFourier", "MpLinear", "MpSilu", "MpSum", "Norm",
     "OneHot", "OnesChannel", "Op", "Output", "PixelNorm", "Port", "Price", "ResnetBlock", "Role", "TimeEmbedding",
-    "Transformer", "Unread", "Upsample", "WindowAttention",
+    "Transformer", "Unread", "Upsample", "WindowAttention", "register",
 ]  # fmt: skip
