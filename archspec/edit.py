@@ -132,6 +132,12 @@ class ResizeEdit(Form):
         return self
 
 
+class ControlEdit(Form):
+    """A copy of the encoder that steers the network by a second image (ControlNet, Zhang et al. 2023)."""
+
+    channels: Width = Field(description="channels of the control image, which has the size of the image")
+
+
 def _exactly_one(schema: dict[str, Any]) -> None:
     schema.update(minProperties=1, maxProperties=1)
 
@@ -151,6 +157,7 @@ class Edit(Form):
     move: MoveEdit | None = Field(None, description="take nodes out and put them in elsewhere")
     repeat: RepeatEdit | None = Field(None, description="put copies of nodes after them")
     resize: ResizeEdit | None = Field(None, description="change the output channels of nodes")
+    control: ControlEdit | None = Field(None, description="add a controlled copy of the encoder (ControlNet)")
     unet: Annotated[dict[str, Any] | None, Defined("UNetChanges")] = Field(
         None, min_length=1, description="other parameters of the short form; these edits come first"
     )
@@ -254,5 +261,6 @@ _WORDS: dict[str, Callable[[Any], str]] = {
     "move": _of_move,
     "repeat": lambda body: f"repeat {in_words(body.nodes)} {body.times} times",
     "resize": _of_resize,
-    "unet": lambda body: _pairs(body, ": "),
+    "control": lambda body: f"control by an image of {body.channels} channels",
+    **dict.fromkeys(OF_SHORT_FORMS, lambda body: _pairs(body, ": ")),
 }

@@ -49,6 +49,7 @@ RULES: dict[str, Rule] = {
     "U207": Rule("widths are whole numbers, and not absurd"),
     "U208": Rule("the output has the size of the input"),
     "U209": Rule("shapes stay within bounds"),
+    "U210": Rule("maps split into the windows of attention"),
     # edits
     "U301": Rule("an edit matches something"),
     "U302": Rule("an edit changes something"),

@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 from archspec import reshape
+from archspec.control import control
 from archspec.edit import ConnectEdit, DisconnectEdit, Edit, RemoveEdit, ReplaceEdit, SetEdit, flat
 from archspec.errors import Problem
 from archspec.graph import ArchGraph, Edge, add_edge, drop_port, edges_of, inputs_of, known_shape, live_nodes, op_of
@@ -169,5 +170,5 @@ def _what_arrives(graph: ArchGraph, between: list[Edge], targets: set[str]) -> s
 _APPLY: dict[str, Callable[[ArchGraph, Any, Place], None]] = {
     "remove": _remove, "set": _set, "replace": _replace, "connect": _connect, "disconnect": _disconnect,
     "insert": reshape.insert, "rewire": reshape.rewire, "move": reshape.move, "repeat": reshape.repeat,
-    "resize": reshape.resize,
+    "resize": reshape.resize, "control": control,
 }  # fmt: skip

@@ -200,7 +200,8 @@ class _Expansion:
         )
         embedding = {"emb": self.embedding} if self.embedding else {}
         width = self.said.width(unet, level, "num_groups")
-        self._put(node, block, width, {"x": self._width_said}, embedding)
+        sizes = width if resample == "none" else self._size_said()
+        self._put(node, block, sizes, {"x": self._width_said, "out": width}, embedding)
         self._width_said = width
 
     def _attention(self, node: str, level: int, choices: list[tuple[AttentionOptions, Place]]) -> None:

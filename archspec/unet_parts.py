@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, ClassVar, Literal, Self
 
-from pydantic import Discriminator, Field, Tag
+from pydantic import Discriminator, Field, Tag, model_validator
+from pydantic_core import PydanticCustomError
 
 from archspec.fields import HARMLESS, Count, Flag, Form, Number, Width
 
@@ -56,6 +57,13 @@ class LabelOptions(Form):
     before_mlp: Flag = Field(default=False, description="sum it with the time features, before the MLP, not after it")
 
     OTHER_NAMES: ClassVar[dict[str, str]] = {"num_classes": "Here it is `classes`."}
+
+    @model_validator(mode="after")
+    def _options_of_linear(self) -> Self:
+        for name in ("bias", "scaled"):
+            if self.type == "table" and getattr(self, name):
+                raise PydanticCustomError("U012", "has no meaning with type: table", {"at": name})
+        return self
 
 
 class VectorOptions(Form):

@@ -15,7 +15,8 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from archspec import OPS, Op, ops, user_error
+from archspec import Op, ops, user_error
+from archspec.ops import plugins
 from archspec.ops.base import feature_map, num_groups
 from archspec.shapes import Embedding, Shape, Tokens
 from builder import layers
@@ -23,6 +24,7 @@ from builder.inputs import ARGUMENTS
 from builder.lowered import Argument, Call, Lowered, Lowering, Result, Shapes
 from builder.lowering_edm2 import EDM2_LOWERINGS
 from builder.lowering_score import SCORE_LOWERINGS
+from builder.lowering_skips import SKIP_LOWERINGS
 
 __all__ = ["LOWERINGS", "Argument", "Call", "Lowered", "Lowering", "Result", "Shapes", "lower", "register"]
 
@@ -147,11 +149,13 @@ def _add_embeddings(op: ops.AddEmbeddings, inputs: Shapes) -> Call:
 
 def _downsample(op: ops.Downsample, inputs: Shapes) -> nn.Module:
     channels = feature_map(inputs).channels
+    if op.method == "space_to_depth":
+        return layers.SpaceToDepth(channels)
     return layers.Downsample(channels, op.method == "conv", symmetric=op.padding == "symmetric")
 
 
 def _upsample(op: ops.Upsample, inputs: Shapes) -> nn.Module:
-    return layers.Upsample(feature_map(inputs).channels, op.conv)
+    return layers.Upsample(feature_map(inputs).channels, op.conv, mode=op.mode)
 
 
 def _concat(op: ops.Concat, inputs: Shapes) -> Call:
@@ -169,6 +173,9 @@ def _embedding_dim(shape: Shape) -> int:
     assert isinstance(shape, Embedding)
     return shape.dim
 
+
+#: Group of entry points that name lowerings, under the names of their operations.
+LOWERED = "ushape.lowerings"
 
 #: Operation -> its lowering. Further operations come in by `register`.
 LOWERINGS: dict[type[Op], Lowering] = {
@@ -190,6 +197,7 @@ LOWERINGS: dict[type[Op], Lowering] = {
     ops.AddEmbeddings: _add_embeddings,
     **EDM2_LOWERINGS,
     **SCORE_LOWERINGS,
+    **SKIP_LOWERINGS,
 }
 
 
@@ -205,9 +213,10 @@ def lower(op: Op, inputs: Shapes) -> Lowered:
 
     A module takes the nodes at the operation's ports by position, in the order of the ports; None for an empty one.
     """
-    lowering = LOWERINGS.get(type(op))
+    lowering = LOWERINGS.get(type(op)) or plugins.installed(LOWERED, op.op)
     if lowering is None:
         name = type(op).__name__
-        hint = f"Call builder.lowering.register({name}, …). Known operations: {', '.join(OPS)}."
+        hint = f"Call builder.lowering.register({name}, …), or declare an entry point of {LOWERED}."
         raise user_error(f"nobody says what the operation {name} becomes in torch.", hint)
+    LOWERINGS[type(op)] = lowering
     return lowering(op, inputs)

@@ -1,5 +1,6 @@
 """The vocabulary: one frozen description per operation, and the one table that names them."""
 
+from archspec.ops import plugins
 from archspec.ops.attention import Attention
 from archspec.ops.base import Misfit, Op, Port, Price, Role
 from archspec.ops.conditioning import Mlp, TimeEmbedding
@@ -24,8 +25,10 @@ from archspec.ops.resample import Downsample, Upsample
 from archspec.ops.resampling import FirResample
 from archspec.ops.residual import ResnetBlock
 from archspec.ops.score import BlurredConv, FourierFeatures, Linear
+from archspec.ops.skips import FreeUConcat, GatedConcat
 from archspec.ops.transformer import Transformer
 from archspec.ops.unread import Unread
+from archspec.ops.window import WindowAttention
 
 #: Operation name -> its description. The only place where a name becomes a class.
 OPS: dict[str, type[Op]] = {
@@ -34,14 +37,24 @@ OPS: dict[str, type[Op]] = {
         Input, Output, TimeEmbedding, Mlp, Conv, Norm, Act, ResnetBlock, Attention, Downsample, Upsample, Concat, Add,
         Transformer, LabelEmbedding, AddEmbeddings,
         MpConv, MpLinear, MpFourier, MpSilu, MpSum, MpConcat, PixelNorm, OnesChannel, Clip, OneHot, MpBlock,
-        MpAttention, FirResample, FourierFeatures, Linear, BlurredConv,
+        MpAttention, FirResample, FourierFeatures, Linear, BlurredConv, GatedConcat, FreeUConcat, WindowAttention,
     )
 }  # fmt: skip
 
+
+def register(operation: type[Op]) -> type[Op]:
+    """Add an operation from outside, so that files can name it; works as a decorator of its class.
+
+    Raises:
+        UserError: it has no name, or another operation has it.
+    """
+    return plugins.register(OPS, operation)
+
+
 __all__ = [
     "OPS", "Act", "Add", "AddEmbeddings", "Attention", "BlurredConv", "Clip", "Concat", "Conv", "Downsample",
-    "FirResample", "FourierFeatures", "Input", "LabelEmbedding", "Linear", "Misfit", "Mlp", "MpAttention",
-    "MpBlock", "MpConcat", "MpConv", "MpFourier", "MpLinear", "MpSilu", "MpSum", "Norm", "OneHot", "OnesChannel",
-    "Op", "Output", "PixelNorm", "Port", "Price", "ResnetBlock", "Role", "TimeEmbedding", "Transformer", "Unread",
-    "Upsample",
+    "FirResample", "FourierFeatures", "FreeUConcat", "GatedConcat", "Input", "LabelEmbedding", "Linear", "Misfit",
+    "Mlp", "MpAttention", "MpBlock", "MpConcat", "MpConv", "MpFourier", "MpLinear", "MpSilu", "MpSum", "Norm",
+    "OneHot", "OnesChannel", "Op", "Output", "PixelNorm", "Port", "Price", "ResnetBlock", "Role", "TimeEmbedding",
+    "Transformer", "Unread", "Upsample", "WindowAttention", "register",
 ]  # fmt: skip

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
-from archspec.errors import Problem
+from archspec.errors import Problem, UserError
 from archspec.fields import Defined
 from archspec.ops import OPS
 from archspec.ops.base import Op
+from archspec.ops.plugins import operation_named
 from archspec.positions import Place
 from archspec.suggest import did_you_mean
 from archspec.validate import validate
@@ -26,7 +27,10 @@ def read_op(data: Any, place: Place) -> tuple[Op | None, list[Problem]]:
     if "op" not in data:
         return None, [place.problem("U011", "the operation has no `op`.", f"Operations: {', '.join(OPS)}.")]
     name = data["op"]
-    cls = OPS.get(name) if isinstance(name, str) else None
+    try:
+        cls = operation_named(OPS, name) if isinstance(name, str) else None
+    except UserError as error:
+        return None, [place.at("op").problem(p.code, p.message, p.hint) for p in error.problems]
     if cls is None:
         hint = (did_you_mean(name, OPS) if isinstance(name, str) else None) or f"Operations: {', '.join(OPS)}."
         quoted = f"`{name[:80]}`" if isinstance(name, str) else shown(name)

@@ -12,13 +12,13 @@ from builder.layers.label import LabelLinear, LabelTable
 from builder.layers.merge import AddProjected
 from builder.layers.mp_block import MpAttention, MpBlock
 from builder.layers.norm import Normalize, NormOptions
-from builder.layers.resample import Downsample, Upsample
+from builder.layers.resample import Downsample, SpaceToDepth, Upsample
 from builder.layers.residual import BlockOptions, ResnetBlock
 from builder.layers.transformer import Transformer, TransformerOptions
 
 __all__ = [
     "AddProjected", "AttentionBlock", "BlockOptions", "Downsample", "LabelLinear", "LabelTable", "LinearAttention",
     "LinearAttentionBlock", "Mlp", "MpAttention", "MpBlock", "NormOptions", "Normalize", "ProjectionOptions",
-    "Resample", "ResnetBlock", "Transformer", "TransformerOptions", "Upsample", "ZeroConv2d", "conv2d",
-    "get_timestep_embedding", "sinusoidal",
+    "Resample", "ResnetBlock", "SpaceToDepth", "Transformer", "TransformerOptions", "Upsample", "ZeroConv2d",
+    "conv2d", "get_timestep_embedding", "sinusoidal",
 ]  # fmt: skip

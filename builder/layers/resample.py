@@ -32,21 +32,39 @@ class Downsample(nn.Module):
         return smaller
 
 
+class SpaceToDepth(nn.Module):
+    """Half the size by 2×2 pixels as channels, then a 1×1 convolution: ``[b, c, h, w] -> [b, c, h/2, w/2]``.
+
+    Weight name: ``conv``.
+    """
+
+    def __init__(self, in_channels: int) -> None:
+        super().__init__()
+        self.conv = conv2d(4 * in_channels, in_channels, 1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """The smaller map."""
+        smaller: Tensor = self.conv(functional.pixel_unshuffle(x, 2))
+        return smaller
+
+
 class Upsample(nn.Module):
-    """Twice the size by nearest neighbour, then a 3×3 convolution: ``[b, c, h, w] -> [b, c, 2h, 2w]``.
+    """Twice the size by nearest neighbour (or bilinear), then a 3×3 convolution: ``[b, c, h, w] -> [b, c, 2h, 2w]``.
 
     Weight name: ``conv``.
 
     Args:
         in_channels: channels of input and output.
         with_conv: whether the convolution follows.
+        mode: nearest, or bilinear between pixel centres.
     """
 
-    def __init__(self, in_channels: int, with_conv: bool = True) -> None:  # noqa: FBT001, FBT002
+    def __init__(self, in_channels: int, with_conv: bool = True, *, mode: str = "nearest") -> None:  # noqa: FBT001, FBT002
         super().__init__()
+        self.mode = mode
         self.conv = conv2d(in_channels, in_channels, 3) if with_conv else None
 
     def forward(self, x: Tensor) -> Tensor:
         """The larger map."""
-        larger = functional.interpolate(x, scale_factor=2.0, mode="nearest")
+        larger = functional.interpolate(x, scale_factor=2.0, mode=self.mode)
         return larger if self.conv is None else self.conv(larger)

@@ -206,6 +206,18 @@ def _is_set(op: Op, name: str) -> bool:
     return bool(getattr(op, name) != type(op).model_fields[name].default)
 
 
+def _downsample_limits(op: ops.Downsample, inputs: Mapping[str, Shape]) -> Iterator[str]:
+    del inputs
+    if op.method == "space_to_depth":
+        yield "downsampling by space_to_depth."
+
+
+def _upsample_limits(op: ops.Upsample, inputs: Mapping[str, Shape]) -> Iterator[str]:
+    del inputs
+    if op.mode != "nearest":
+        yield f"{op.mode} upsampling."
+
+
 def _conv_limits(op: ops.Conv, inputs: Mapping[str, Shape]) -> Iterator[str]:
     del inputs
     if (op.kernel, op.groups, op.bias) != (3, 1, True):
@@ -235,6 +247,8 @@ _LIMITS: dict[type[Op], Limits] = {
     ops.Attention: _attention_limits,
     ops.ResnetBlock: _block_limits,
     ops.Conv: _conv_limits,
+    ops.Downsample: _downsample_limits,
+    ops.Upsample: _upsample_limits,
     ops.Act: _act_limits,
     ops.TimeEmbedding: _time_limits,
     ops.Mlp: _mlp_limits,

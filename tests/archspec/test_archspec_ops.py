@@ -8,6 +8,7 @@ from typing import Any
 import magnitude_cases
 import pytest
 import score_cases
+import skip_cases
 import vocabulary_cases
 from pydantic import ValidationError
 
@@ -86,6 +87,7 @@ CASES: list[Case] = [
     *vocabulary_cases.CASES,
     *magnitude_cases.CASES,
     *score_cases.CASES,
+    *skip_cases.CASES,
 ]
 
 
@@ -124,6 +126,7 @@ def test_every_operation_is_covered() -> None:
         *vocabulary_cases.RULES,
         *magnitude_cases.RULES,
         *score_cases.RULES,
+        *skip_cases.RULES,
     ],
 )
 def test_rules(op: Op, inputs: Mapping[str, Shape], codes: list[str]) -> None:

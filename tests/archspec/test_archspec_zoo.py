@@ -123,3 +123,20 @@ def test_a_typo_in_a_zoo_name() -> None:
     with pytest.raises(archspec.UserError) as caught:
         archspec.load("zoo/sed-256")
     assert str(caught.value) == "zoo/sed-256: error U001 there is no such file. Did you mean `seed-256.yaml`?"
+
+
+#: BK-SDM by edits of sd15 -> the same by parameters
+BK_SDM: dict[str, dict[str, Any]] = {
+    "bk-sdm-base": {"num_res_blocks": 1},
+    "bk-sdm-small": {"num_res_blocks": 1, "mid_block": False},
+    "bk-sdm-tiny": {"num_res_blocks": 1, "mid_block": False, "ch_mult": [1, 2, 4]},
+}
+
+
+@pytest.mark.parametrize("name", BK_SDM)
+def test_edits_of_sd15_are_what_its_parameters_say(name: str) -> None:
+    sd15 = archspec.load("zoo/sd15")
+    edited = sd15.with_edits(archspec.load(f"zoo/{name}").architecture.edits)
+    said = sd15.with_edits((archspec.Edit.model_validate({"unet": BK_SDM[name]}),))
+    assert archspec.fingerprint(archspec.build(edited)) == archspec.fingerprint(archspec.build(said))
+    assert archspec.total_price(archspec.build(edited)).parameters == KNOWN[name][0]

@@ -7,12 +7,14 @@ from collections.abc import Mapping
 from archspec.ops import (
     AddEmbeddings,
     Attention,
+    Downsample,
     Input,
     LabelEmbedding,
     Norm,
     Op,
     ResnetBlock,
     Transformer,
+    Upsample,
 )
 from archspec.shapes import Embedding, FeatureMap, Label, Shape, Tokens
 
@@ -35,6 +37,8 @@ CASES: list[tuple[Op, Mapping[str, Shape], Shape, int, int]] = [
     (LabelEmbedding(classes=10, out=5, type="linear", bias=True), {"label": Label()}, EMB, 55, 50),
     (AddEmbeddings(), {"x": EMB, "other": EMB}, EMB, 0, 0),
     (Norm(groups="auto"), {"x": X}, X, 16, 0),
+    (Downsample(method="space_to_depth"), {"x": X}, FeatureMap(8, 2), 4 * 64 + 8, 4 * 4 * 64),
+    (Upsample(mode="bilinear", conv=False), {"x": X}, FeatureMap(8, 8), 0, 0),
     (
         ResnetBlock(out=8, groups="auto", conditioning="scale_shift"),
         {"x": X, "emb": EMB},

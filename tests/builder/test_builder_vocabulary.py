@@ -47,6 +47,9 @@ VARIANTS = {
     "groups by rule": architecture(ch=24, num_groups="auto"),
     "hidden": architecture(changed("resnet_block", hidden=96), changed("mid.block_1", residual=False)),
     "no shortcut": architecture(changed("down.1.block.0", residual=False)),
+    "other resampling": architecture(
+        changed("downsample", method="space_to_depth"), changed("upsample", mode="bilinear"), resolution=16
+    ),
     "stem": architecture(ch_mult=[0.5, 2], stem="first_level", num_groups=16),
     "no middle": architecture(mid_block=False, num_res_blocks=[1, 2]),
     "fused": architecture(attn={"heads": 2, "fused_qkv": True, "qkv_bias": False}),

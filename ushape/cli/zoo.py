@@ -24,7 +24,7 @@ def zoo(
         print_json(rows)
         return
     table = Table(box=None, header_style="bold", pad_edge=False)
-    table.add_column("name")
+    table.add_column("name", no_wrap=True)
     for title in ("image", "parameters", "MACs"):
         table.add_column(title, justify="right")
     table.add_column("what it is")

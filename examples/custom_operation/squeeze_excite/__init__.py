@@ -1,0 +1,1 @@
+"""Squeeze-and-excitation as an operation of ushape: `description` for the graph, `lowering` for torch."""
