@@ -9,7 +9,8 @@ those ports, and ``origin``. The graph carries ``name`` and ``warnings``.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from typing import TYPE_CHECKING, NamedTuple, TypeAlias
+from heapq import heappop, heappush
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 import networkx as nx
 
@@ -46,33 +47,37 @@ def add_node(
 
 def add_edge(graph: ArchGraph, edge: Edge) -> None:
     """Let `edge.source` fill a port of `edge.target`, beside the ports that it fills already."""
-    ports = ports_of(graph, edge.source, edge.target)
-    _set_ports(graph, edge.source, edge.target, (*ports, edge.port))
-    graph.edges[edge.source, edge.target].setdefault("origin", edge.origin)
+    source, target, port, origin = edge
+    data = graph.get_edge_data(source, target, {})
+    if not data:
+        graph.add_edge(source, target, ports=(port,), roles=_roles(graph, source, target, (port,)), origin=origin)
+    else:
+        ports = (*data["ports"], port)
+        data.update(ports=ports, roles=_roles(graph, source, target, ports))
 
 
 def drop_port(graph: ArchGraph, edge: Edge) -> None:
     """Take one port from an edge; the edge goes with its last port."""
     ports = tuple(name for name in ports_of(graph, edge.source, edge.target) if name != edge.port)
     if ports:
-        _set_ports(graph, edge.source, edge.target, ports)
+        data = graph.get_edge_data(edge.source, edge.target)
+        data.update(ports=ports, roles=_roles(graph, edge.source, edge.target, ports))
     else:
         graph.remove_edge(edge.source, edge.target)
 
 
 def ports_of(graph: ArchGraph, source: str, target: str) -> tuple[str, ...]:
     """The ports of `target` that `source` fills."""
-    if not graph.has_edge(source, target):
-        return ()
-    ports: tuple[str, ...] = graph.edges[source, target]["ports"]
+    ports: tuple[str, ...] = graph.get_edge_data(source, target, {}).get("ports", ())
     return ports
 
 
-def _set_ports(graph: ArchGraph, source: str, target: str, ports: tuple[str, ...]) -> None:
-    giver, roles = op_of(graph, source), {port.name: port.role for port in op_of(graph, target).ports()}
+def _roles(graph: ArchGraph, source: str, target: str, ports: tuple[str, ...]) -> tuple[str, ...]:
+    giver = op_of(graph, source)
     if isinstance(giver, Input) and giver.kind == "context":
-        roles = dict.fromkeys(roles, "context")
-    graph.add_edge(source, target, ports=ports, roles=tuple(roles.get(port, "main") for port in ports))
+        return ("context",) * len(ports)
+    roles = {port.name: port.role for port in op_of(graph, target).ports()}
+    return tuple(roles.get(port, "main") for port in ports)
 
 
 def op_of(graph: ArchGraph, node: str) -> Op:
@@ -83,14 +88,20 @@ def op_of(graph: ArchGraph, node: str) -> Op:
 
 def ops_of(graph: ArchGraph) -> Iterator[tuple[str, Op]]:
     """Every node with its operation, in the order of insertion."""
-    for node, data in graph.nodes.items():
-        yield node, data["op"]
+    found: Iterable[tuple[str, Any]] = graph.nodes.data("op")  # type: ignore[assignment]  # the stub forgets the value
+    yield from found
 
 
 def inputs_and_output(graph: ArchGraph) -> tuple[list[str], list[str]]:
     """The nodes where tensors enter, and the nodes where they leave (one, if the graph is sound)."""
-    inputs = [node for node, op in ops_of(graph) if isinstance(op, Input)]
-    return inputs, [node for node, op in ops_of(graph) if isinstance(op, Output)]
+    inputs: list[str] = []
+    outputs: list[str] = []
+    for node, op in ops_of(graph):
+        if isinstance(op, Input):
+            inputs.append(node)
+        elif isinstance(op, Output):
+            outputs.append(node)
+    return inputs, outputs
 
 
 def place_of(graph: ArchGraph, node: str, field: str | None = None) -> Place:
@@ -127,14 +138,16 @@ def total_price(graph: ArchGraph) -> Price:
 
 def edges_into(graph: ArchGraph, node: str) -> Iterator[Edge]:
     """Every filled port of a node as an `Edge`; a port can occur twice as long as the graph is not checked."""
-    for source, data in graph.pred[node].items():
+    for source in graph.predecessors(node):
+        data = graph.get_edge_data(source, node)
         for port in data["ports"]:
             yield Edge(source, node, port, data["origin"])
 
 
 def edges_from(graph: ArchGraph, node: str) -> Iterator[Edge]:
     """Every port that a node fills, as an `Edge`."""
-    for target, data in graph.succ[node].items():
+    for target in graph.successors(node):
+        data = graph.get_edge_data(node, target)
         for port in data["ports"]:
             yield Edge(node, target, port, data["origin"])
 
@@ -147,7 +160,9 @@ def edges_of(graph: ArchGraph) -> Iterable[Edge]:
 
 def inputs_of(graph: ArchGraph, node: str) -> dict[str, str]:
     """Port name -> source node, in the order of the operation's ports."""
-    filled: dict[str, str] = {port: source for source, data in graph.pred[node].items() for port in data["ports"]}
+    filled: dict[str, str] = {
+        port: source for source in graph.predecessors(node) for port in graph.get_edge_data(source, node)["ports"]
+    }
     if len(filled) < 2:
         return filled
     known = [port.name for port in op_of(graph, node).ports() if port.name in filled]
@@ -160,9 +175,26 @@ def input_shapes(graph: ArchGraph, node: str) -> dict[str, Shape]:
 
 
 def order(graph: ArchGraph) -> list[str]:
-    """The nodes in topological order, ties broken by the order of insertion."""
-    index = {node: position for position, node in enumerate(graph)}
-    return list(nx.lexicographical_topological_sort(graph, key=index.__getitem__))
+    """The nodes in topological order, ties broken by the order of insertion.
+
+    Raises:
+        networkx.NetworkXUnfeasible: there is a cycle.
+    """
+    nodes = list(graph)
+    index = {node: position for position, node in enumerate(nodes)}
+    waiting: dict[str, int] = dict(graph.in_degree())
+    ready = [index[node] for node in nodes if not waiting[node]]  # ascending, so a heap
+    found: list[str] = []
+    while ready:
+        node = nodes[heappop(ready)]
+        found.append(node)
+        for target in graph.successors(node):
+            waiting[target] -= 1
+            if not waiting[target]:
+                heappush(ready, index[target])
+    if len(found) < len(nodes):
+        raise nx.NetworkXUnfeasible("the graph has a cycle")
+    return found
 
 
 def input_nodes(graph: ArchGraph) -> dict[str, str]:
