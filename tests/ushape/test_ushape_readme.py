@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from archspec import check_text
 from studies.study import check_study
 
 ROOT = Path(__file__).parents[2]
@@ -20,9 +21,16 @@ def blocks(language: str) -> list[str]:
 
 
 def test_the_study_is_sound(tmp_path: Path) -> None:
-    (block,) = blocks("yaml")
-    (tmp_path / "study.yaml").write_text(block, encoding="utf-8")
-    assert check_study(tmp_path / "study.yaml")[1] == ()
+    study, dimensions, graph = blocks("yaml")
+    path = tmp_path / "study.yaml"
+    path.write_text(study, encoding="utf-8")
+    assert check_study(path)[1] == ()
+    path.write_text(study.replace("  space:\n", "  space:\n" + dimensions), encoding="utf-8")
+    loaded, problems = check_study(path)
+    assert problems == ()
+    assert loaded is not None
+    assert {"dropout", "heads", "middle"} < set(loaded.file.search.space)  # type: ignore[union-attr]
+    assert check_text(graph).problems == ()
 
 
 def test_the_python_runs_and_prints_what_it_says(tmp_path: Path) -> None:
