@@ -8,7 +8,18 @@ from typing import Any
 
 from archspec.fingerprint import fingerprint
 from archspec.graph import ArchGraph, inputs_of, op_of, order, price_of, shape_of, total_price
-from archspec.ops import Attention, Input, Output, Price, ResnetBlock, Transformer
+from archspec.ops import (
+    ATTENTION,
+    BLOCKS,
+    Attention,
+    Input,
+    MpAttention,
+    Op,
+    Output,
+    Price,
+    Transformer,
+    WindowAttention,
+)
 from archspec.shapes import FeatureMap
 
 
@@ -44,11 +55,9 @@ def levels(graph: ArchGraph) -> list[LevelRow]:
 
 def _level(graph: ArchGraph, size: int, nodes: list[str]) -> LevelRow:
     ops = {node: op_of(graph, node) for node in nodes}
-    blocks = [node for node, op in ops.items() if isinstance(op, ResnetBlock)]
+    blocks = [node for node, op in ops.items() if isinstance(op, BLOCKS)]
     widths = {_channels(graph, node) for node in (blocks or nodes)}
-    attention = Counter(
-        _attention(graph, node, op) for node, op in ops.items() if isinstance(op, Attention | Transformer)
-    )
+    attention = Counter(_attention(op, _channels(graph, node)) for node, op in ops.items() if isinstance(op, ATTENTION))
     skips = Counter(op.op for node, op in ops.items() if _takes_a_skip(graph, node))
     price = sum((price_of(graph, node) for node in nodes), Price())
     return LevelRow(
@@ -71,16 +80,22 @@ def _channels(graph: ArchGraph, node: str) -> int:
     return shape.channels if isinstance(shape, FeatureMap) else 0
 
 
-def _attention(graph: ArchGraph, node: str, op: Attention | Transformer) -> str:
-    heads, _ = op.split(_channels(graph, node))
-    words = [op.type if isinstance(op, Attention) else "transformer", f"{heads} head" + ("s" if heads > 1 else "")]
-    if isinstance(op, Transformer):
-        return ", ".join([*words, f"depth {op.depth}"])
-    if not op.has_norm:
-        words.append("no norm")
-    if not op.is_residual:
-        words.append("no residual")
-    return ", ".join(words)
+def _attention(op: Op, channels: int) -> str:
+    match op:
+        case Attention():
+            asides = ["no norm"] * (not op.has_norm) + ["no residual"] * (not op.is_residual)
+            return ", ".join([op.type, _heads(op.split(channels)[0]), *asides])
+        case Transformer():
+            return f"transformer, {_heads(op.split(channels)[0])}, depth {op.depth}"
+        case WindowAttention():
+            return f"windows of {op.window}, {_heads(op.split(channels)[0])}"
+        case MpAttention():
+            return f"cosine, {_heads(channels // op.head_dim)}"
+    return op.op
+
+
+def _heads(number: int) -> str:
+    return f"{number} head" + ("s" if number != 1 else "")
 
 
 def node_rows(graph: ArchGraph) -> list[dict[str, Any]]:

@@ -41,6 +41,11 @@ OPS: dict[str, type[Op]] = {
     )
 }  # fmt: skip
 
+#: What stands for what in tables and pictures: residual blocks, attention, and joins of a skip with the way up.
+BLOCKS = (ResnetBlock, MpBlock)
+ATTENTION = (Attention, Transformer, MpAttention, WindowAttention)
+MERGES = (Concat, Add, MpConcat, GatedConcat, FreeUConcat)
+
 
 def register(operation: type[Op]) -> type[Op]:
     """Add an operation from outside, so that files can name it; works as a decorator of its class.
@@ -52,7 +57,8 @@ def register(operation: type[Op]) -> type[Op]:
 
 
 __all__ = [
-    "OPS", "Act", "Add", "AddEmbeddings", "Attention", "BlurredConv", "Clip", "Concat", "Conv", "Downsample",
+    "ATTENTION", "BLOCKS", "MERGES", "OPS",
+    "Act", "Add", "AddEmbeddings", "Attention", "BlurredConv", "Clip", "Concat", "Conv", "Downsample",
     "FirResample", "FourierFeatures", "FreeUConcat", "GatedConcat", "Input", "LabelEmbedding", "Linear", "Misfit",
     "Mlp", "MpAttention", "MpBlock", "MpConcat", "MpConv", "MpFourier", "MpLinear", "MpSilu", "MpSum", "Norm",
     "OneHot", "OnesChannel", "Op", "Output", "PixelNorm", "Port", "Price", "ResnetBlock", "Role", "TimeEmbedding",

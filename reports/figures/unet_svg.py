@@ -7,24 +7,9 @@ from dataclasses import dataclass, field
 
 from markupsafe import Markup
 
+from archspec import ops
 from archspec.graph import ArchGraph, input_shapes, inputs_of, op_of, price_of, shape_of
-from archspec.ops import (
-    Act,
-    Add,
-    AddEmbeddings,
-    Attention,
-    Concat,
-    Conv,
-    Downsample,
-    LabelEmbedding,
-    Mlp,
-    Norm,
-    Op,
-    ResnetBlock,
-    TimeEmbedding,
-    Transformer,
-    Upsample,
-)
+from archspec.ops import Add, Attention, Op
 from archspec.shapes import Embedding, FeatureMap, Shape
 from reports.figures.unet_diff import SIGNS, Difference, Mark, difference
 from reports.figures.unet_layout import GUTTER, MERGE, Box, Layout, layout, main_lines, skip_lines
@@ -32,10 +17,14 @@ from reports.figures.unet_units import Network
 from reports.metrics import significant
 
 KINDS: dict[type[Op], str] = {
-    ResnetBlock: "res", Attention: "attn", Downsample: "down", Upsample: "up", Conv: "conv", Norm: "conv", Act: "conv",
-    TimeEmbedding: "emb", Mlp: "emb", Concat: "merge", Add: "merge",
-    Transformer: "attn", LabelEmbedding: "emb", AddEmbeddings: "emb",
-}  # fmt: skip
+    **dict.fromkeys(ops.BLOCKS, "res"),
+    **dict.fromkeys(ops.ATTENTION, "attn"),
+    **dict.fromkeys(ops.MERGES, "merge"),
+    **dict.fromkeys((ops.Conv, ops.MpConv, ops.Norm, ops.Act), "conv"),
+    **dict.fromkeys((ops.TimeEmbedding, ops.Mlp, ops.LabelEmbedding, ops.AddEmbeddings), "emb"),
+    ops.Downsample: "down",
+    ops.Upsample: "up",
+}
 """Operation -> the class of its colour; others are drawn plain."""
 
 LEGEND: tuple[tuple[str, str], ...] = (
@@ -146,17 +135,21 @@ def _other_label(op: Op, flow: str) -> str:
 
 
 _LABELS: dict[type[Op], Callable[[Op, str], str]] = {
-    ResnetBlock: _plain("res"),
+    ops.ResnetBlock: _plain("res"),
     Attention: _attention_label,
-    Downsample: _plain("down"),
-    Upsample: _plain("up"),
-    Conv: _plain("conv"),
-    Norm: lambda _op, _flow: "norm",
-    Act: lambda op, _flow: str(getattr(op, "fn", "act")),
-    TimeEmbedding: _plain("sinusoidal"),
-    Mlp: _plain("MLP"),
-    Transformer: _plain("transf"),
-    LabelEmbedding: _plain("label"),
+    ops.Downsample: _plain("down"),
+    ops.Upsample: _plain("up"),
+    ops.Conv: _plain("conv"),
+    ops.Norm: lambda _op, _flow: "norm",
+    ops.Act: lambda op, _flow: str(getattr(op, "fn", "act")),
+    ops.TimeEmbedding: _plain("sinusoidal"),
+    ops.Mlp: _plain("MLP"),
+    ops.Transformer: _plain("transf"),
+    ops.LabelEmbedding: _plain("label"),
+    ops.MpBlock: _plain("res"),
+    ops.MpAttention: _plain("attn"),
+    ops.WindowAttention: _plain("window"),
+    ops.MpConv: _plain("conv"),
 }
 
 
@@ -210,7 +203,7 @@ def _merge(graph: ArchGraph, node: str, box: Box, look: _Look) -> Markup:
     (x, y), r = box.middle, box.w / 2
     bars = f"M{x - 1.6:.1f} {y - 3:.1f}v6M{x + 1.6:.1f} {y - 3:.1f}v6"
     cross = f"M{x - 3:.1f} {y:.1f}h6M{x:.1f} {y - 3:.1f}v6"
-    sign = bars if isinstance(op_of(graph, node), Concat) else cross
+    sign = bars if not isinstance(op_of(graph, node), Add) else cross
     circle = Markup('<circle cx="{:.1f}" cy="{:.1f}" r="{:.1f}"/><path d="{}"/>').format(x, y, r, sign)
     return _wrap(graph, node, look, circle)
 

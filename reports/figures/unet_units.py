@@ -14,7 +14,7 @@ from typing import Literal
 import networkx as nx
 
 from archspec.graph import ArchGraph, inputs_of, op_of, order, shape_of
-from archspec.ops import Act, Add, Attention, Concat, Conv, Input, Norm, Output, Transformer
+from archspec.ops import ATTENTION, MERGES, Act, Conv, Input, Norm, Output
 from archspec.shapes import FeatureMap
 
 Side = Literal["down", "mid", "up", "head"]
@@ -96,7 +96,7 @@ def skips(graph: ArchGraph) -> dict[str, str]:
     """Return merge node -> the node whose output the skip brings; images joined at the input are no skips."""
     found = {}
     for node in graph:
-        source = inputs_of(graph, node).get("skip") if isinstance(op_of(graph, node), (Concat, Add)) else None
+        source = inputs_of(graph, node).get("skip") if isinstance(op_of(graph, node), MERGES) else None
         if source is not None and not isinstance(op_of(graph, source), Input):
             found[node] = source
     return found
@@ -166,16 +166,16 @@ def _absorbing(graph: ArchGraph, merge: str, placed: dict[str, Side]) -> str | N
     if len(followers) != 1 or placed.get(followers[0]) != placed[merge] or main_source(graph, followers[0]) != merge:
         return None
     op = op_of(graph, followers[0])
-    return None if isinstance(op, (Attention, Transformer, Concat, Add)) else followers[0]
+    return None if isinstance(op, (*ATTENTION, *MERGES)) else followers[0]
 
 
 def _joins(graph: ArchGraph, node: str, last: Unit, placed: dict[str, Side]) -> bool:
     """Attention stands beside the block that it follows; in the middle everything is a box of its own."""
     return (
-        isinstance(op_of(graph, node), (Attention, Transformer))
+        isinstance(op_of(graph, node), ATTENTION)
         and last.attention is None
         and main_source(graph, node) == last.node
         and placed[node] == last.side
         and last.side in ("down", "up")
-        and not isinstance(op_of(graph, last.node), (Attention, Transformer))
+        and not isinstance(op_of(graph, last.node), ATTENTION)
     )

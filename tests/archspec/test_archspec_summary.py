@@ -51,3 +51,13 @@ def test_rows_of_nodes_are_in_topological_order() -> None:
     for row in rows:
         assert set(row["inputs"].values()) <= seen
         seen.add(row["node"])
+
+
+def test_magnitude_preserving_blocks_and_attention_are_counted_as_such() -> None:
+    rows = levels(archspec.build(archspec.load("zoo/edm2-xs")))
+    assert [(row.resolution, row.blocks, row.attention, row.skips) for row in rows] == [
+        (64, 8, "", "4 mp_concat"),
+        (32, 9, "", "4 mp_concat"),
+        (16, 9, "7 cosine, 6 heads", "4 mp_concat"),
+        (8, 10, "8 cosine, 8 heads", "4 mp_concat"),
+    ]
