@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+import networkx as nx
 from torch import fx, nn
 
-from archspec import ArchGraph, UserError
+from archspec import ArchGraph, UserError, user_error
 from archspec.graph import input_shapes, inputs_of, op_of, order
 from builder.inputs import ARGUMENTS, COMMON, given
 from builder.lowering import Argument, Call, Lowered, Result, lower
@@ -24,9 +25,12 @@ def assemble(architecture: ArchGraph) -> Network:
     as torch's defaults on the default device, from torch's global generator; see `builder.initialise`.
 
     Raises:
-        UserError: an id cannot be a module path (U109), or an operation has no lowering; in the forward, an input
-            that the architecture has was not given.
+        UserError: it is not a built architecture, an id cannot be a module path (U109), or an operation has no
+            lowering; in the forward, an input that the architecture has was not given.
     """
+    if not isinstance(architecture, nx.DiGraph) or "name" not in architecture.graph:
+        hint = "Give the graph: assemble(archspec.build(archspec.load(FILE)))."
+        raise user_error(f"assemble takes a built architecture, not a {type(architecture).__name__}.", hint)
     return Network(architecture, *traced(architecture))
 
 

@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import fx, nn
 
-from archspec import UserError, build, check_data, from_document, loads, to_document, total_price
+from archspec import UserError, build, check_data, from_document, load, loads, to_document, total_price
 from archspec.graph import shape_of
 from archspec.positions import Positions
 from archspec.shapes import Embedding, FeatureMap
@@ -216,3 +216,9 @@ graph:
     assert network(torch.randn(1, 4, 8, 8), torch.tensor([1])).shape == (1, 4, 8, 8)
     assert network.without_t.temb_proj.weight.shape == (4, 8)
     assert "self.without_t(with_t)" in network.code
+
+
+@pytest.mark.parametrize("wrong", ["zoo/ddpm-cifar10", load("zoo/ddpm-cifar10")])
+def test_what_is_no_graph_is_told_what_to_call(wrong: object) -> None:
+    with pytest.raises(UserError, match=r"assemble takes a built architecture, not a \w+\. Give the graph"):
+        assemble(wrong)  # type: ignore[arg-type]
