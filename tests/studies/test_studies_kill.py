@@ -39,7 +39,14 @@ def finished(folder: Path) -> dict[tuple[str, int], TrialRecord]:
 @contextmanager
 def driver_of(path: Path) -> Iterator[subprocess.Popen[str]]:
     command = [sys.executable, "-m", "ushape", "run", str(path), "--no-report"]
-    driver = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    # A job in the background of a shell without job control ignores SIGINT, and its children inherit that.
+    driver = subprocess.Popen(
+        command,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # noqa: PLW1509 (there are no threads yet)
+    )
     try:
         yield driver
     finally:
