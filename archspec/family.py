@@ -8,7 +8,6 @@ from typing import Annotated, ClassVar
 
 from pydantic import Field
 
-from archspec.errors import Problem
 from archspec.fields import Count, Form, Rate, Width
 from archspec.graph import Edge, add_edge, add_node, empty
 from archspec.ops import Op
@@ -89,16 +88,3 @@ class Drawing:
         """Where it was said how often the image is halved: `resolution`, unless the levels alone were edited."""
         edited = self.said.edited
         return self.said.at("ch_mult" if "ch_mult" in edited and "resolution" not in edited else "resolution")
-
-
-def attention_lints(form: Family, said: Said) -> Iterator[Problem]:
-    """Rule U501: every attention resolution that is listed has an effect."""
-    reached = form.resolutions()
-    levels = f"The levels have {', '.join(map(str, dict.fromkeys(reached)))} (pixels, not downsampling factors)."
-    for index, size in enumerate(form.attn_resolutions):
-        if size not in reached:
-            message = f"no level reaches the attention resolution {size}, so it has no effect."
-            yield said.at("attn_resolutions", index).problem("U501", message, levels, severity="warning")
-        elif size in form.attn_resolutions[:index]:
-            message = f"the attention resolution {size} is listed twice."
-            yield said.at("attn_resolutions", index).problem("U501", message, "Once is enough.", severity="warning")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from archspec.errors import Problem
+from archspec.family import Family
 from archspec.graph import ArchGraph, ops_of, place_of
 from archspec.ops import Attention
 from archspec.template import Said, UNet
@@ -59,16 +60,26 @@ def _strides(unet: UNet) -> bool:
     return unet.resamp_with_conv and not unet.resblock_updown
 
 
-def _unreached(unet: UNet, said: Said) -> Iterator[Problem]:
-    reached = unet.resolutions()
-    levels = f"The levels have {', '.join(map(str, dict.fromkeys(reached)))} (pixels, not downsampling factors)."
-    for index, size in enumerate(unet.attn_resolutions):
-        if size not in reached:
+def attention_lints(form: Family | UNet, said: Said) -> Iterator[Problem]:
+    """Rule U501: every attention resolution that is listed has an effect."""
+    levels = _levels(form)
+    for index, size in enumerate(form.attn_resolutions):
+        if size not in form.resolutions():
             message = f"no level reaches the attention resolution {size}, so it has no effect."
             yield said.at("attn_resolutions", index).problem("U501", message, levels, severity="warning")
-        elif size in unet.attn_resolutions[:index]:
+        elif size in form.attn_resolutions[:index]:
             message = f"the attention resolution {size} is listed twice."
             yield said.at("attn_resolutions", index).problem("U501", message, "Once is enough.", severity="warning")
+
+
+def _levels(form: Family | UNet) -> str:
+    reached = ", ".join(map(str, dict.fromkeys(form.resolutions())))
+    return f"The levels have {reached} (pixels, not downsampling factors)."
+
+
+def _unreached(unet: UNet, said: Said) -> Iterator[Problem]:
+    yield from attention_lints(unet, said)
+    reached, levels = unet.resolutions(), _levels(unet)
     for size in unet.attn_at:
         if size not in reached or size not in unet.attn_resolutions:
             message = f"attn_at has options for {size}, where there is no attention, so they have no effect."

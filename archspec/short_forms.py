@@ -8,10 +8,9 @@ from typing import Any
 
 from archspec import edm2, song, template
 from archspec.errors import Problem
-from archspec.family import attention_lints
 from archspec.fields import Form
 from archspec.graph import ArchGraph
-from archspec.lints import unet_lints
+from archspec.lints import attention_lints, unet_lints
 from archspec.template import Said, UNet, part_problems, width_problems
 
 
