@@ -61,6 +61,12 @@ def test_sarif_names_rules_and_places(tmp_path: Path) -> None:
     assert results["U001"]["locations"] == [{"physicalLocation": {"artifactLocation": {"uri": "none.yaml"}}}]
 
 
+def test_sarif_locations_are_uris(tmp_path: Path) -> None:
+    log = json.loads(ushape("check", "no file, 50%.yaml", "--sarif", cwd=tmp_path).stdout)
+    (result,) = log["runs"][0]["results"]
+    assert result["locations"][0]["physicalLocation"]["artifactLocation"] == {"uri": "no%20file%2C%2050%25.yaml"}
+
+
 def test_a_long_line_is_shown_around_the_place(tmp_path: Path) -> None:
     (tmp_path / "a.yaml").write_text(UNET.replace("resolution: 8}", "resolution: 8, dropout: 0.1, dropouts: 0.1}"))
     lines = ushape("check", "a.yaml", cwd=tmp_path).stdout.splitlines()
