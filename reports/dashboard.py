@@ -45,23 +45,24 @@ SECTIONS: tuple[Section, ...] = (
 """The page from top to bottom; each has a template of its name."""
 
 
-def write_dashboard(results: StudyResults, path: Path) -> Path:
+def write_dashboard(results: StudyResults, path: Path, *, refresh: int | None = None) -> Path:
     """Write the study's page.
 
     Args:
         results: the study, in whatever state it is.
+        refresh: seconds after which an open page reads the file again; None: never.
         path: file to write; its folder is made if it is missing, and a file that is there is replaced at once or not
             at all.
 
     Returns:
         The path.
     """
-    write_text(path, render(results))
+    write_text(path, render(results, refresh=refresh))
     return path
 
 
-def render(results: StudyResults) -> str:
-    """Return the page as text."""
+def render(results: StudyResults, *, refresh: int | None = None) -> str:
+    """Return the page as text; see `write_dashboard`."""
     charts = Charts()
     gathered = [(section, section.context(results, charts)) for section in SECTIONS]
     shown = [(section, content) for section, content in gathered if content is not None]
@@ -72,6 +73,7 @@ def render(results: StudyResults) -> str:
         .get_template("page.html.jinja")
         .render(
             results=results,
+            refresh=refresh,
             sections=shown,
             charts=charts.data(),
             styles=Markup(css_variables() + _file("dashboard.css")),

@@ -17,28 +17,38 @@ def report(
     folder: Annotated[
         Path | None, typer.Option("--folder", help="Where the results lie, if `ushape run --out` put them elsewhere.")
     ] = None,
+    watch: Annotated[
+        bool, typer.Option("--watch", help="Write it again while the study runs; an open page refreshes itself.")
+    ] = False,
 ) -> None:
     """Write the dashboard of a study, one self-contained HTML file, and results.csv beside its records.
 
     It can be written while the study runs.
     """
     from ushape.cli.console import out as console
+    from ushape.cli.watch import follow
 
     place = folder or folder_of(study)
-    written = write_report(place, out)
+    if watch:
+        written = follow(place, lambda refresh: write_report(place, out, refresh=refresh), console.print)
+    else:
+        written = write_report(place, out)
     console.print(f"results: {place / 'results.csv'}")
     console.print(f"dashboard: {written}")
 
 
-def write_report(folder: Path, html: Path | None = None) -> Path:
-    """Write ``results.csv`` and the dashboard of a folder of results; returns the dashboard's path."""
+def write_report(folder: Path, html: Path | None = None, *, refresh: int | None = None) -> Path:
+    """Write ``results.csv`` and the dashboard of a folder of results; returns the dashboard's path.
+
+    With `refresh` an open page reads its file again after so many seconds.
+    """
     from reports.dashboard import write_dashboard
     from reports.tables import write_results_csv
     from studies.frame import load_results
 
     results = load_results(folder)
     write_results_csv(results, folder / "results.csv")
-    return write_dashboard(results, html or folder / "dashboard.html")
+    return write_dashboard(results, html or folder / "dashboard.html", refresh=refresh)
 
 
 def folder_of(study: Path) -> Path:
