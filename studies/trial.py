@@ -62,11 +62,12 @@ class Outcome(Section):
     Attributes:
         status: `finished`, or why not: `oom`, `diverged` (NaN or infinite loss), `failed` (anything else raised).
         reason: one sentence for people; None when finished.
-        metrics: `parameters`, `macs` (one image), `loss`, `latency` and `train_latency` (s per batch), `memory` and
-            `train_memory` (bytes), as far as the trial came and as they were asked for.
-        detail: `loss_bins` [[t_low, t_high, mse], …], `evaluation` (hash and counts), `latency` and `train_latency`
-            (spread, rounds, ratio to the reference, warm-up), `load_average` before and after measuring, `seconds` of
-            each stage, and after an error `stage`, `traceback` and, for diverged ones, `diverged_step`.
+        metrics: `parameters`, `macs` (one image), `loss`, `loss_edm`, `latency` and `train_latency` (s per batch),
+            `memory` and `train_memory` (bytes), `fd` and `kd`, as far as the trial came and as they were asked for.
+        detail: `loss_bins` [[t_low, t_high, mse], …], `snr_bins` (rows of `studies.weighting.SnrBin`), `evaluation`
+            (hash and counts), `samples` (see `studies.sampling.judge`), `latency` and `train_latency` (spread, rounds,
+            ratio to the reference, warm-up), `load_average` before and after measuring, `seconds` of each stage, and
+            after an error `stage`, `traceback` and, for diverged ones, `diverged_step`.
         curve: (step, mean training loss since the point before), as far as training came.
         environment: versions, code, device; equal for trials run under equal circumstances.
         data: the summary of the data; empty when they could not be loaded.
@@ -203,13 +204,14 @@ class _Trial:
         from studies.train import Diverged
 
         protocol = self.job.protocol
-        chosen = evaluation_set(data, protocol.evaluate, protocol.objective.timesteps)
+        chosen = evaluation_set(data, protocol.evaluate, protocol.objective)
         self.detail["evaluation"] = chosen.summary()
         quality = denoising_loss(module, chosen, protocol.objective, protocol.evaluate.batch, device)
         if not quality.is_finite():
             raise Diverged(protocol.train.steps, "the held-out loss")
-        self.metrics["loss"] = quality.loss
+        self.metrics |= {"loss": quality.loss, "loss_edm": quality.loss_edm}
         self.detail["loss_bins"] = [list(one) for one in quality.bins]
+        self.detail["snr_bins"] = [one.row() for one in quality.levels]
 
     def _measure(self, module: nn.Module, shape: tuple[int, ...], device: torch.device) -> None:
         from studies.measure.calls import inference, sample_batch, training
