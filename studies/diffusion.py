@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -103,6 +103,23 @@ class Process(ABC):
         return len(self.levels)
 
     @abstractmethod
+    def level(self, sigma: float) -> Tensor:
+        """The noise level nearest to σ (in ln σ), a scalar on the CPU."""
+
+    def nearest(self, sigmas: Sequence[float]) -> list[float]:
+        """The σ nearest to the falling ones asked for, each once."""
+        found = [float(self.sigma_of(self.level(sigma))) for sigma in sigmas]
+        return list(dict.fromkeys(found))
+
+    @abstractmethod
+    def sigma_of(self, t: Tensor) -> Tensor:
+        """σ of levels on the CPU, float64."""
+
+    @abstractmethod
+    def range(self) -> list[float]:
+        """σ of the levels that a sampler may ask for, rising; of a continuous process they stand for all between."""
+
+    @abstractmethod
     def draw(self, size: int, generator: torch.Generator) -> Tensor:
         """Noise levels of a training batch, ``[size]`` on the CPU."""
 
@@ -144,6 +161,18 @@ class Diffusion(Process):
 
     def _at(self, t: Tensor) -> tuple[Tensor, Tensor]:
         return self.a[t].view(-1, 1, 1, 1), self.s[t].view(-1, 1, 1, 1)
+
+    def level(self, sigma: float) -> Tensor:
+        """The timestep with the noise level nearest to σ, an int64 scalar."""
+        return (self.levels.log() - math.log(sigma)).abs().argmin()
+
+    def sigma_of(self, t: Tensor) -> Tensor:
+        """σ of timesteps."""
+        return self.levels[t]
+
+    def range(self) -> list[float]:
+        """σ of every timestep."""
+        return [float(sigma) for sigma in self.levels]
 
     def draw(self, size: int, generator: torch.Generator) -> Tensor:
         """Uniform timesteps, int64 ``[size]``."""
@@ -199,6 +228,18 @@ class Preconditioned(Process):
         sigma, data = self._sigma(t).view(-1, 1, 1, 1), self.objective.sigma_data
         root = (sigma.square() + data**2).sqrt()
         return sigma, 1 / root, data**2 / root.square(), sigma * data / root
+
+    def level(self, sigma: float) -> Tensor:
+        """σ itself, a float32 scalar."""
+        return torch.tensor(sigma, dtype=torch.float32)
+
+    def sigma_of(self, t: Tensor) -> Tensor:
+        """The levels themselves."""
+        return t.double()
+
+    def range(self) -> list[float]:
+        """From 0.002 to 80, the range of Karras et al. 2022, table 1, with the levels of evaluation between."""
+        return [0.002, *(float(sigma) for sigma in self.levels if 0.002 < sigma < 80), 80.0]
 
     def draw(self, size: int, generator: torch.Generator) -> Tensor:
         """Noise levels σ with normal logarithms, float32 ``[size]``."""

@@ -32,6 +32,9 @@ class FeatureNetwork(Section):
         default_factory=dict, description="Keyword arguments of the network's call, such as {return_features: true}."
     )
 
+    def __hash__(self) -> int:
+        return hash((self.torchscript, self.name))  # the arguments, a mapping, have none; equality looks at them
+
     def resolved(self, folder: Path) -> FeatureNetwork:
         """The same with the path taken relative to `folder`."""
         return self.model_copy(update={"torchscript": (folder / self.torchscript.expanduser()).resolve()})
@@ -48,7 +51,7 @@ class Samples(Section):
     number: Annotated[int, Field(strict=True, ge=20)] = Field(512, description="Images drawn from each network.")
     sampler: Literal["ddim", "heun"] = Field(
         "heun",
-        description="heun: second order, Karras et al. 2022, algorithm 2 without churn; ddim: first order, Song et al. "
+        description="heun: second order, Karras et al. 2022, algorithm 1; ddim: first order, Song et al. "
         "2021, eq. 12 without noise. Both are deterministic.",
     )
     steps: Count = Field(18, description="Noise levels; heun calls the network 2·steps − 1 times, ddim steps times.")

@@ -5,6 +5,7 @@ The models import no torch, so that planning and reading records stay light; `ru
 
 from __future__ import annotations
 
+import base64
 import gc
 import re
 import time
@@ -17,7 +18,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from pydantic import Field
 
 from archspec.errors import UserError
-from studies.protocol import Measure, Protocol, Section
+from studies.protocol import Measure, Protocol, Samples, Section
 
 if TYPE_CHECKING:
     import torch
@@ -72,6 +73,7 @@ class Outcome(Section):
         environment: versions, code, device; equal for trials run under equal circumstances.
         data: the summary of the data; empty when they could not be loaded.
         wall: seconds from start to end.
+        files: name -> content in base64, such as `samples.png`; they are kept beside the record, not in it.
     """
 
     status: Status
@@ -82,6 +84,7 @@ class Outcome(Section):
     environment: dict[str, str | int | float | bool | None]
     data: dict[str, Any]
     wall: float
+    files: dict[str, str] = Field(default_factory=dict)
 
 
 def run_trial(job: Job, progress: Callable[[Progress], None]) -> Outcome:
@@ -117,6 +120,7 @@ def run_trial(job: Job, progress: Callable[[Progress], None]) -> Outcome:
         environment=trial.environment,
         data=trial.data,
         wall=time.perf_counter() - start,
+        files=trial.files,
     )
 
 
@@ -132,6 +136,7 @@ class _Trial:
         self.curve: list[tuple[int, float]] = []
         self.environment: dict[str, str | int | float | bool | None] = {}
         self.data: dict[str, Any] = {}
+        self.files: dict[str, str] = {}
 
     def run(self) -> None:
         """All stages in order."""
@@ -212,6 +217,17 @@ class _Trial:
         self.metrics |= {"loss": quality.loss, "loss_edm": quality.loss_edm}
         self.detail["loss_bins"] = [list(one) for one in quality.bins]
         self.detail["snr_bins"] = [one.row() for one in quality.levels]
+        if protocol.evaluate.samples is not None:
+            self._judge(module, protocol.evaluate.samples, device)
+
+    def _judge(self, module: nn.Module, samples: Samples, device: torch.device) -> None:
+        from studies.sampling.judge import judge
+
+        found = judge(module, self.job.protocol, samples, device)
+        self.metrics |= found.metrics
+        self.detail["samples"] = found.detail
+        if found.png is not None:
+            self.files["samples.png"] = base64.b64encode(found.png).decode("ascii")
 
     def _measure(self, module: nn.Module, shape: tuple[int, ...], device: torch.device) -> None:
         from studies.measure.calls import inference, sample_batch, training
