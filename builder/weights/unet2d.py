@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, cast
 
@@ -13,6 +13,7 @@ from archspec.infer import annotate
 from archspec.ops.base import feature_map, num_groups
 from archspec.shapes import FeatureMap, Shape
 from archspec.template import UNet, expand
+from builder.weights.unet2d_limits import limits
 
 #: Nodes without which nothing of the reference U-Net can be recognised.
 _LANDMARKS = ("conv_in", "down.0.block.0", "conv_out")
@@ -94,7 +95,7 @@ def _unsayable(architecture: ArchGraph) -> Iterator[Problem]:
     yield from _other_structure(architecture, expected)
     for node in architecture:
         op, inputs = op_of(architecture, node), input_shapes(architecture, node)
-        yield from (_reason(node, message) for message in _LIMITS.get(type(op), _no_limits)(op, inputs))
+        yield from (_reason(node, message) for message in limits(op, inputs))
     for name, values in _shared(architecture).items():
         if len(values) > 1:
             shown = ", ".join(map(str, values))
@@ -172,87 +173,6 @@ def _article(word: str) -> str:
 
 def _listed(inputs: Mapping[str, str]) -> str:
     return ", ".join(f"{port} = {source}" for port, source in inputs.items()) or "none"
-
-
-Limits = Callable[[Any, Mapping[str, Shape]], Iterator[str]]
-
-
-def _no_limits(op: Op, inputs: Mapping[str, Shape]) -> Iterator[str]:
-    del op, inputs
-    yield from ()
-
-
-def _attention_limits(op: ops.Attention, inputs: Mapping[str, Shape]) -> Iterator[str]:
-    del inputs
-    if op.type != "vanilla":
-        yield f"{op.type} attention."
-    elif not (op.has_norm and op.is_residual):
-        yield "attention without norm or residual."
-    elif op.fused_qkv or not op.has_qkv_bias:
-        yield "attention with a fused projection, or without bias."
-
-
-def _block_limits(op: ops.ResnetBlock, inputs: Mapping[str, Shape]) -> Iterator[str]:
-    if op.conv_shortcut and feature_map(inputs).channels != op.out:
-        yield "a 3x3 shortcut."
-    if op.conditioning != "add":
-        yield f"a block with conditioning: {op.conditioning}."
-    other = [name for name in ("resample", "hidden", "residual", "residual_scale") if _is_set(op, name)]
-    if other:
-        yield f"a block with {', '.join(other)}."
-
-
-def _is_set(op: Op, name: str) -> bool:
-    return bool(getattr(op, name) != type(op).model_fields[name].default)
-
-
-def _downsample_limits(op: ops.Downsample, inputs: Mapping[str, Shape]) -> Iterator[str]:
-    del inputs
-    if op.method == "space_to_depth":
-        yield "downsampling by space_to_depth."
-
-
-def _upsample_limits(op: ops.Upsample, inputs: Mapping[str, Shape]) -> Iterator[str]:
-    del inputs
-    if op.mode != "nearest":
-        yield f"{op.mode} upsampling."
-
-
-def _conv_limits(op: ops.Conv, inputs: Mapping[str, Shape]) -> Iterator[str]:
-    del inputs
-    if (op.kernel, op.groups, op.bias) != (3, 1, True):
-        yield "a convolution that is not 3x3 with bias and without groups."
-
-
-def _act_limits(op: ops.Act, inputs: Mapping[str, Shape]) -> Iterator[str]:
-    del inputs
-    if op.fn != "silu":
-        yield f"the activation {op.fn}."
-
-
-def _time_limits(op: ops.TimeEmbedding, inputs: Mapping[str, Shape]) -> Iterator[str]:
-    del inputs
-    if op.max_period != 10_000.0:
-        yield f"a longest period of {op.max_period:g} steps instead of 10000."
-
-
-def _mlp_limits(op: ops.Mlp, inputs: Mapping[str, Shape]) -> Iterator[str]:
-    del inputs
-    if op.hidden != op.out:
-        yield f"a timestep embedding whose layers have different widths, {op.hidden} and {op.out}."
-
-
-#: Operation -> what of its parameters has no counterpart.
-_LIMITS: dict[type[Op], Limits] = {
-    ops.Attention: _attention_limits,
-    ops.ResnetBlock: _block_limits,
-    ops.Conv: _conv_limits,
-    ops.Downsample: _downsample_limits,
-    ops.Upsample: _upsample_limits,
-    ops.Act: _act_limits,
-    ops.TimeEmbedding: _time_limits,
-    ops.Mlp: _mlp_limits,
-}
 
 
 def _shared(architecture: ArchGraph) -> dict[str, dict[Any, None]]:
