@@ -5,8 +5,8 @@
 
 *Rounds*: in each, every entrant runs once, in an order drawn anew. An entrant that is faster than the slowest repeats
 its call until it ran about as long: load on the machine comes in slices of milliseconds, and two calls feel it alike
-only if they last alike. What is kept of a round is each entrant's mean time per call; ratios are taken within rounds.
-Five rounds are a *block*.
+only if they last alike. Before its turn a short call runs once untimed: caches are full of another's data. What
+is kept of a round is each entrant's mean time per call; ratios are taken within rounds. Five rounds are a *block*.
 
 *The end*: there were `rounds` of them, `min_seconds` went by, and every ratio to the first entrant has a 95 % interval
 with a half-width of at most `precision`. After `max_seconds` three rounds are enough.
@@ -32,6 +32,8 @@ FEWEST_ROUNDS = 3
 BLOCK_ROUNDS = 5
 #: An entrant's call is repeated at most so often in a round.
 MOST_REPEATS = 200
+#: Where the slowest call lasts longer than so many seconds, its start with strange caches is no share of it.
+PRIMED_BELOW = 0.05
 #: Looking at the interval after each block would stop at the first that is narrow by chance.
 _LOOK_EVERY = 1.5
 _LOOK_DRAWS = 300
@@ -98,7 +100,7 @@ def race(calls: Sequence[Call], seconds_of: Stopwatch, measure: Measure, seed: i
     warm = [warm_up(call, seconds_of, measure.max_seconds) for call in calls]
     slowest = max(best for _, _, best in warm)
     repeats = [min(MOST_REPEATS, max(1, round(slowest / max(best, 1e-9)))) for _, _, best in warm]
-    course = _Course(calls, repeats, seconds_of, random.Random(seed))
+    course = _Course(calls, repeats, seconds_of, random.Random(seed), primed=slowest < PRIMED_BELOW)
     start = time.perf_counter()
     look, narrow = 2 * BLOCK_ROUNDS, False
     while True:
@@ -124,8 +126,15 @@ class _Course:
     """The rounds so far."""
 
     def __init__(
-        self, calls: Sequence[Call], repeats: Sequence[int], seconds_of: Stopwatch, coin: random.Random
+        self,
+        calls: Sequence[Call],
+        repeats: Sequence[int],
+        seconds_of: Stopwatch,
+        coin: random.Random,
+        *,
+        primed: bool,
     ) -> None:
+        self.primed = primed
         self.calls, self.repeats, self.seconds_of, self.coin = calls, repeats, seconds_of, coin
         self.wall: list[list[tuple[float, ...]]] = []
         self.cpu: list[list[tuple[float, ...]]] = []
@@ -140,6 +149,8 @@ class _Course:
         self.coin.shuffle(order)
         wall, cpu = [0.0] * len(order), [0.0] * len(order)
         for entrant in order:
+            if self.primed:
+                self.calls[entrant]()
             laps = [self.seconds_of(self.calls[entrant]) for _ in range(self.repeats[entrant])]
             wall[entrant] = sum(lap.wall for lap in laps) / len(laps)
             cpu[entrant] = sum(lap.cpu for lap in laps) / len(laps)

@@ -101,6 +101,26 @@ def test_a_fast_call_is_repeated_until_it_lasts_as_long_as_the_slow_one(monkeypa
     assert least.repeats == (races.MOST_REPEATS, 1)
 
 
+def test_short_calls_run_once_untimed_before_their_turn(monkeypatch: pytest.MonkeyPatch) -> None:
+    ran = [0, 0]
+
+    def counted(entrant: int, seconds: float) -> Call:
+        def call() -> float:
+            ran[entrant] += 1
+            return seconds
+
+        return call
+
+    for seconds, extra in ((0.01, 1), (0.06, 0)):
+        ran[:] = [0, 0]
+        clock = Clock(monkeypatch)
+        calls = [counted(0, seconds), counted(1, seconds)]
+        sample = race(calls, clock, Measure(rounds=3, min_seconds=0.0, max_seconds=0.2))
+        rounds = sum(map(len, sample.blocks))
+        assert ran == [4 + rounds * (1 + extra)] * 2
+        assert len(clock.ran) == 2 * (4 + rounds)
+
+
 def test_the_order_within_rounds_is_mixed(monkeypatch: pytest.MonkeyPatch) -> None:
     clock = Clock(monkeypatch)
     calls = [takes(0.01), takes(0.01), takes(0.01)]
