@@ -12,7 +12,7 @@ from typing import Any
 
 from archspec import Problem, Spec, UserError, build, check_data, check_file, check_spec, fingerprint
 from archspec.document import Architecture
-from archspec.errors import merged
+from archspec.errors import Severity, merged
 from archspec.files import read_text
 from archspec.graph import ArchGraph
 from archspec.parse import Document, parse
@@ -23,6 +23,8 @@ from archspec.validate import validate
 from search import space as spaces
 from search.decode import value_faults
 from search.space import Primitive
+from studies.designs.expand import Expansion, expand
+from studies.designs.forms import Losses, Origin
 from studies.document import Sampler, StudyFile
 from studies.fairness import group_doubts, size_doubts
 from studies.protocol import Protocol
@@ -68,6 +70,18 @@ class Study:
         """Number of levels of the base; 0 for a base written as a graph."""
         unet = self.spec.architecture.unet
         return len(unet.ch_mult) if unet else 0
+
+    @property
+    def seeds(self) -> tuple[int, ...]:
+        """The training seeds of the ablation in order: those of the protocol, or with `until` as many as it allows."""
+        until = self.file.ablation.until if self.file.ablation else None
+        return tuple(range(until.max_seeds)) if until else self.protocol.seed_list()
+
+    def expansion(self, losses: Losses | None = None) -> Expansion:
+        """The ablation's variants; with `losses` also those that a design asks for in view of them."""
+        assert self.file.ablation is not None
+        origin = Origin(self.spec, self.base, self.path.parent)
+        return expand(self.file.ablation, origin, losses, self.seeds)
 
     def primitives(self) -> dict[str, Primitive]:
         """The plain choices of the search space; empty without a search."""
@@ -161,19 +175,32 @@ def _variant_problems(study: Study, positions: Positions) -> Iterator[Problem]:
         return
     share = study.file.ablation.same_parameters
     seen = {fingerprint(study.base): "the base"}
-    for name, edits in study.file.ablation.variants.items():
-        path: DataPath = ("ablation", "variants", name)
-        checked = check_spec(study.spec.with_edits(edits, positions, path))
-        yield from (problem for problem in checked.problems if problem.severity == "error")
+    found = study.expansion()
+    for fault in found.faults:
+        severity: Severity = "warning" if fault.doubt else "error"
+        where = ("ablation", *fault.path)
+        yield positions.problem("U407", fault.message, fault.hint, path=where, severity=severity)
+    for one in found.variants:
+        path: DataPath = ("ablation", *one.path)
+        checked = check_spec(study.spec.with_edits(one.edits, positions, path))
+        named = one.design == "variants"
+        yield from (_of_variant(problem, one.name, named=named) for problem in checked.errors)
         if checked.graph is None:
             continue
         mark = fingerprint(checked.graph)
-        if mark in seen:
-            message = f"the variant `{name}` is the same architecture as {seen[mark]}."
+        if mark in seen and one.design != "path":
+            message = f"the variant `{one.name}` is the same architecture as {seen[mark]}."
             yield positions.problem("U402", message, "Change it or take it out.", path=path)
-        yield from size_doubts(study.base, checked.graph, share, positions, path)
-        yield from group_doubts(study.base, checked.graph, positions, path)
-        seen.setdefault(mark, f"the variant `{name}`")
+        if named:
+            yield from size_doubts(study.base, checked.graph, share, positions, path)
+            yield from group_doubts(study.base, checked.graph, positions, path)
+        if named or one.design == "factorial":
+            seen.setdefault(mark, f"the variant `{one.name}`")
+
+
+def _of_variant(problem: Problem, name: str, *, named: bool) -> Problem:
+    """A problem of a variant; one that a design made is named, since its edits stand nowhere in the file."""
+    return problem if named else replace(problem, message=f"in the variant `{name}`: {problem.message}")
 
 
 def _search_problems(study: Study, positions: Positions) -> Iterator[Problem]:
