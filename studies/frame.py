@@ -11,6 +11,7 @@ import pandas as pd
 
 from search.objectives import METRICS
 from studies.records import WITH_RESULT, Part, Status, TrialRecord
+from studies.stated import stated_margins
 from studies.store import Store
 
 Curve = list[tuple[int, float]]
@@ -40,6 +41,7 @@ class StudyResults:
         protocol_hash: of all that variants share.
         data: what was trained on, with a hash.
         warnings: what a reader should know before trusting the numbers.
+        stated: the margins of equivalence that were stated, in order: margin, time, results there were by then.
     """
 
     name: str
@@ -58,6 +60,7 @@ class StudyResults:
     protocol_hash: str
     data: dict[str, Any]
     warnings: tuple[str, ...]
+    stated: tuple[dict[str, Any], ...] = ()
 
 
 def trial_row(record: TrialRecord) -> dict[str, Any]:
@@ -84,6 +87,9 @@ def trial_row(record: TrialRecord) -> dict[str, Any]:
     row["edits"] = "; ".join(record.edits)
     for name, value in record.params.items():
         row[f"param:{name}"] = ",".join(map(str, value)) if isinstance(value, list) else value
+    if record.part == "ablation":
+        row |= {"design": record.design or "variants", "reference": record.reference or "base"}
+        row |= {f"factor:{name}": level for name, level in record.factors.items()}
     return row
 
 
@@ -92,8 +98,7 @@ def load_results(folder: Path) -> StudyResults:
     store = Store(folder)
     document = store.remembered_study() or {}
     everything = [record for part in store.parts() for record in store.records(part)]
-    asked = {"base", *(document.get("ablation") or {}).get("variants", {})}
-    records = [record for record in current(everything) if record.variant is None or record.variant in asked]
+    records = [record for record in current(everything) if _is_asked(record, document.get("ablation") or {})]
     search = document.get("search") or {}
     source = folder / "study.yaml"
     return StudyResults(
@@ -113,7 +118,17 @@ def load_results(folder: Path) -> StudyResults:
         protocol_hash=records[-1].protocol_hash if records else "",
         data=next((record.data for record in records if record.data), {}),
         warnings=tuple(_warnings(records)),
+        stated=tuple(stated_margins(folder)),
     )
+
+
+def _is_asked(record: TrialRecord, ablation: dict[str, Any]) -> bool:
+    """Whether the study, as it was last run, still asks for what a record is about."""
+    if record.part != "ablation" or record.variant == "base":
+        return True
+    asked = ablation.get("planned") or ablation.get("variants") or {}
+    # A path's further steps are planned in view of its results.
+    return record.variant in asked or (record.design == "path" and bool(ablation.get("path")))
 
 
 def frame(records: Iterable[TrialRecord]) -> pd.DataFrame:

@@ -28,6 +28,9 @@ class TrialRecord(BaseModel):
         part: which question of the study it belongs to.
         trial: its number within the part.
         variant: the ablation's variant, ``base`` for the base; None in a search.
+        design: key below ``ablation:`` that asked for the variant.
+        reference: the variant that it is compared to.
+        factors: factor -> level, where the design has factors.
         seed: training seed.
         params: the search point, dimension -> value.
         edits: the edits that make its architecture out of the base, in words.
@@ -51,6 +54,9 @@ class TrialRecord(BaseModel):
     part: Part
     trial: int
     variant: str | None = None
+    design: str | None = None
+    reference: str | None = None
+    factors: dict[str, str] = Field(default_factory=dict)
     seed: int
     params: dict[str, Any] = Field(default_factory=dict)
     edits: tuple[str, ...] = ()

@@ -92,6 +92,8 @@ class Study:
         document: dict[str, Any] = self.file.model_dump(mode="json", by_alias=True, exclude_none=True)
         # The base as it is, not the name of a file that may change.
         document["base"] = self.spec.architecture.model_dump(mode="json", by_alias=True, exclude_unset=True)
+        if self.file.ablation is not None:
+            document["ablation"]["planned"] = {one.name: one.design for one in self.expansion().variants}
         return document
 
     def protocol_hash(self) -> str:
