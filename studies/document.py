@@ -113,3 +113,9 @@ class StudyFile(Section):
     measure: Measure = Field(default_factory=Measure, description="device, and what is measured how")
     ablation: Ablation | None = Field(None, description="take parts away: does this part matter?")
     search: Search | None = Field(None, description="vary parameters: which architecture?")
+
+    @model_validator(mode="after")
+    def _tuning_suits_the_design(self) -> Self:
+        if self.protocol.tune is not None and self.ablation is not None and self.ablation.path is not None:
+            raise ValueError("a path finds its variants as it goes, so it cannot stand beside protocol.tune")
+        return self

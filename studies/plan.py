@@ -69,3 +69,12 @@ def cells(study: Study, losses: Losses | None = None) -> list[Cell]:
     """Every cell, seed by seed, so that a study that is stopped early has whole pairs."""
     planned = variants(study, losses)
     return [Cell(variant, seed) for seed in study.seeds for variant in planned]
+
+
+def most_cells(study: Study) -> int:
+    """How many cells the ablation has at most: all steps of a path, all seeds that `until` allows."""
+    if study.file.ablation is None:
+        return 0
+    steps = sum(variant.design == "path" for variant in variants(study))
+    # A path of n steps trains n candidates, then n - 1, and so on; those of the first step are among the variants.
+    return (len(variants(study)) + steps * (steps - 1) // 2) * len(study.seeds)

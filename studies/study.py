@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -27,7 +27,7 @@ from studies.designs.expand import Expansion, expand
 from studies.designs.forms import Losses, Origin
 from studies.document import Sampler, StudyFile
 from studies.fairness import group_doubts, size_doubts
-from studies.protocol import Protocol
+from studies.protocol import Measure, Protocol
 
 
 @dataclass(frozen=True)
@@ -96,13 +96,21 @@ class Study:
             document["ablation"]["planned"] = {one.name: one.design for one in self.expansion().variants}
         return document
 
-    def protocol_hash(self) -> str:
-        """16 hexadecimal digits over everything that all variants share; seeds do not enter."""
-        shared = {
-            "protocol": self.file.protocol.model_dump(mode="json", exclude={"seeds"}),
-            "measure": self.file.measure.model_dump(mode="json"),
-        }
+    def protocol_hash(self, tuned: Mapping[str, float] | None = None, measure: Measure | None = None) -> str:
+        """16 hexadecimal digits over everything that all variants share; seeds do not enter.
+
+        Args:
+            tuned: parameters of the training that take the place of the protocol's.
+            measure: how it is measured, if not as the study says.
+        """
+        protocol = self.file.protocol.model_dump(mode="json", exclude={"seeds", "tune"})
+        protocol["train"] |= tuned or {}
+        shared = {"protocol": protocol, "measure": (measure or self.file.measure).model_dump(mode="json")}
         return hashlib.sha256(json.dumps(shared, sort_keys=True).encode()).hexdigest()[:16]
+
+    def tuned_protocol(self, tuned: Mapping[str, float]) -> Protocol:
+        """The protocol, with absolute paths, and with these parameters of the training."""
+        return self.protocol.model_copy(update={"train": self.protocol.train.model_copy(update=dict(tuned))})
 
 
 def load_study(path: str | Path) -> Study:

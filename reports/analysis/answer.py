@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from reports.analysis.ablation_answer import ablation_sentences
+from reports.analysis.confirmation import confirmation_sentences
 from reports.analysis.sentences import Sentence
 from reports.analysis.trials import has_values, part, status_counts, status_of, usable
 from reports.metrics import NARROW, Metric, join_words, metric_of, metrics_of, percent_text
@@ -156,9 +157,15 @@ def _closest(results: StudyResults) -> Sentence:
 
 
 def _caution(results: StudyResults) -> list[Sentence]:
+    told = confirmation_sentences(results)
+    if told:
+        return told
     rows = _trained(results)
     if not rows["fingerprint"].duplicated().any() or rows.groupby("fingerprint")["seed"].nunique().max() <= 1:
-        text = "Differences between neighbours may be chance; train the winners with fresh seeds before claiming them."
+        text = (
+            "Differences between neighbours may be chance, so no winner is claimed; `ushape confirm` trains the best "
+            "with fresh seeds."
+        )
         return [Sentence("note", "Every architecture of the search ran with one seed.", text)]
     return []
 
