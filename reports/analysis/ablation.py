@@ -20,7 +20,6 @@ from reports.analysis.statistics import (
     holm_levels,
     improvement,
     paired_t,
-    seeds_needed,
     standardised,
     tost,
 )  # fmt: skip
@@ -164,7 +163,7 @@ class _Test:
             verdict=self._verdict(family),
             sds=standardised(test), improvement=improvement(differences), margin=self.margin,
             p_equivalence=family.p_equivalence, low_equivalence=ends[2][0], high_equivalence=ends[2][1],
-            seeds_needed=seeds_needed(round(wanted / spread, 6), max(1, family.comparisons)) if spread > 0 else None,
+            wanted=abs(wanted) / spread if spread > 0 else math.nan,
             design=sample.design, reference=sample.reference, sequential=self.rules.sequential,
         )  # fmt: skip
 

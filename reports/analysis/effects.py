@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from reports.analysis.samples import BASE, Dropped
-from reports.analysis.statistics import Improvement
+from reports.analysis.statistics import Improvement, seeds_needed
 
 MIN_SEEDS = 5
 """Fewer paired seeds than this get no verdict."""
@@ -73,8 +73,8 @@ class Effect:
     low_equivalence: float = math.nan
     """Lower end of the interval that lies inside the margin exactly where equivalence is found."""
     high_equivalence: float = math.nan
-    seeds_needed: int | None = None
-    """Seeds that find a difference of the margin's size (or of the size seen) with 80 % power; None: too many."""
+    wanted: float = math.nan
+    """The margin, or without one the difference seen, in standard deviations of the paired difference."""
     design: str = "variants"
     """The design that asked for the variant."""
     reference: str = BASE
@@ -91,6 +91,11 @@ class Effect:
     def seeds_better(self) -> int:
         """Number of seeds in which the variant is smaller than the base."""
         return sum(1 for difference in self.differences if difference < 0)
+
+    @property
+    def seeds_needed(self) -> int | None:
+        """Seeds that find a difference of the margin's size (or of the size seen) with 80 % power; None: too many."""
+        return seeds_needed(self.wanted, max(1, self.comparisons)) if math.isfinite(self.wanted) else None
 
     @property
     def within_margin(self) -> bool:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from reports.analysis.trials import has_values, part, status_of, usable
+from reports.analysis.trials import USABLE, has_values, part, status_of, usable
 from reports.metrics import METRICS
 
 BASE = "base"
@@ -52,32 +52,38 @@ def samples_of(ablation: pd.DataFrame, metric: str, *, sequential: bool = False)
     """
     variants = [str(v) for v in ablation["variant"].dropna().unique() if v != BASE]
     column = _column(ablation, metric, variants)
-    found = []
-    for variant in variants:
-        rows = ablation[ablation["variant"] == variant]
-        design, reference = _said(rows, "design", "variants"), _said(rows, "reference", BASE)
-        seen = rows if sequential else ablation[ablation["variant"].isin([reference, variant])]
-        pairing = _Pairing(ablation, variant, reference, column, {int(seed) for seed in seen["seed"]})
-        found.append(_sample(pairing, design, relative=column != metric))
-    return found
-
-
-def _said(rows: pd.DataFrame, column: str, default: str) -> str:
-    """What the last row of a variant says of it; records of older studies do not say it."""
-    if column not in rows.columns or not isinstance(rows[column].iloc[-1], str):
-        return default
-    return str(rows[column].iloc[-1]) or default
+    table = _Table.of(ablation, column)
+    return [_sample(table, variant, relative=column != metric, sequential=sequential) for variant in variants]
 
 
 @dataclass(frozen=True)
-class _Pairing:
-    """Which two variants are paired on which column, and the seeds that should be there."""
+class _Table:
+    """What there is of a column, by variant and seed."""
 
-    ablation: pd.DataFrame
-    variant: str
-    reference: str
     column: str
-    wanted: set[int]
+    statuses: dict[str, dict[int, str]]
+    """Variant -> seed -> status of its last trial."""
+    values: dict[str, dict[int, float]]
+    designs: dict[str, tuple[str, str]]
+    """Variant -> design and reference; records of older studies do not say them."""
+
+    @classmethod
+    def of(cls, ablation: pd.DataFrame, column: str) -> _Table:
+        """Read a frame once."""
+        found = cls(column, {}, {}, {})
+        rows = len(ablation)
+        values = ablation[column] if column in ablation.columns else [math.nan] * rows
+        designs = ablation["design"] if "design" in ablation.columns else [None] * rows
+        references = ablation["reference"] if "reference" in ablation.columns else [None] * rows
+        told = zip(ablation["variant"], ablation["seed"], ablation["status"], values, designs, references, strict=True)
+        for variant, seed, status, value, design, reference in told:
+            found.statuses.setdefault(variant, {})[int(seed)] = str(status)
+            if status in USABLE and not pd.isna(value):
+                found.values.setdefault(variant, {})[int(seed)] = float(value)
+            found.designs[variant] = (
+                design if isinstance(design, str) else "variants", reference if isinstance(reference, str) else BASE
+            )  # fmt: skip
+        return found
 
 
 def compared_metrics(trials: pd.DataFrame) -> tuple[str, ...]:
@@ -110,29 +116,27 @@ def by_seed(ablation: pd.DataFrame, variant: str, column: str) -> dict[int, floa
     return {int(seed): float(value) for seed, value in zip(rows["seed"], rows[column], strict=True)}
 
 
-def _sample(pairing: _Pairing, design: str, *, relative: bool) -> Sample:
-    ours = by_seed(pairing.ablation, pairing.variant, pairing.column)
-    base = by_seed(pairing.ablation, pairing.reference, pairing.column)
+def _sample(table: _Table, variant: str, *, relative: bool, sequential: bool) -> Sample:
+    design, reference = table.designs[variant]
+    ours, base = table.values.get(variant, {}), table.values.get(reference, {})
+    wanted = set(table.statuses[variant]) | (set() if sequential else set(table.statuses.get(reference, {})))
     seeds = tuple(sorted(ours.keys() & base.keys()))
     dropped = [
-        Dropped(seed, _why(pairing, pairing.variant if seed not in ours else pairing.reference, seed), seed not in ours)
-        for seed in sorted(pairing.wanted - set(seeds))
+        Dropped(seed, _why(table, variant, variant if seed not in ours else reference, seed), seed not in ours)
+        for seed in sorted(wanted - set(seeds))
     ]
     return Sample(
-        pairing.variant, seeds, tuple(ours[s] for s in seeds), tuple(base[s] for s in seeds), tuple(dropped),
-        design=design, reference=pairing.reference, relative=relative,
+        variant, seeds, tuple(ours[s] for s in seeds), tuple(base[s] for s in seeds), tuple(dropped),
+        design=design, reference=reference, relative=relative,
     )  # fmt: skip
 
 
-def _why(pairing: _Pairing, variant: str, seed: int) -> str:
-    rows = pairing.ablation
-    rows = rows[(rows["variant"] == variant) & (rows["seed"] == seed)]
-    who = "the variant" if variant == pairing.variant else "the base" if variant == BASE else f"`{variant}`"
-    if rows.empty:
+def _why(table: _Table, variant: str, lacking: str, seed: int) -> str:
+    who = "the variant" if lacking == variant else "the base" if lacking == BASE else f"`{lacking}`"
+    status = table.statuses.get(lacking, {}).get(seed)
+    if status is None:
         return f"{who} has no trial yet"
-    status = str(rows["status"].iloc[-1])
-    known = status in ("finished", "replayed")
-    return f"{who} has no {pairing.column}" if known else f"{who}: {status_of(status).label}"
+    return f"{who} has no {table.column}" if status in USABLE else f"{who}: {status_of(status).label}"
 
 
 def comparable(sample: Sample) -> list[float]:
