@@ -146,6 +146,20 @@ class Train(Section):
         return data
 
 
+class Tune(Section):
+    """A small budget that each variant of an ablation may tune with before it is judged."""
+
+    what: tuple[Literal["lr"], ...] = Field(("lr",), min_length=1, max_length=1, description="what is tuned")
+    factors: tuple[Annotated[float, Field(gt=0)], ...] = Field(
+        (0.5, 1.0, 2.0), min_length=2, max_length=9, description="the values tried, as multiples of train.lr"
+    )
+    seeds: Count = Field(2, description="trainings for each value, on seeds that no comparison uses")
+
+
+def _tune(value: Any) -> Any:
+    return {"what": value} if isinstance(value, list | tuple) else value
+
+
 class Protocol(Section):
     """Everything about a trial but its architecture and its seed."""
 
@@ -153,6 +167,9 @@ class Protocol(Section):
     objective: AnyObjective = Field(default_factory=Objective, description="What the network learns.")
     train: Train = Field(default_factory=Train, description="How it is trained.")
     evaluate: Evaluate = Field(default_factory=Evaluate, description="How its loss is taken.")
+    tune: Annotated[Tune | None, BeforeValidator(_tune, json_schema_input_type=Tune | list[Literal["lr"]] | None)] = (
+        Field(None, description="[lr]: each variant of the ablation tunes its learning rate before it is judged.")
+    )
     seeds: Count | tuple[Natural, ...] = Field(
         8, description="Number of training seeds per variant (N means 0 to N−1), or the list of them."
     )

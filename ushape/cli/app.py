@@ -9,6 +9,7 @@ import typer
 
 from ushape.cli import (
     check,
+    confirm,
     diff,
     explain,
     export,
@@ -44,6 +45,7 @@ for command in (
     diff.diff,
     zoo.zoo,
     run.run,
+    confirm.confirm,
     status.status,
     report.report,
     tables.tables,
