@@ -7,7 +7,7 @@ from pathlib import Path
 
 import typer
 
-from ushape.cli import check, diff, explain, export, init, report, run, schema, show, status, zoo
+from ushape.cli import check, diff, explain, export, init, report, run, schema, show, status, weights, zoo
 
 #: Exit codes: 0 fine; 1 done, but not all trials have a result; 2 the user has to change something; 130 interrupted.
 USER_ERROR = 2
@@ -27,6 +27,7 @@ for command in (
     export.export, schema.schema,
 ):  # fmt: skip
     app.command()(command)
+app.add_typer(weights.weights)
 
 
 def main() -> None:
