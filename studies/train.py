@@ -17,12 +17,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-<<<<<<< HEAD
-from studies.diffusion import process
-=======
 from studies.accumulate import Accumulation
-from studies.diffusion import Diffusion
->>>>>>> measure
+from studies.diffusion import process
 from studies.protocol import Protocol, Train
 
 CURVE_POINTS = 50
@@ -148,16 +144,7 @@ class TrainingStep:
         Returns:
             The loss before the step, a scalar on the device.
         """
-<<<<<<< HEAD
-        noisy = self.diffusion.noisy(batch.images, batch.timesteps, batch.noise)
-        target = self.diffusion.target(batch.images, batch.timesteps, batch.noise)
-        with autocast(self.train, self.device):
-            output = self.module(noisy, self.diffusion.time(batch.timesteps))
-        loss = functional.mse_loss(output.float(), target)
-        torch.autograd.backward([loss])
-=======
         loss = self.accumulated.backward(batch)
->>>>>>> measure
         if self.train.grad_clip is not None:
             nn.utils.clip_grad_norm_(self.module.parameters(), self.train.grad_clip)
         for group in self.optimizer.param_groups:
@@ -173,7 +160,7 @@ class TrainingStep:
         noisy = self.diffusion.noisy(batch.images, batch.timesteps, batch.noise)
         target = self.diffusion.target(batch.images, batch.timesteps, batch.noise)
         with autocast(self.train, self.device):
-            output = self.module(noisy, batch.timesteps)
+            output = self.module(noisy, self.diffusion.time(batch.timesteps))
         return functional.mse_loss(output.float(), target)
 
 

@@ -15,13 +15,8 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import Field
 
-<<<<<<< HEAD
-from archspec.errors import UserError
-from studies.protocol import Measure, Protocol, Samples, Section
-=======
 from studies.failures import explained, is_device_lost
-from studies.protocol import Measure, Protocol, Section
->>>>>>> measure
+from studies.protocol import Measure, Protocol, Samples, Section
 
 if TYPE_CHECKING:
     import torch
@@ -141,11 +136,8 @@ class _Trial:
         self.curve: list[tuple[int, float]] = []
         self.environment: dict[str, str | int | float | bool | None] = {}
         self.data: dict[str, Any] = {}
-<<<<<<< HEAD
         self.files: dict[str, str] = {}
-=======
         self.turn: Turn
->>>>>>> measure
 
     def run(self) -> None:
         """All stages in order."""

@@ -21,6 +21,7 @@ from ushape.cli import (
     show,
     status,
     tables,
+    weights,
     zoo,
 )
 
@@ -54,6 +55,7 @@ for command in (
     schema.schema,
 ):
     app.command()(command)
+app.add_typer(weights.weights)
 
 
 def main() -> None:
