@@ -8,7 +8,11 @@ from typing import Annotated, Literal, get_args
 
 from pydantic import BeforeValidator
 
-Metric = Literal["loss", "latency", "train_latency", "memory", "train_memory", "parameters", "macs"]
+#: A latency's ratio is to the fixed reference network, timed beside it: a drifting machine does not disturb it.
+Metric = Literal[
+    "loss", "latency", "train_latency", "latency_ratio", "train_latency_ratio", "memory", "train_memory", "parameters",
+    "macs",
+]  # fmt: skip
 
 METRICS: tuple[Metric, ...] = get_args(Metric)
 #: Known from the graph alone, before anything is trained.
@@ -19,7 +23,8 @@ _MEMORY = {"B": 1.0, "kB": 1e3, "MB": 1e6, "GB": 1e9, "KiB": 2.0**10, "MiB": 2.0
 _COUNT = {"k": 1e3, "M": 1e6, "G": 1e9}
 #: The units in which a budget of each metric can be written; a number without one is in s, bytes or a plain count.
 UNITS: dict[Metric, dict[str, float]] = {
-    "loss": {}, "latency": _TIME, "train_latency": _TIME, "memory": _MEMORY, "train_memory": _MEMORY,
+    "loss": {}, "latency": _TIME, "train_latency": _TIME, "latency_ratio": {}, "train_latency_ratio": {},
+    "memory": _MEMORY, "train_memory": _MEMORY,
     "parameters": _COUNT, "macs": _COUNT,
 }  # fmt: skip
 _QUANTITY = re.compile(r"^\s*(?P<number>[0-9.eE+-]+)\s*(?P<unit>[A-Za-z]*)\s*$")

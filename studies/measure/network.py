@@ -141,6 +141,7 @@ def put_together(found: list[Found], measure: Measure, *, own_process: bool) -> 
         _placed(detail, name)[base] = latency.as_dict()
         if not size:
             metrics[base] = latency.median
+            metrics[f"{base}_ratio"] = latency.ratio
             detail.setdefault("conditions", {})[base] = [one.conditions.model_dump(mode="json") for one in taken]
     for name, value in found[0].detail.items():
         _placed(detail, name)[name.partition("@")[0]] = value
