@@ -7,19 +7,19 @@ the study file's JSON Schema.
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Discriminator, Field, Tag, field_validator, model_validator
+from pydantic import BeforeValidator, Discriminator, Field, Tag, field_validator, model_validator
 
-Count = Annotated[int, Field(strict=True, ge=1)]
-Natural = Annotated[int, Field(strict=True, ge=0)]
-Share = Annotated[float, Field(strict=True, gt=0, lt=1)]
+from studies.evaluation import Evaluate, FeatureNetwork, Samples
+from studies.objective import AnyObjective, Edm, Objective
+from studies.section import Count, Natural, Section, Share
 
-
-class Section(BaseModel):
-    """A part of a study file: frozen, closed to unknown keys, finite numbers only."""
-
-    model_config: ClassVar[ConfigDict] = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+# What other modules know from here, wherever it is written.
+__all__ = [
+    "Count", "Data", "Digits", "Edm", "Evaluate", "FeatureNetwork", "ImageFolder", "Measure", "Natural", "NpzFile",
+    "Objective", "Protocol", "Samples", "Section", "Share", "Source", "Train",
+]  # fmt: skip
 
 
 class Digits(Section):
@@ -110,18 +110,6 @@ Data = Annotated[_AnySource, BeforeValidator(_spelled_out, json_schema_input_typ
 Source = Digits | ImageFolder | NpzFile
 
 
-class Objective(Section):
-    """What the network learns: denoising diffusion with discrete timesteps (Ho et al. 2020)."""
-
-    schedule: Literal["linear", "cosine"] = Field(
-        "linear", description="Noise schedule: linear betas (Ho et al. 2020) or cosine (Nichol & Dhariwal 2021)."
-    )
-    prediction: Literal["eps", "v"] = Field(
-        "eps", description="What the network predicts: the noise, or v = a·eps − s·x0 (Salimans & Ho 2022)."
-    )
-    timesteps: Annotated[int, Field(strict=True, ge=2)] = Field(1000, description="Number of timesteps.")
-
-
 class Train(Section):
     """How every trial is trained: AdamW on batches of images with random timesteps and noise."""
 
@@ -158,22 +146,30 @@ class Train(Section):
         return data
 
 
-class Evaluate(Section):
-    """The fixed set of (image, timestep, noise) on which every trial's loss is taken."""
+class Tune(Section):
+    """A small budget that each variant of an ablation may tune with before it is judged."""
 
-    strata: Count = Field(10, description="Equal bins of timesteps; every image gets one timestep in each of them.")
-    images: Count = Field(64, description="Held-out images used; all of them when there are fewer.")
-    batch: Count = Field(64, description="Evaluations per forward pass.")
-    seed: Natural = Field(0, description="Seed of timesteps and noise; unrelated to the seeds of training.")
+    what: tuple[Literal["lr"], ...] = Field(("lr",), min_length=1, max_length=1, description="what is tuned")
+    factors: tuple[Annotated[float, Field(gt=0)], ...] = Field(
+        (0.5, 1.0, 2.0), min_length=2, max_length=9, description="the values tried, as multiples of train.lr"
+    )
+    seeds: Count = Field(2, description="trainings for each value, on seeds that no comparison uses")
+
+
+def _tune(value: Any) -> Any:
+    return {"what": value} if isinstance(value, list | tuple) else value
 
 
 class Protocol(Section):
     """Everything about a trial but its architecture and its seed."""
 
     data: Data = Field(default_factory=Digits, description="Where the images come from.")
-    objective: Objective = Field(default_factory=Objective, description="What the network learns.")
+    objective: AnyObjective = Field(default_factory=Objective, description="What the network learns.")
     train: Train = Field(default_factory=Train, description="How it is trained.")
     evaluate: Evaluate = Field(default_factory=Evaluate, description="How its loss is taken.")
+    tune: Annotated[Tune | None, BeforeValidator(_tune, json_schema_input_type=Tune | list[Literal["lr"]] | None)] = (
+        Field(None, description="[lr]: each variant of the ablation tunes its learning rate before it is judged.")
+    )
     seeds: Count | tuple[Natural, ...] = Field(
         8, description="Number of training seeds per variant (N means 0 to N−1), or the list of them."
     )
@@ -200,7 +196,7 @@ class Protocol(Section):
 
     def resolved(self, folder: Path) -> Protocol:
         """This protocol with the paths of its data taken relative to `folder`."""
-        return self.model_copy(update={"data": self.data.resolved(folder)})
+        return self.model_copy(update={"data": self.data.resolved(folder), "evaluate": self.evaluate.resolved(folder)})
 
 
 class Measure(Section):

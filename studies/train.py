@@ -18,7 +18,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from studies.accumulate import Accumulation
-from studies.diffusion import Diffusion
+from studies.diffusion import process
 from studies.protocol import Protocol, Train
 
 CURVE_POINTS = 50
@@ -40,7 +40,7 @@ class Diverged(Exception):  # noqa: N818 - an outcome of training, not a mistake
 
 @dataclass(frozen=True, eq=False)
 class Batch:
-    """What one training step sees: images ``[b, c, h, w]``, timesteps ``[b]`` and noise like the images."""
+    """What one training step sees: images ``[b, c, h, w]``, timesteps (or σ) ``[b]`` and noise like the images."""
 
     images: Tensor
     timesteps: Tensor
@@ -71,11 +71,12 @@ def batches(images: Tensor, protocol: Protocol, seed: int) -> Iterator[Batch]:
     order = torch.Generator().manual_seed(derived_seed(seed, "order"))
     draw = torch.Generator().manual_seed(derived_seed(seed, "noise"))
     waiting = torch.empty(0, dtype=torch.int64)
+    levels = process(protocol.objective, torch.device("cpu"))
     while True:
         while len(waiting) < size:
             waiting = torch.cat([waiting, torch.randperm(len(images), generator=order)])
         chosen, waiting = waiting[:size], waiting[size:]
-        timesteps = torch.randint(protocol.objective.timesteps, (size,), generator=draw)
+        timesteps = levels.draw(size, draw)
         noise = torch.randn((size, *images.shape[1:]), generator=draw)
         yield Batch(images[chosen], timesteps, noise)
 
@@ -119,7 +120,7 @@ class TrainingStep:
         self.module = module.train()
         self.train = protocol.train
         self.device = device
-        self.diffusion = Diffusion(protocol.objective, device)
+        self.diffusion = process(protocol.objective, device)
         # Fused, because the loop over parameters is slower and `foreach` peaks a parameter's worth higher.
         self.optimizer = torch.optim.AdamW(
             module.parameters(),
@@ -159,7 +160,7 @@ class TrainingStep:
         noisy = self.diffusion.noisy(batch.images, batch.timesteps, batch.noise)
         target = self.diffusion.target(batch.images, batch.timesteps, batch.noise)
         with autocast(self.train, self.device):
-            output = self.module(noisy, batch.timesteps)
+            output = self.module(noisy, self.diffusion.time(batch.timesteps))
         return functional.mse_loss(output.float(), target)
 
 

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import closing
 from typing import Any
-
-import torch
 
 from studies.measure.apart import Apart, found_apart, taken_apart
 from studies.measure.device import choose, turn_on
 from studies.measure.latency import Latency, Taken, summary
+from studies.measure.lock import Turn
 from studies.protocol import Measure, Protocol, Section
 
 Document = dict[str, Any]
@@ -69,13 +69,13 @@ def compare(
     names, documents = zip(*architectures, strict=True)
     job = Apart(what="race", documents=documents, protocol=protocol, measure=measure, training=training)
     processes = max(1, measure.processes)
-    turn = turn_on(device)
     taken: list[Taken] = []
-    for number in range(processes):
-        said(f"process {number + 1} of {processes}")
-        with turn.measuring():
-            taken.append(taken_apart(job.model_copy(update={"seed": number})))
-    memory = _memory(documents, job, device, said) if measure.memory else ()
+    with closing(turn_on(device)) as turn:
+        for number in range(processes):
+            said(f"process {number + 1} of {processes}")
+            with turn.measuring():
+                taken.append(taken_apart(job.model_copy(update={"seed": number})))
+        memory = _memory(documents, job, turn, said) if measure.memory else ()
     return Comparison(
         names=names,
         latencies=tuple(summary(taken, measure.batch, entrant, own_process=False) for entrant in range(len(names))),
@@ -89,7 +89,7 @@ def compare(
 
 
 def _memory(
-    documents: Sequence[Document], job: Apart, device: torch.device, said: Callable[[str], None]
+    documents: Sequence[Document], job: Apart, turn: Turn, said: Callable[[str], None]
 ) -> tuple[dict[str, Any], ...]:
     """Peak memory of each, in a process of its own."""
     name = "train_memory" if job.training else "memory"
@@ -98,7 +98,7 @@ def _memory(
         said(f"memory of {number + 1} of {len(documents)}")
         alone = job.measure.model_copy(update={"latency": False, "energy": False, "batches": ()})
         update = {"what": "network", "documents": (document,), "measure": alone}
-        with turn_on(device).training():
+        with turn.training():
             found.append(found_apart(job.model_copy(update=update)).detail[name])
     return tuple(found)
 

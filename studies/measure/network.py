@@ -35,15 +35,11 @@ class Found(Section):
         latency: `latency` or `train_latency`, and ``@N`` for a further batch size N -> rounds.
         detail: everything else: `memory` and `train_memory`, `energy` and `train_energy`, `compile_seconds`.
         metrics: `memory` and `train_memory`, in bytes.
-        waited: seconds that were spent waiting for the device.
-        exclusive: null, or why the device was not had alone.
     """
 
     latency: dict[str, Taken]
     detail: dict[str, Any]
     metrics: dict[str, float]
-    waited: float = 0.0
-    exclusive: str | None = None
 
 
 def measure_network(
@@ -72,8 +68,6 @@ def measure_network(
                 found.detail[f"{prefix}memory{mark}"] = used.model_dump(mode="json")
                 if not mark:
                     found.metrics[f"{prefix}memory"] = float(used.peak)
-    if turn is not None:
-        found = found.model_copy(update={"waited": round(turn.waited, 3), "exclusive": turn.trouble})
     return found
 
 
@@ -145,8 +139,6 @@ def put_together(found: list[Found], measure: Measure, *, own_process: bool) -> 
             detail.setdefault("conditions", {})[base] = [one.conditions.model_dump(mode="json") for one in taken]
     for name, value in found[0].detail.items():
         _placed(detail, name)[name.partition("@")[0]] = value
-    detail["waited"] = sum(one.waited for one in found)
-    detail["exclusive"] = next((one.exclusive for one in found if one.exclusive), None)
     return metrics, detail
 
 

@@ -66,7 +66,7 @@ def test_no_worker_trains_while_another_times(tmp_path: Path, monkeypatch: pytes
         trainer.close(kill=True)
         timer.close(kill=True)
     assert outcome.status == "finished", outcome.reason
-    assert outcome.detail["exclusive"] is None
+    assert outcome.detail["turns"]["trouble"] is None
     (first, second) = spans(outcome)
     assert first[1] - first[0] > 1.9
     assert reports[0] < first[0]
