@@ -175,9 +175,11 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--quick", action="store_true", help="one network, fewer processes and runs")
     parser.add_argument("--out", type=Path, help="folder for the tables as CSV")
+    parser.add_argument("--processes", type=int, help="fresh processes a row; default 10, or 5 if quick")
+    parser.add_argument("--runs", type=int, help="A/A runs a row; default 20, or 6 if quick")
     options = parser.parse_args()
     networks = list(NETWORKS)[: 1 if options.quick else None]
-    processes, runs = (5, 6) if options.quick else (10, 20)
+    processes, runs = options.processes or (5 if options.quick else 10), options.runs or (6 if options.quick else 20)
     seconds = 2.0 if options.quick else 4.0
     print(
         f"load average at the start {os.getloadavg()[0]:.1f}; {os.cpu_count()} cores; {seconds:g} s of rounds at most"
