@@ -246,8 +246,11 @@ class _Trial:
             return
         if measure.processes:
             apart = Apart(what="network", documents=(job.document,), protocol=job.protocol, measure=measure)
+            timed = measure.model_copy(update={"memory": False})  # memory is the same in each of them
             with self.turn.measuring():
-                found = [found_apart(apart) for _ in range(measure.processes)]
+                found = [found_apart(apart)]
+                for _ in range(measure.processes - 1 if measure.latency else 0):
+                    found.append(found_apart(apart.model_copy(update={"measure": timed})))
         else:
             found = [measure_network(module, shape, job.protocol, measure, self.turn)]
         metrics, detail = put_together(found, measure, own_process=not measure.processes)

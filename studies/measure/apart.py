@@ -40,6 +40,7 @@ class Apart(Section):
         documents: architectures in full, as `archspec.to_document` gives them.
         seed: of the weights, and of the order within rounds.
         training: whether a race is over training steps; inference otherwise.
+        history: on CUDA, folder for the allocator's histories of a network's calls.
     """
 
     what: Literal["network", "race"]
@@ -48,6 +49,7 @@ class Apart(Section):
     measure: Measure
     seed: int = 0
     training: bool = False
+    history: Path | None = None
 
 
 def measured_apart(job: Apart) -> dict[str, Any]:
@@ -127,7 +129,8 @@ def _network(job: Apart) -> Section:
     device = choose(job.measure.device)
     pin(job.measure.threads)
     document = job.documents[0]
-    return measure_network(built(document, job.seed, device), image_shape(document), job.protocol, job.measure, None)
+    module = built(document, job.seed, device)
+    return measure_network(module, image_shape(document), job.protocol, job.measure, None, job.history)
 
 
 def _race(job: Apart) -> Section:

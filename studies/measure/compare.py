@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from contextlib import closing
+from pathlib import Path
 from typing import Any
 
+from archspec import user_error
 from studies.measure.apart import Apart, found_apart, taken_apart
 from studies.measure.device import choose, turn_on
 from studies.measure.latency import Latency, Taken, summary
@@ -50,6 +52,7 @@ def compare(
     measure: Measure,
     *,
     training: bool = False,
+    history: Path | None = None,
     said: Callable[[str], None] = lambda text: None,
 ) -> Comparison:
     """Time architectures against the first of them.
@@ -59,15 +62,20 @@ def compare(
         protocol: objective and training.
         measure: device, batch, rounds and `processes`, one at least.
         training: compare training steps; inference otherwise.
+        history: folder for CUDA's memory histories, where memory is measured; one folder in it for each.
         said: called with a line on how far it is.
 
     Raises:
-        UserError: the device is not there.
+        UserError: the device is not there, or has no memory history.
         MeasuringFailed: a process died or ran out of memory.
     """
     device = choose(measure.device)
+    if history is not None and device.type != "cuda":
+        raise user_error("the CPU's allocator keeps no memory history.", "Leave out --history, or name a CUDA device.")
     names, documents = zip(*architectures, strict=True)
-    job = Apart(what="race", documents=documents, protocol=protocol, measure=measure, training=training)
+    job = Apart(
+        what="race", documents=documents, protocol=protocol, measure=measure, training=training, history=history
+    )
     processes = max(1, measure.processes)
     taken: list[Taken] = []
     with closing(turn_on(device)) as turn:
@@ -97,7 +105,10 @@ def _memory(
     for number, document in enumerate(documents):
         said(f"memory of {number + 1} of {len(documents)}")
         alone = job.measure.model_copy(update={"latency": False, "energy": False, "batches": ()})
-        update = {"what": "network", "documents": (document,), "measure": alone}
+        update: dict[str, Any] = {"what": "network", "documents": (document,), "measure": alone}
+        if job.history is not None:
+            update["history"] = job.history / str(number)
+            update["history"].mkdir(parents=True, exist_ok=True)
         with turn.training():
             found.append(found_apart(job.model_copy(update=update)).detail[name])
     return tuple(found)

@@ -86,6 +86,7 @@ def test_mistakes_are_answered_before_anything_is_measured(spec: Path, tmp_path:
         ((tmp_path / "none.yaml", "--against", spec), "there is no such file"),
         ((spec, "--against", spec, "--device", "gpu"), "--device gpu: String should match pattern"),
         ((spec, "--against", spec, "--precision", "3"), "--precision 3.0: Input should be less than 1."),
+        ((spec, "--against", spec, "--device", "cpu", "--history", tmp_path), "allocator keeps no memory history"),
         ((spec, "--against", spec, "--device", "cuda:77"), "measure.device is cuda:77, but this machine has"),
     ):
         done = run(*arguments)
