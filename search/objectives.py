@@ -8,9 +8,11 @@ from typing import Annotated, Literal, get_args
 
 from pydantic import BeforeValidator
 
+#: A latency's ratio is to the fixed reference network, timed beside it: a drifting machine does not disturb it.
 Metric = Literal[
-    "loss", "loss_edm", "fd", "kd", "latency", "train_latency", "memory", "train_memory", "parameters", "macs"
-]
+    "loss", "loss_edm", "fd", "kd", "latency", "train_latency", "latency_ratio", "train_latency_ratio",
+    "memory", "train_memory", "parameters", "macs",
+]  # fmt: skip
 
 METRICS: tuple[Metric, ...] = get_args(Metric)
 #: Known only where samples are drawn, `protocol.evaluate.samples`.
@@ -24,7 +26,8 @@ _COUNT = {"k": 1e3, "M": 1e6, "G": 1e9}
 #: The units in which a budget of each metric can be written; a number without one is in s, bytes or a plain count.
 UNITS: dict[Metric, dict[str, float]] = {
     "loss": {}, "loss_edm": {}, "fd": {}, "kd": {},
-    "latency": _TIME, "train_latency": _TIME, "memory": _MEMORY, "train_memory": _MEMORY,
+    "latency": _TIME, "train_latency": _TIME, "latency_ratio": {}, "train_latency_ratio": {},
+    "memory": _MEMORY, "train_memory": _MEMORY,
     "parameters": _COUNT, "macs": _COUNT,
 }  # fmt: skip
 _QUANTITY = re.compile(r"^\s*(?P<number>[0-9.eE+-]+)\s*(?P<unit>[A-Za-z]*)\s*$")

@@ -177,7 +177,7 @@ class Ledger:
                 "trained": float(failed),
                 **{name: record.violations.get(name, 0.0) for name in search.budgets},
             }
-            bridge.tell(trial, [record.metrics.get(name) for name in search.objectives], constraints)
+            bridge.tell(trial, [record.compared(name) for name in search.objectives], constraints)
         elif record.status in WITH_RESULT:
             bridge.tell(trial, [record.metrics.get("loss")], {})
         else:

@@ -110,13 +110,17 @@ Data = Annotated[_AnySource, BeforeValidator(_spelled_out, json_schema_input_typ
 Source = Digits | ImageFolder | NpzFile
 
 
+def _given(value: Any) -> Any:
+    return value
+
+
 class Train(Section):
     """How every trial is trained: AdamW on batches of images with random timesteps and noise."""
 
     steps: Count = Field(300, description="Number of optimizer steps.")
-    batch: Annotated[
-        Count, Field(json_schema_extra={"anyOf": [{"type": "integer", "minimum": 1}, {"const": "auto"}]})
-    ] = Field(32, description="Images per step; `auto` is 32 with `micro_batch: auto`.")
+    batch: Annotated[Count, BeforeValidator(_given, json_schema_input_type=Count | Literal["auto"])] = Field(
+        32, description="Images per step; `auto` is 32 with `micro_batch: auto`."
+    )
     micro_batch: Count | Literal["auto"] | None = Field(
         None,
         description="Images per forward pass, gradients accumulated over a step; auto: halved when memory runs out; "

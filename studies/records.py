@@ -75,6 +75,12 @@ class TrialRecord(BaseModel):
     started: str
     wall: float = 0.0
 
+    def compared(self, name: str) -> float | None:
+        """What trials are compared by: of a latency its ratio to the reference network, of others the metric itself."""
+        spread = self.detail.get(name)
+        ratio: float | None = spread.get("ratio") if isinstance(spread, dict) else None
+        return self.metrics.get(name) if ratio is None else ratio
+
     @property
     def feasible(self) -> bool:
         """Whether no budget is broken."""

@@ -22,6 +22,7 @@ from typing import Any
 from pydantic import Field
 
 from archspec import UserError, user_error
+from studies.deaths import OomKills, death, oom_kills
 from studies.protocol import Data, Section
 from studies.trial import Job, Outcome, Progress
 
@@ -88,29 +89,27 @@ class Worker:
         """Run one job; a child that dies is an outcome with its reason, not an exception."""
         self.start()
         assert self._connection is not None
-        began = time.perf_counter()
+        began, kills = time.perf_counter(), oom_kills()
         try:
             self._connection.send(("job", job.model_dump(mode="json")))
             while True:
                 kind, body = self._connection.recv()
                 if kind == "outcome":
-                    return Outcome.model_validate(body)
+                    outcome = Outcome.model_validate(body)
+                    if outcome.detail.get("device_lost"):
+                        self.close(kill=True)  # only a new process can use the device again
+                    return outcome
                 on_progress(Progress.model_validate(body))
         except (EOFError, ConnectionError):
-            return self._died(time.perf_counter() - began)
+            return self._died(time.perf_counter() - began, kills)
 
-    def _died(self, wall: float) -> Outcome:
+    def _died(self, wall: float, kills: OomKills) -> Outcome:
         assert self._process is not None
         code = self._process.wait(timeout=30)
         self.close(kill=True)
-        if code == -signal.SIGKILL:
-            reason = "the worker process was killed (SIGKILL), as the system does when memory runs out"
-        elif code < 0:
-            reason = f"the worker process was ended by {signal.Signals(-code).name}"
-        else:
-            reason = f"the worker process ended by itself with exit code {code}; see {self._log.name}"
+        status, reason = death(code, kills, oom_kills(), self._log.name)
         return Outcome(
-            status="failed", reason=reason, metrics={}, detail={"exit_code": code}, curve=(), environment={}, data={},
+            status=status, reason=reason, metrics={}, detail={"exit_code": code}, curve=(), environment={}, data={},
             wall=wall,
         )  # fmt: skip
 
