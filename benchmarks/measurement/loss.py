@@ -36,7 +36,7 @@ from studies.weighting import edm_lambda, edm_shares
 
 CPU = torch.device("cpu")
 PROTOCOL = Protocol(train=Train(steps=400, batch=16, lr=1e-3, warmup=20), evaluate=Evaluate(strata=20, images=32))
-NETS, MOST, SEEDS = 24, 300_000, (0, 1)
+NETS, MOST, SEEDS = 24, 240_000, (0, 1)
 STEPS = (12, 25, 50, 100, 200, 400)
 METRICS = ("loss", "loss_edm")
 COLUMNS = ("net", "seed", "parameters", "step", *METRICS, "seconds")
