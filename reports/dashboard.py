@@ -17,7 +17,7 @@ from markupsafe import Markup
 
 from archspec.atomic import write_text
 from reports.metrics import signed
-from reports.pages import ablation, answer, architectures, method, search, trials
+from reports.pages import ablation, answer, architectures, method, samples, search, trials
 from reports.pages.charts import Charts
 from reports.theme import css_variables
 
@@ -38,6 +38,7 @@ SECTIONS: tuple[Section, ...] = (
     Section("answer", "The answer", answer.context),
     Section("ablation", "Ablation", ablation.context),
     Section("search", "Search", search.context),
+    Section("samples", "Samples", samples.context),
     Section("architectures", "Architectures", architectures.context),
     Section("trials", "All trials", trials.context),
     Section("method", "How it was measured", method.context),

@@ -123,7 +123,7 @@ def load_results(folder: Path) -> StudyResults:
         protocol_hash=records[-1].protocol_hash if records else "",
         data=next((record.data for record in records if record.data), {}),
         warnings=tuple(_warnings(records)),
-        snr_bins={(r.part, r.trial): bins for r in records if (bins := r.detail.get("snr_bins"))},
+        snr_bins={(r.part, r.trial): rows for r in records if (rows := r.detail.get("snr_bins"))},
         samples={(r.part, r.trial): samples for r in records if (samples := r.detail.get("samples"))},
         files={(r.part, r.trial): found for r in records if (found := files_of(folder, r))},
     )

@@ -1,10 +1,10 @@
 """How good the held-out loss is as a measurement; results and commands are in loss.md.
 
-    python benchmarks/measurement/loss.py train FILE.csv    trains small U-Nets and keeps their loss as they learn
-    python benchmarks/measurement/loss.py ranks FILE.csv    how short a training may be and still rank: a table
-    python benchmarks/measurement/loss.py error             standard error against plain sampling: a table
+    python benchmarks/measurement/loss.py train FILE.csv [FIRST LAST]   trains small U-Nets, keeps their loss as they learn
+    python benchmarks/measurement/loss.py ranks FILE.csv…               how short a training may be and still rank: a table
+    python benchmarks/measurement/loss.py error                         standard error against plain sampling: a table
 
-`train` goes on where it was stopped.
+`train` goes on where it was stopped; several processes can share the networks, each with a file of its own.
 """
 
 from __future__ import annotations
@@ -60,15 +60,15 @@ def trained(
             at(number, step.evaluated)
 
 
-def train(path: Path) -> None:
-    """Train every network with every seed, seed by seed, and add its rows to a file."""
+def train(path: Path, first: int = 0, last: int = NETS) -> None:
+    """Train networks first to last − 1 with every seed, seed by seed, and add their rows to a file."""
     data = load(PROTOCOL.data)
     chosen = evaluation_set(data, PROTOCOL.evaluate, PROTOCOL.objective)
     kept = read(path)
     done = {(row["net"], row["seed"]) for row in kept if row["step"] == max(STEPS)}
     for seed in SEEDS:
         for net, (_, graph) in enumerate(small_unets(NETS, MOST)):
-            if (net, seed) in done:
+            if (net, seed) in done or not first <= net < last:
                 continue
             start, size = time.process_time(), total_price(graph).parameters
             rows = [
@@ -107,9 +107,9 @@ def interval(tau: float, n: int) -> tuple[float, float]:
     return math.tanh(z - half), math.tanh(z + half)
 
 
-def ranks(path: Path) -> None:
+def ranks(paths: list[Path]) -> None:
     """Print Kendall's τ between the losses after k and after 8k steps, and between two seeds."""
-    rows = read(path)
+    rows = [row for path in paths for row in read(path)]
     table = {(int(r["net"]), int(r["seed"]), int(r["step"])): r for r in rows}
     seeds = [s for s in SEEDS if all((net, s, max(STEPS)) in table for net in range(NETS))]
     print(f"{NETS} networks of {min(r['parameters'] for r in rows):,.0f} to {max(r['parameters'] for r in rows):,.0f}")
@@ -228,10 +228,10 @@ def main() -> None:
     """Do what the arguments say."""
     torch.set_num_threads(1)
     match sys.argv[1:]:
-        case ["train", path]:
-            train(Path(path))
-        case ["ranks", path]:
-            ranks(Path(path))
+        case ["train", path, *bounds]:
+            train(Path(path), *map(int, bounds))
+        case ["ranks", *paths] if paths:
+            ranks([Path(path) for path in paths])
         case ["error"]:
             error()
         case _:

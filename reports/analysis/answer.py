@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from reports.analysis.ablation import MIN_SEEDS, Effect, Verdict, base_values, compare, compared_metrics
+from reports.analysis.rankings import ablation_disagreements, search_disagreement
 from reports.analysis.trials import has_values, part, status_counts, status_of, usable
 from reports.metrics import NARROW, Metric, interval_text, join_words, metric_of, metrics_of, p_phrase, percent_text
 
@@ -102,7 +103,8 @@ def _ablation(results: StudyResults) -> list[Sentence]:
         return [Sentence("note", "Only the base has run.", "There is no variant to compare it with yet.")]
     clear = [e for e in effects if e.verdict in (Verdict.BETTER, Verdict.WORSE)]
     sentences = [_clear(e, metric) for e in sorted(clear, key=lambda e: -e.mean)]
-    return sentences + _inconclusive(effects, metric) + _few(effects) + _unpaired(effects)
+    doubts = [Sentence("note", *said) for said in ablation_disagreements(results.trials)]
+    return sentences + _inconclusive(effects, metric) + _few(effects) + _unpaired(effects) + doubts
 
 
 def _clear(effect: Effect, metric: Metric) -> Sentence:
@@ -167,7 +169,8 @@ def _search(results: StudyResults) -> list[Sentence]:
         f"trial {best['trial']}, {metric.text(best[metric.name])}{_costs(results, best)}.{_against_base(results, best)}"
     )
     sentences = [Sentence("best", label, text), *_cheapest(results, best, metric)]
-    return [*sentences, *_caution(results)]
+    doubts = [Sentence("note", *said) for said in search_disagreement(results.trials)]
+    return [*sentences, *doubts, *_caution(results)]
 
 
 def _endings(results: StudyResults) -> str:
