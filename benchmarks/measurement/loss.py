@@ -1,8 +1,8 @@
 """How good the held-out loss is as a measurement; results and commands are in loss.md.
 
-    python benchmarks/measurement/loss.py train FILE.csv [FIRST LAST]   trains small U-Nets, keeps their loss as they learn
-    python benchmarks/measurement/loss.py ranks FILE.csv…               how short a training may be and still rank: a table
-    python benchmarks/measurement/loss.py error                         standard error against plain sampling: a table
+    loss.py train FILE.csv [FIRST LAST]    trains small U-Nets and keeps their loss as they learn
+    loss.py ranks FILE.csv…                how short a training may be and still rank: a table
+    loss.py error                          standard error against plain sampling: a table
 
 `train` goes on where it was stopped; several processes can share the networks, each with a file of its own.
 """
@@ -179,7 +179,7 @@ def error() -> None:
     data = load(PROTOCOL.data)
     modules: list[nn.Module] = []
     for changes in ({}, {"attn_resolutions": [], "mid_attn": False}):
-        trained(unet(**changes), data, 0, [200], lambda _, module: modules.append(module))
+        trained(unet(ch=16, **changes), data, 0, [200], lambda _, module: modules.append(module))
     sigmas = evaluation_set(data, PROTOCOL.evaluate, PROTOCOL.objective).sigmas
 
     def both(chosen: EvaluationSet) -> list[Tensor]:
@@ -191,14 +191,16 @@ def error() -> None:
         for metric in METRICS:
             chosen = plain_set(data, sigmas, metric == "loss_edm", draw)
             found.setdefault((metric, "plain"), []).append([plain_mean(e, chosen, metric) for e in both(chosen)])
-        for name, strata in (("10 strata", 10), ("20 strata", 20), ("40 strata", 40)):
+        for name, strata in (("10 strata", 10), ("20 strata", 20)):
             rows = data.held_out[torch.randperm(len(data.held_out), generator=draw)[: NUMBER // strata]]
             one = Dataset("", data.train, rows, "")
             chosen = evaluation_set(one, Evaluate(strata=strata, images=len(rows), seed=repeat), PROTOCOL.objective)
             each = [judged(e, chosen) for e in both(chosen)]
             for metric in METRICS:
                 found.setdefault((metric, name), []).append([getattr(q, metric) for q in each])
-    print(f"{REPEATS} estimates of {NUMBER} evaluations each; two U-Nets trained for 200 steps.\n")
+    print(
+        f"{REPEATS} estimates of {NUMBER} evaluations each; two U-Nets, with and without attention, trained for 200 steps.\n"
+    )
     print(
         "| metric | sampling | mean | SE of one | variance, plain / this | difference | SE, sets apart | SE, one set | "
         "variance of the difference, plain apart / this on one set | wrong sign, apart / one set |"

@@ -60,7 +60,7 @@ def test_distances_stand_with_their_number_and_bias(tmp_path: Path) -> None:
 def test_the_page_shows_them(tmp_path: Path) -> None:
     page = render(with_samples(make_study(trials=0), tmp_path))
     assert '<section id="samples"' in page
-    assert page.count('src="data:image/png;base64,iVBOR') == 1 + len(VARIANTS)
+    assert page.count('<img src="data:image/png;base64,') == 1 + len(VARIANTS)
     assert "in the features of: classifier of the 10 labels of digits (right on 97\u202f% of held-out images; " in page
 
 
