@@ -12,6 +12,7 @@ import pandas as pd
 from search.objectives import METRICS
 from studies.artifacts import files_of
 from studies.records import WITH_RESULT, Part, Status, TrialRecord
+from studies.stated import stated_margins
 from studies.store import Store
 
 Curve = list[tuple[int, float]]
@@ -44,6 +45,7 @@ class StudyResults:
         snr_bins: (part, trial) -> rows of `studies.weighting.SnrBin`, from which any weighting of the loss follows.
         samples: (part, trial) -> how its samples were drawn and judged; see `studies.sampling.judge.Judged`.
         files: (part, trial) -> name -> path of what is kept beside its record.
+        stated: the margins of equivalence that were stated, in order: margin, time, results there were by then.
     """
 
     name: str
@@ -62,6 +64,7 @@ class StudyResults:
     protocol_hash: str
     data: dict[str, Any]
     warnings: tuple[str, ...]
+    stated: tuple[dict[str, Any], ...] = ()
     snr_bins: dict[tuple[str, int], list[list[float]]] = field(default_factory=dict)
     samples: dict[tuple[str, int], dict[str, Any]] = field(default_factory=dict)
     files: dict[tuple[str, int], dict[str, Path]] = field(default_factory=dict)
@@ -94,6 +97,10 @@ def trial_row(record: TrialRecord) -> dict[str, Any]:
     row["edits"] = "; ".join(record.edits)
     for name, value in record.params.items():
         row[f"param:{name}"] = ",".join(map(str, value)) if isinstance(value, list) else value
+    row |= {f"tuned:{name}": value for name, value in record.tuned.items()}
+    if record.part == "ablation":
+        row |= {"design": record.design or "variants", "reference": record.reference or "base"}
+        row |= {f"factor:{name}": level for name, level in record.factors.items()}
     return row
 
 
@@ -102,8 +109,7 @@ def load_results(folder: Path) -> StudyResults:
     store = Store(folder)
     document = store.remembered_study() or {}
     everything = [record for part in store.parts() for record in store.records(part)]
-    asked = {"base", *(document.get("ablation") or {}).get("variants", {})}
-    records = [record for record in current(everything) if record.variant is None or record.variant in asked]
+    records = [record for record in current(everything) if _is_asked(record, document.get("ablation") or {})]
     search = document.get("search") or {}
     source = folder / "study.yaml"
     return StudyResults(
@@ -126,7 +132,17 @@ def load_results(folder: Path) -> StudyResults:
         snr_bins={(r.part, r.trial): rows for r in records if (rows := r.detail.get("snr_bins"))},
         samples={(r.part, r.trial): samples for r in records if (samples := r.detail.get("samples"))},
         files={(r.part, r.trial): found for r in records if (found := files_of(folder, r))},
+        stated=tuple(stated_margins(folder)),
     )
+
+
+def _is_asked(record: TrialRecord, ablation: dict[str, Any]) -> bool:
+    """Whether the study, as it was last run, still asks for what a record is about."""
+    if record.part != "ablation" or record.variant == "base":
+        return True
+    asked = ablation.get("planned") or ablation.get("variants") or {}
+    # A path's further steps are planned in view of its results.
+    return record.variant in asked or (record.design == "path" and bool(ablation.get("path")))
 
 
 def frame(records: Iterable[TrialRecord]) -> pd.DataFrame:
@@ -155,7 +171,8 @@ def _warnings(records: list[TrialRecord]) -> Iterable[str]:
     devices = {str(record.environment.get("device")) for record in trained}
     if len(devices) > 1:
         yield f"Trials ran on {len(devices)} different devices; their latencies and memory do not compare."
-    hashes = {record.protocol_hash for record in records}
+    # Tuned trials differ from the others in what the protocol lets them tune, and say so.
+    hashes = {record.protocol_hash for record in records if not record.tuned}
     if len(hashes) > 1:
         yield f"Trials were made under {len(hashes)} different protocols; their losses do not compare."
     contents = {str(record.data.get("hash")) for record in trained if record.data}
@@ -194,22 +211,29 @@ def progress_of(folder: Path) -> StudyProgress:
     for record in records:
         by_status = counts[record.part]
         by_status[record.status] = by_status.get(record.status, 0) + 1
-    missed = {"ablation": ("oom", "diverged", "failed"), "search": ("failed",)}
-    return StudyProgress(counts, sum(record.status in missed[record.part] for record in records))
+    lost = sum(record.status in ("oom", "diverged", "failed") for record in records if record.part != "search")
+    lost += sum(record.status == "failed" for record in records if record.part == "search")
+    return StudyProgress(counts, lost)
 
 
 def current(records: Iterable[TrialRecord]) -> list[TrialRecord]:
-    """The records that count: of an ablation's cell the last one, of a variant only its present architecture.
+    """The records that count: of a variant's cell the last one, of a variant only its present architecture.
 
     A cell has several records if it was interrupted or retried, or if the variant's edits have changed since.
     """
     kept = list(records)
-    ablation = [record for record in kept if record.part == "ablation"]
-    architecture = {record.variant: record.fingerprint for record in ablation}
-    last = {(record.variant, record.seed): record.trial for record in ablation}
+    of_variants = [record for record in kept if record.part != "search"]
+    architecture = {(record.part, record.variant): record.fingerprint for record in of_variants}
+    last = {_cell(record): record.trial for record in of_variants}
     return [
         record
         for record in kept
-        if record.part != "ablation"
-        or (record.fingerprint == architecture[record.variant] and record.trial == last[record.variant, record.seed])
+        if record.part == "search"
+        or (record.fingerprint == architecture[record.part, record.variant] and record.trial == last[_cell(record)])
     ]
+
+
+def _cell(record: TrialRecord) -> tuple[object, ...]:
+    # A variant is tuned at several rates with one seed, but judged at one.
+    rate = record.tuned.get("lr") if record.part == "tuning" else None
+    return record.part, record.variant, record.seed, rate

@@ -114,7 +114,14 @@ class Train(Section):
     """How every trial is trained: AdamW on batches of images with random timesteps and noise."""
 
     steps: Count = Field(300, description="Number of optimizer steps.")
-    batch: Count = Field(32, description="Images per step.")
+    batch: Annotated[
+        Count, Field(json_schema_extra={"anyOf": [{"type": "integer", "minimum": 1}, {"const": "auto"}]})
+    ] = Field(32, description="Images per step; `auto` is 32 with `micro_batch: auto`.")
+    micro_batch: Count | Literal["auto"] | None = Field(
+        None,
+        description="Images per forward pass, gradients accumulated over a step; auto: halved when memory runs out; "
+        "null: all at once.",
+    )
     lr: Annotated[float, Field(strict=True, gt=0)] = Field(1e-3, description="Learning rate after the warm-up.")
     warmup: Natural = Field(20, description="Steps over which the learning rate rises linearly to `lr`.")
     weight_decay: Annotated[float, Field(strict=True, ge=0)] = Field(0.0, description="AdamW's decoupled decay.")
@@ -130,6 +137,28 @@ class Train(Section):
         "float32", description="Arithmetic of the forward pass; bfloat16 is autocast with float32 weights."
     )
 
+    @model_validator(mode="before")
+    @classmethod
+    def _auto_batch(cls, data: Any) -> Any:
+        if isinstance(data, dict) and data.get("batch") == "auto":
+            rest = {key: value for key, value in data.items() if key != "batch"}
+            return {"micro_batch": "auto", **rest}
+        return data
+
+
+class Tune(Section):
+    """A small budget that each variant of an ablation may tune with before it is judged."""
+
+    what: tuple[Literal["lr"], ...] = Field(("lr",), min_length=1, max_length=1, description="what is tuned")
+    factors: tuple[Annotated[float, Field(gt=0)], ...] = Field(
+        (0.5, 1.0, 2.0), min_length=2, max_length=9, description="the values tried, as multiples of train.lr"
+    )
+    seeds: Count = Field(2, description="trainings for each value, on seeds that no comparison uses")
+
+
+def _tune(value: Any) -> Any:
+    return {"what": value} if isinstance(value, list | tuple) else value
+
 
 class Protocol(Section):
     """Everything about a trial but its architecture and its seed."""
@@ -138,6 +167,9 @@ class Protocol(Section):
     objective: AnyObjective = Field(default_factory=Objective, description="What the network learns.")
     train: Train = Field(default_factory=Train, description="How it is trained.")
     evaluate: Evaluate = Field(default_factory=Evaluate, description="How its loss is taken.")
+    tune: Annotated[Tune | None, BeforeValidator(_tune, json_schema_input_type=Tune | list[Literal["lr"]] | None)] = (
+        Field(None, description="[lr]: each variant of the ablation tunes its learning rate before it is judged.")
+    )
     seeds: Count | tuple[Natural, ...] = Field(
         8, description="Number of training seeds per variant (N means 0 to N−1), or the list of them."
     )
@@ -177,17 +209,29 @@ class Measure(Section):
     device: Annotated[str, Field(pattern=r"^(auto|cpu|cuda(:\d+)?)$")] = Field(
         "auto", description="auto (CUDA where there is one), cpu, cuda or cuda:N; training runs there too."
     )
-    threads: Count | None = Field(None, description="CPU threads of torch; null: what torch takes by itself.")
+    threads: Count | None = Field(
+        1, description="CPU threads of torch, for training too; null: what torch takes by itself."
+    )
     batch: Count = Field(8, description="Images per measured call, of inference and of a training step.")
+    batches: tuple[Count, ...] = Field((), description="Further batch sizes to measure, kept in the record by batch.")
     latency: bool = Field(default=True, description="Measure the time of inference and of a training step.")
     memory: bool = Field(default=True, description="Measure the peak memory of inference and of a training step.")
+    energy: bool = Field(default=False, description="Measure joules per call where NVML or RAPL has a counter.")
     rounds: Count = Field(10, description="Timed rounds at least, unless max_seconds is over.")
+    precision: Share = Field(
+        0.01, description="Half-width of the 95 % interval of the ratio, relative, at which timing stops early."
+    )
     min_seconds: Annotated[float, Field(strict=True, ge=0)] = Field(
         0.2, description="Seconds that the timed rounds last at least."
     )
     max_seconds: Annotated[float, Field(strict=True, gt=0)] = Field(
         2.0, description="Seconds after which no round is added to the first three, for warm-up and rounds each."
     )
+    repeats: Natural = Field(1, description="How often a disturbed measurement is taken again before it is flagged.")
+    exclusive: bool = Field(default=True, description="While one worker of this machine times, the others pause.")
+    processes: Natural = Field(0, description="Fresh processes that measure, one after another; 0: the trial's own.")
+    compile: bool = Field(default=False, description="Time the network under torch.compile, warm-up kept apart.")
+    cuda_graph: bool = Field(default=False, description="Time replays of a CUDA graph instead of launches.")
 
     @model_validator(mode="after")
     def _seconds_in_order(self) -> Measure:

@@ -17,6 +17,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from studies.accumulate import Accumulation
 from studies.diffusion import process
 from studies.protocol import Protocol, Train
 
@@ -127,8 +128,10 @@ class TrainingStep:
             betas=self.train.betas,
             weight_decay=self.train.weight_decay,
             fused=True,
+            capturable=device.type == "cuda",
         )
         self.averaged = None if self.train.ema is None else Averaged(module, self.train.ema)
+        self.accumulated = Accumulation(self.loss, module, self.train)
 
     @property
     def evaluated(self) -> nn.Module:
@@ -141,12 +144,7 @@ class TrainingStep:
         Returns:
             The loss before the step, a scalar on the device.
         """
-        noisy = self.diffusion.noisy(batch.images, batch.timesteps, batch.noise)
-        target = self.diffusion.target(batch.images, batch.timesteps, batch.noise)
-        with autocast(self.train, self.device):
-            output = self.module(noisy, self.diffusion.time(batch.timesteps))
-        loss = functional.mse_loss(output.float(), target)
-        torch.autograd.backward([loss])
+        loss = self.accumulated.backward(batch)
         if self.train.grad_clip is not None:
             nn.utils.clip_grad_norm_(self.module.parameters(), self.train.grad_clip)
         for group in self.optimizer.param_groups:
@@ -155,7 +153,15 @@ class TrainingStep:
         self.optimizer.zero_grad(set_to_none=True)
         if self.averaged is not None:
             self.averaged.update(self.module)
-        return loss.detach()
+        return loss
+
+    def loss(self, batch: Batch) -> Tensor:
+        """Mean squared error of the network on a batch, a scalar in float32 with its graph."""
+        noisy = self.diffusion.noisy(batch.images, batch.timesteps, batch.noise)
+        target = self.diffusion.target(batch.images, batch.timesteps, batch.noise)
+        with autocast(self.train, self.device):
+            output = self.module(noisy, self.diffusion.time(batch.timesteps))
+        return functional.mse_loss(output.float(), target)
 
 
 def autocast(train: Train, device: torch.device) -> torch.autocast:
@@ -168,7 +174,14 @@ def warmup(step: int, train: Train) -> float:
     return min(1.0, step / (train.warmup + 1))
 
 
-def fit(step: TrainingStep, images: Tensor, protocol: Protocol, seed: int, report: Report) -> None:
+def fit(
+    step: TrainingStep,
+    images: Tensor,
+    protocol: Protocol,
+    seed: int,
+    report: Report,
+    between: Callable[[], None] = lambda: None,
+) -> None:
     """Train for the protocol's steps and report the curve as it grows.
 
     Args:
@@ -178,6 +191,7 @@ def fit(step: TrainingStep, images: Tensor, protocol: Protocol, seed: int, repor
         seed: order of data, timesteps, noise and dropout.
         report: called at most 50 times, at the last step too, with the step, from 1, and the mean training loss since
             the call before.
+        between: called after each step.
 
     Raises:
         Diverged: a loss was NaN or infinite; reported points are finite.
@@ -192,6 +206,7 @@ def fit(step: TrainingStep, images: Tensor, protocol: Protocol, seed: int, repor
             if number % every == 0 or number == steps:
                 report(number, _mean(losses, number))
                 losses.clear()
+            between()
 
 
 def _mean(losses: list[Tensor], last: int) -> float:

@@ -199,7 +199,7 @@ def error() -> None:
             for metric in METRICS:
                 found.setdefault((metric, name), []).append([getattr(q, metric) for q in each])
     print(
-        f"{REPEATS} estimates of {NUMBER} evaluations each; two U-Nets, with and without attention, trained for 200 steps.\n"
+        f"{REPEATS} estimates of {NUMBER} evaluations each; two U-Nets, with and without attention, after 200 steps.\n"
     )
     print(
         "| metric | sampling | mean | SE of one | variance, plain / this | difference | SE, sets apart | SE, one set | "

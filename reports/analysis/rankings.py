@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import math
+from typing import TYPE_CHECKING
 
 import pandas as pd
 from scipy.stats import kendalltau
 
 from reports.analysis.ablation import Effect, Verdict, compare
+from reports.analysis.rules import rules_of
 from reports.analysis.trials import has_values, part, usable
 from reports.metrics import METRICS, interval_text, significant
+
+if TYPE_CHECKING:
+    from studies.frame import StudyResults
 
 FIRST, SECOND = "loss", "loss_edm"
 """The metrics that are held against each other: noise error uniform in timesteps, image error weighted as EDM does."""
@@ -20,15 +25,16 @@ FEWEST = 3
 _CLEAR = (Verdict.BETTER, Verdict.WORSE)
 
 
-def ablation_disagreements(trials: pd.DataFrame) -> list[tuple[str, str]]:
+def ablation_disagreements(results: StudyResults) -> list[tuple[str, str]]:
     """Return (head, text) for every variant that is clearly better by one loss and leans the other way by the other.
 
     A variant counts if the verdict by either loss is clear and the mean differences have opposite signs.
     """
+    trials, rules = results.trials, rules_of(results)
     rows = usable(part(trials, "ablation"))
     if not (has_values(rows, FIRST) and has_values(rows, SECOND)):
         return []
-    pairs = zip(compare(trials, FIRST), compare(trials, SECOND), strict=True)
+    pairs = zip(compare(trials, FIRST, rules), compare(trials, SECOND, rules), strict=True)
     return [
         (f"The losses disagree on {first.variant}:", f"{_said(first)}, but {_said(second)}.")
         for first, second in pairs

@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 from typing import TYPE_CHECKING, Any
 
-from reports.analysis.samples import Drawn, drawn
+from reports.analysis.drawn import Drawn, drawn
 from reports.metrics import MISSING, NARROW, significant
 from reports.pages.charts import Charts
 

@@ -19,14 +19,14 @@ def with_edm(results: StudyResults, **shifts: float) -> StudyResults:
 
 def test_losses_that_agree_are_not_spoken_of() -> None:
     results = with_edm(make_study())
-    assert ablation_disagreements(results.trials) == []
+    assert ablation_disagreements(results) == []
     assert search_disagreement(results.trials) == []
     assert not any("disagree" in str(s) or "choose different" in str(s) for s in answer(results).ablation)
 
 
 def test_a_variant_that_the_losses_see_differently_is_named_with_both_numbers() -> None:
     results = with_edm(make_study(), no_attention=-0.2)
-    (head, text), *others = ablation_disagreements(results.trials)
+    (head, text), *others = ablation_disagreements(results)
     assert others == []
     assert head == "The losses disagree on no-attention:"
     assert text.startswith("held-out loss +0.006")
@@ -37,10 +37,11 @@ def test_a_variant_that_the_losses_see_differently_is_named_with_both_numbers() 
 
 def test_opposite_signs_within_the_noise_are_no_disagreement() -> None:
     noise = np.random.default_rng(0)
-    trials = with_edm(make_study(trials=0)).trials.copy()
+    results = with_edm(make_study(trials=0))
+    trials = results.trials.copy()
     trials["loss"] = 0.12 + noise.normal(0, 0.01, len(trials))
     trials["loss_edm"] = 0.7 + noise.normal(0, 0.01, len(trials))
-    assert ablation_disagreements(trials) == []
+    assert ablation_disagreements(replace(results, trials=trials)) == []
 
 
 def test_losses_that_choose_different_winners() -> None:
@@ -57,6 +58,6 @@ def test_losses_that_choose_different_winners() -> None:
 
 def test_studies_without_the_second_loss_say_nothing() -> None:
     trials = make_study().trials
-    assert ablation_disagreements(trials) == []
+    assert ablation_disagreements(make_study()) == []
     assert search_disagreement(trials) == []
     assert search_disagreement(pd.DataFrame(trials.assign(loss_edm=trials["loss"]).iloc[:2])) == []

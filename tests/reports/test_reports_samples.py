@@ -6,7 +6,7 @@ from typing import Any
 
 from PIL import Image
 
-from reports.analysis.samples import drawn
+from reports.analysis.drawn import drawn
 from reports.dashboard import render
 from reports.pages import samples
 from reports.pages.charts import Charts
