@@ -17,7 +17,7 @@ from markupsafe import Markup
 
 from archspec.atomic import write_text
 from reports.metrics import join_words, signed
-from reports.pages import ablation, answer, architectures, method, search, studies, trials
+from reports.pages import ablation, answer, architectures, method, samples, search, studies, trials
 from reports.pages.charts import Charts
 from reports.theme import css_variables
 
@@ -55,6 +55,7 @@ SECTIONS: tuple[Section[StudyResults], ...] = (
     Section("answer", "The answer", answer.context),
     Section("ablation", "Ablation", ablation.context),
     Section("search", "Search", search.context),
+    Section("samples", "Samples", samples.context),
     Section("architectures", "Architectures", architectures.context),
     Section("trials", "All trials", trials.context),
     Section("method", "How it was measured", method.context),

@@ -14,6 +14,7 @@ from archspec import fingerprint, to_document
 from archspec.graph import ArchGraph
 from search import optuna_bridge as bridge
 from search.objectives import violations
+from studies.artifacts import keep_files
 from studies.observe import Observer
 from studies.protocol import Measure, Protocol
 from studies.records import WITH_RESULT, Part, Status, TrialRecord
@@ -132,6 +133,7 @@ class Ledger:
         self._under_way.discard(key)
         record = _recorded(task.begun, outcome)
         self.store.write_curve(record.part, record.trial, outcome.curve)
+        record = keep_files(self.store.folder, record, outcome.files)
         record = self.close(task.trial, record)
         self.known.add([record])
         known = self.known.find(key)

@@ -28,6 +28,7 @@ from studies.designs.forms import Losses, Origin
 from studies.document import Sampler, StudyFile
 from studies.fairness import group_doubts, size_doubts
 from studies.protocol import Measure, Protocol
+from studies.sampled import sample_problems
 
 
 @dataclass(frozen=True)
@@ -178,6 +179,7 @@ def _cross_checks(study: Study, positions: Positions) -> Iterator[Problem]:
         yield positions.problem("U401", "the study asks nothing.", hint)
     yield from _variant_problems(study, positions)
     yield from _search_problems(study, positions)
+    yield from sample_problems(study.protocol, study.file.search, positions)
 
 
 def _variant_problems(study: Study, positions: Positions) -> Iterator[Problem]:
