@@ -1,12 +1,13 @@
-"""Predicted against measured peak memory: ``python benchmarks/memory/cpu.py [RANDOM] [CSV]`` writes the table.
+"""Predicted against measured peak memory: ``python benchmarks/memory/cpu.py`` writes the table.
 
-Each architecture of the zoo at reduced width, and RANDOM random ones (default 48), for inference and a training step.
+Each architecture of the zoo at reduced width, and random ones (``--random 40``), for inference and a training step.
 Predicted on the meta device, by rule (static) and with each operation run once alone (calibrated); measured by the
 record of torch's own allocator while the network really runs. Seconds are of this process's CPU time.
 """
 
 from __future__ import annotations
 
+import argparse
 import csv
 import sys
 import time
@@ -27,6 +28,7 @@ from builder.profile.timeline import peak_of
 from builder.profile.workspace import by_rule
 
 MIB = 2**20
+NUMBERS = ("batch", "measured", "static", "calibrated")
 COLUMNS = (
     "architecture", "batch", "call", "measured", "static", "static_error", "calibrated", "calibrated_error",
     "static_seconds", "calibrated_seconds", "peak_at",
@@ -66,20 +68,30 @@ def summary(rows: list[dict[str, Any]]) -> str:
     )
 
 
-def main(random: int = 48, path: str = str(Path(__file__).parent / "cpu.csv")) -> None:
+def read(path: Path) -> list[dict[str, Any]]:
+    with path.open(newline="", encoding="utf-8") as file:
+        return [{**row, **{name: int(row[name]) for name in NUMBERS}} for row in csv.DictReader(file)]
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--random", type=int, default=40, help="how many random architectures")
+    parser.add_argument("--no-zoo", action="store_true", help="random ones only")
+    parser.add_argument("--out", type=Path, default=Path(__file__).parent / "cpu.csv")
+    parser.add_argument("--summary", type=Path, nargs="+", help="only sum up tables that are there")
+    asked = parser.parse_args()
+    if asked.summary:
+        print(summary([row for path in asked.summary for row in read(path)]))
+        return
     torch.set_num_threads(1)
-    rows = []
-    for case in chain(zoo_cases(), random_cases(random)):
-        found = rows_of(case)
-        rows += found
-        for row in found:
-            print(*(row[name] for name in COLUMNS), sep="  ", flush=True)
-    with Path(path).open("w", newline="", encoding="utf-8") as file:
+    with asked.out.open("w", newline="", encoding="utf-8") as file:
         writer = csv.DictWriter(file, COLUMNS)
         writer.writeheader()
-        writer.writerows(rows)
-    print(summary(rows))
+        for case in chain(() if asked.no_zoo else zoo_cases(), random_cases(asked.random)):
+            writer.writerows(rows_of(case))
+            file.flush()
+    print(summary(read(asked.out)))
 
 
 if __name__ == "__main__":
-    main(*(kind(value) for kind, value in zip((int, str), sys.argv[1:], strict=False)))
+    main()

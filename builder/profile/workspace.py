@@ -106,9 +106,10 @@ def _input_and_result(signature: Signature, results: int) -> int:
     return int(signature.args[0].nbytes) + results
 
 
-def _two_copies(signature: Signature, results: int) -> int:
+def _squares(signature: Signature, results: int) -> int:
+    """Beside the squares that stay: they once more while they are summed, and three numbers."""
     del results
-    return 2 * int(signature.args[0].nbytes)
+    return int(signature.args[0].nbytes) + 12
 
 
 _CPU: dict[str, Rule] = {
@@ -118,7 +119,7 @@ _CPU: dict[str, Rule] = {
     "aten._scaled_dot_product_flash_attention_for_cpu_backward.default": _attention_backward,
     "aten.native_group_norm_backward.default": _group_norm_backward,
     "aten.upsample_nearest2d.default": _input_and_result,
-    "aten.mse_loss.default": _two_copies,
+    "aten.mse_loss.default": _squares,
 }
 
 RULES: Mapping[str, Mapping[str, Rule]] = {"cpu": _CPU, "cuda": {}}
