@@ -15,6 +15,8 @@ from itertools import chain
 from pathlib import Path
 from typing import Any
 
+# Not this folder: torch would find cuda.py here when it looks for NVIDIA's package `cuda`.
+sys.path.pop(0)
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
 import torch
@@ -76,6 +78,7 @@ def read(path: Path) -> list[dict[str, Any]]:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--random", type=int, default=40, help="how many random architectures")
+    parser.add_argument("--seed", type=int, default=0, help="of the random ones")
     parser.add_argument("--no-zoo", action="store_true", help="random ones only")
     parser.add_argument("--out", type=Path, default=Path(__file__).parent / "cpu.csv")
     parser.add_argument("--summary", type=Path, nargs="+", help="only sum up tables that are there")
@@ -87,7 +90,7 @@ def main() -> None:
     with asked.out.open("w", newline="", encoding="utf-8") as file:
         writer = csv.DictWriter(file, COLUMNS)
         writer.writeheader()
-        for case in chain(() if asked.no_zoo else zoo_cases(), random_cases(asked.random)):
+        for case in chain(() if asked.no_zoo else zoo_cases(), random_cases(asked.random, asked.seed)):
             writer.writerows(rows_of(case))
             file.flush()
     print(summary(read(asked.out)))

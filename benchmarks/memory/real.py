@@ -36,7 +36,7 @@ def measured_peaks(graph: ArchGraph, batch: int) -> dict[str, int]:
     """Peak bytes of inference and of a training step on the CPU."""
     kinds = input_nodes(graph)
     given = {
-        ARGUMENTS[kind]: _value(shape_of(graph, node), batch)
+        ARGUMENTS[kind]: input_like(shape_of(graph, node), batch)
         for kind, node in kinds.items()
         if kind not in ("image", "timestep")
     }
@@ -52,7 +52,8 @@ def measured_peaks(graph: ArchGraph, batch: int) -> dict[str, int]:
     return peaks
 
 
-def _value(shape: Any, batch: int) -> Tensor:
+def input_like(shape: Any, batch: int) -> Tensor:
+    """Random numbers for an input of an architecture."""
     match shape:
         case FeatureMap(channels, size):
             return torch.randn(batch, channels, size, size)
