@@ -66,6 +66,15 @@ def shortened(number: float) -> str:
     return f"{number:g}"
 
 
+def predicted_name(metric: Metric) -> str:
+    """What the prediction of a metric is called in a record: ``predicted_memory``."""
+    return f"predicted_{metric}"
+
+
 def violations(metrics: dict[str, float], budgets: dict[Metric, float]) -> dict[str, float]:
-    """``used / budget - 1`` for every budgeted metric that is known: positive where the budget is broken."""
-    return {name: metrics[name] / budget - 1.0 for name, budget in budgets.items() if name in metrics}
+    """``used / budget - 1`` for every budgeted metric that is known: positive where the budget is broken.
+
+    A metric that was not measured counts by its prediction, if there is one.
+    """
+    used = {name: metrics.get(name, metrics.get(predicted_name(name))) for name in budgets}
+    return {name: value / budgets[name] - 1.0 for name, value in used.items() if value is not None}

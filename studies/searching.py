@@ -12,6 +12,7 @@ from search.feasible import Assessment, assess
 from search.space import point, size
 from studies.document import Search
 from studies.ledger import Ledger, Task
+from studies.predicted import MemoryPredictor
 from studies.records import SETTLED, TRAINED, TrialRecord
 from studies.study import Study
 from studies.trial import Outcome
@@ -91,7 +92,7 @@ class SearchQuestion:
         trial, chosen = bridge.ask(self._optuna_study, self._primitives)
         values = point(search.space, chosen, study.levels)
         edits = decode(study.spec, search.space, values)
-        assessed = assess(study.spec, edits, search.budgets)
+        assessed = assess(study.spec, edits, search.budgets, MemoryPredictor(study.protocol, study.file.measure))
         seed = search.seed if search.seed is not None else study.protocol.seed_list()[0]
         words = tuple(edit.describe() for edit in edits)
         begun = self._ledger.record("search", trial, seed, assessed.fingerprint, words).model_copy(

@@ -15,6 +15,7 @@ from ushape.cli import (
     export,
     init,
     measure,
+    profile,
     report,
     run,
     schema,
@@ -51,6 +52,7 @@ for command in (
     report.report,
     tables.tables,
     measure.measure,
+    profile.profile,
     export.export,
     schema.schema,
 ):
