@@ -259,7 +259,7 @@ def test_leaving_one_out_says_what_it_cannot_see() -> None:
 def test_an_open_verdict_says_what_it_would_take() -> None:
     open_ones = [s for s in answer(full_study()).ablation if s.kind == "inconclusive"]
     assert open_ones
-    assert "for 80\N{NARROW NO-BREAK SPACE}% power" in open_ones[0].text
+    assert "80\N{NARROW NO-BREAK SPACE}% power" in open_ones[0].text
     assert all("no effect" not in str(sentence) for sentence in answer(full_study()).ablation)
 
 
