@@ -16,7 +16,7 @@ from typing import Any
 import pandas as pd
 
 from archspec import fingerprint, from_document, to_document
-from reports.analysis.ablation import Rules, compare
+from reports.analysis.ablation import compare
 from reports.metrics import METRICS, interval_text, p_text
 from studies.study import load_study
 from studies.trial import Job, run_trial
@@ -57,7 +57,7 @@ def main() -> None:
 def report(frame: pd.DataFrame) -> None:
     """The table of README.md."""
     print("| variant | Δ held-out loss [95 %] | of base | SD | p (Holm) | verdict |\n|---|---|---|---|---|---|")
-    for effect in compare(frame, "loss", Rules(margin=0.05, relative=True)):
+    for effect in compare(frame, "loss"):
         text = interval_text(*(METRICS["loss"].shown(x) for x in (effect.mean, effect.low, effect.high)))
         print(
             f"| {effect.variant} | {text} | {effect.percent:+.1f} % | {effect.sds:+.2f} | {p_text(effect.p_holm)} | "
