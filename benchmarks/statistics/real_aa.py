@@ -1,6 +1,6 @@
 """One real A/A study: eight variants that are the base, trained on the digits with five seeds.
 
-    python benchmarks/statistics/real_aa.py            # about ten minutes of CPU; writes aa_results.csv
+    python benchmarks/statistics/real_aa.py    # minutes of CPU; keeps aa_results.csv, and goes on where it was
 
 The harness refuses variants that change nothing and replays known architectures, so both are left out here on purpose:
 each variant is the base with its nodes renamed. The computation is the same, and so are data order, timesteps, noise
@@ -10,12 +10,14 @@ elsewhere, as a variant that shares no module with the base would.
 
 from __future__ import annotations
 
+from itertools import product
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
 from archspec import fingerprint, from_document, to_document
+from archspec.atomic import write_text
 from reports.analysis.ablation import compare
 from reports.metrics import METRICS, interval_text, p_text
 from studies.study import load_study
@@ -39,19 +41,19 @@ def main() -> None:
     documents = {"base": base} | {f"same {n}": renamed(base, f"copy{n}") for n in range(1, VARIANTS + 1)}
     marks = {fingerprint(from_document(document)) for document in documents.values()}
     assert len(marks) == 1, "the variants are not the same computation"
-    rows = []
-    for seed in study.seeds:
-        for name, document in documents.items():
-            job = Job(document=document, protocol=study.protocol, measure=study.file.measure, seed=seed)
+    path = HERE / "aa_results.csv"
+    rows = pd.read_csv(path).to_dict("records") if path.exists() else []
+    done = {(row["variant"], row["seed"]) for row in rows}
+    for seed, name in product(study.seeds, documents):
+        if (name, seed) not in done:
+            job = Job(document=documents[name], protocol=study.protocol, measure=study.file.measure, seed=seed)
             outcome = run_trial(job, lambda progress: None)
             rows.append(
                 {"part": "ablation", "variant": name, "seed": seed, "status": outcome.status,
                  "loss": outcome.metrics.get("loss"), "evaluation": outcome.detail["evaluation"]["hash"][:16]}
             )  # fmt: skip
-            print(seed, name, outcome.status, outcome.metrics.get("loss"), flush=True)
-    frame = pd.DataFrame(rows)
-    frame.to_csv(HERE / "aa_results.csv", index=False)
-    report(frame)
+            write_text(path, pd.DataFrame(rows).to_csv(index=False))
+    report(pd.DataFrame(rows))
 
 
 def report(frame: pd.DataFrame) -> None:
