@@ -103,7 +103,7 @@ def _show_study(study: Study, *, json: bool) -> None:
 def _study_data(study: Study) -> dict[str, Any]:
     from archspec import total_price
     from search.space import size
-    from studies.plan import variants
+    from studies.plan import most_cells, variants
 
     base = total_price(study.base)
     search = study.file.search
@@ -125,9 +125,9 @@ def _study_data(study: Study) -> dict[str, Any]:
     return {
         "name": study.name,
         "question": study.file.question,
-        "seeds": list(study.protocol.seed_list()),
+        "seeds": list(study.seeds),
         "variants": rows,
-        "ablation_trainings": len(rows) * len(study.protocol.seed_list()),
+        "ablation_trainings": most_cells(study),
         "search": None if search is None else {
             "dimensions": list(search.space),
             "points": points if points != float("inf") else None,
@@ -158,7 +158,10 @@ def _print_study(data: dict[str, Any]) -> None:
             )  # fmt: skip
         out.print(table)
         variants, seeds = len(data["variants"]), len(data["seeds"])
-        out.print(f"{variants} variants x {seeds} seeds = {data['ablation_trainings']} trainings")
+        trainings = data["ablation_trainings"]
+        whole = f"{variants} variants x {seeds} seeds = {trainings} trainings"
+        more = f"{variants} variants and those that a path adds: {trainings} trainings at most"
+        out.print(whole if trainings == variants * seeds else more)
     if data["search"]:
         search = data["search"]
         points = "infinitely many" if search["points"] is None else f"{search['points']:,.0f}"
