@@ -60,7 +60,8 @@ def run_study(study: Study, folder: Path, observer: Observer, *, retry_failed: b
     """
     check_fits(study.base, study.protocol.data)
     with sole_driver(folder), Worker(folder / "worker.log") as worker:
-        worker.prepare(Preparation(device=study.file.measure.device, data=study.protocol.data))
+        protocol = study.protocol
+        worker.prepare(Preparation(device=study.file.measure.device, data=protocol.data, init=protocol.init))
         store = Store(folder, study.name, create=True)
         refuse_changes(store.remembered_study(), study)
         driver = Driver(study, store, worker, observer)

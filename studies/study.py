@@ -25,6 +25,7 @@ from search.decode import value_faults
 from search.space import Primitive
 from studies.document import Sampler, StudyFile
 from studies.fairness import group_doubts, size_doubts
+from studies.pretrained import completed, digest
 from studies.protocol import Protocol
 
 
@@ -82,10 +83,14 @@ class Study:
 
     def protocol_hash(self) -> str:
         """16 hexadecimal digits over everything that all variants share; seeds do not enter."""
-        shared = {
-            "protocol": self.file.protocol.model_dump(mode="json", exclude={"seeds"}),
+        shared: dict[str, Any] = {
+            "protocol": self.file.protocol.model_dump(mode="json", exclude={"seeds", "init"}),
             "measure": self.file.measure.model_dump(mode="json"),
         }
+        if self.protocol.init is not None:
+            # What the weights are, not where they lie.
+            init = self.protocol.init.model_dump(mode="json", exclude={"source"})
+            shared["init"] = {**init, "digest": digest(self.protocol.init.source)}
         return hashlib.sha256(json.dumps(shared, sort_keys=True).encode()).hexdigest()[:16]
 
 
@@ -138,8 +143,10 @@ def _check_document(document: Document, path: Path) -> tuple[Study | None, tuple
     if file is None or checked.spec is None or checked.graph is None:
         return None, merged(problems)
     spec = checked.spec if not inline or checked.spec.name != "unnamed" else replace(checked.spec, name="base")
-    study = Study(path, document.text, file, spec, file.protocol.resolved(path.parent.absolute()))
-    return study, merged([*problems, *_cross_checks(study, document.positions)])
+    protocol = file.protocol.resolved(path.parent.absolute())
+    protocol, faults = completed(protocol, checked.graph, path, document.positions)
+    study = Study(path, document.text, file, spec, protocol)
+    return study, merged([*problems, *faults, *_cross_checks(study, document.positions)])
 
 
 def _beside(study: Path, base: str) -> Path:
