@@ -7,7 +7,7 @@ from pathlib import Path
 
 import typer
 
-from ushape.cli import check, diff, explain, export, init, report, run, schema, show, status, weights, zoo
+from ushape.cli import check, diff, explain, export, init, report, run, schema, show, status, tables, weights, zoo
 
 #: Exit codes: 0 fine; 1 done, but not all trials have a result; 2 the user has to change something; 130 interrupted.
 USER_ERROR = 2
@@ -24,7 +24,7 @@ app = typer.Typer(
 )
 for command in (
     init.init, check.check, explain.explain, show.show, diff.diff, zoo.zoo, run.run, status.status, report.report,
-    export.export, schema.schema,
+    tables.tables, export.export, schema.schema,
 ):  # fmt: skip
     app.command()(command)
 app.add_typer(weights.weights)
