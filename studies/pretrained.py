@@ -89,6 +89,14 @@ def digest(source: Path) -> str:
     return total.hexdigest()[:16]
 
 
+def shared_init(protocol: Protocol) -> dict[str, Any]:
+    """What of `init` all trials of a completed protocol share: what the weights are, not where they lie."""
+    if protocol.init is None:
+        return {}
+    init = protocol.init.model_dump(mode="json", exclude={"source"})
+    return {"init": {**init, "digest": digest(protocol.init.source)}}
+
+
 def take_over(init: Init, network: Network) -> dict[str, Any]:
     """Give a network the checkpoint's weights as far as it has them; what was done, in numbers.
 

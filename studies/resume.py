@@ -16,6 +16,7 @@ FIXED: tuple[tuple[str, ...], ...] = (
     ("protocol", "init"),
     ("protocol", "train"),
     ("protocol", "evaluate"),
+    ("protocol", "tune"),
     ("measure",),
     ("search", "space"),
     ("search", "objectives"),

@@ -198,12 +198,15 @@ class _Standalone(Readable):
         self.definitions = definitions
 
     def named(self, function: FunctionType, alias: str) -> str:
-        """The function's name; where a variable has it, another one."""
+        """The function's name; where a variable has it, the name with a line below."""
+        del alias
         name = self.definitions.need(function)
-        if name not in self.variables:
-            return name
-        self.definitions.texts[alias] = f"{alias} = {name}"
-        return alias
+        other = name
+        while other in self.variables:
+            other += "_"
+        if other != name:
+            self.definitions.texts[other] = f"{other} = {name}"
+        return other
 
 
 def _formatted(text: str) -> str:

@@ -27,6 +27,7 @@ def _attention_limits(op: ops.Attention, inputs: Mapping[str, Shape]) -> Iterato
         yield "attention without norm or residual."
     elif not op.has_qkv_bias:
         yield "attention whose projections have no bias."
+    yield from _norm_limits(op, "norm_type")
     if op.residual_scale != 1.0:
         yield "attention with residual_scale."
 
@@ -34,11 +35,32 @@ def _attention_limits(op: ops.Attention, inputs: Mapping[str, Shape]) -> Iterato
 def _block_limits(op: ops.ResnetBlock, inputs: Mapping[str, Shape]) -> Iterator[str]:
     if op.conv_shortcut and feature_map(inputs).channels != op.out:
         yield "a 3x3 shortcut."
-    other = [name for name in ("hidden", "residual", "residual_scale") if _is_set(op, name)]
+    yield from _norm_limits(op, "norm_type")
+    other = [name for name in _OF_OTHER_BLOCKS if _is_set(op, name)]
     if op.resample != "none" and set(op.resample_filter or (1.0,)) != {1.0}:
         other.append("resample_filter")
     if other:
         yield f"a block with {', '.join(other)}."
+
+
+_OF_OTHER_BLOCKS = ("hidden", "residual", "residual_scale", "project_shortcut", "norm_order", "act", "condition_both")
+
+
+def _norm_limits(op: Op, name: str) -> Iterator[str]:
+    kind = getattr(op, name)
+    if kind != "group":
+        yield f"a norm of type {kind}."
+
+
+def _head_limits(op: ops.Norm, inputs: Mapping[str, Shape]) -> Iterator[str]:
+    del inputs
+    yield from _norm_limits(op, "type")
+
+
+def _merge_limits(op: ops.Concat | ops.Add, inputs: Mapping[str, Shape]) -> Iterator[str]:
+    del inputs
+    if any(_is_set(op, name) for name in op.LATER):
+        yield "a skip with a factor."
 
 
 def _is_set(op: Op, name: str) -> bool:
@@ -71,6 +93,10 @@ def _act_limits(op: ops.Act, inputs: Mapping[str, Shape]) -> Iterator[str]:
 
 def _time_limits(op: ops.TimeEmbedding, inputs: Mapping[str, Shape]) -> Iterator[str]:
     del inputs
+    if op.type != "sinusoidal":
+        yield f"time features of type {op.type} instead of sinusoidal."
+    if op.factor != 1.0:
+        yield f"timesteps times {op.factor:g}."
     if op.max_period != 10_000.0:
         yield f"a longest period of {op.max_period:g} steps instead of 10000."
 
@@ -98,6 +124,9 @@ LIMITS: dict[type[Op], Limits] = {
     ops.TimeEmbedding: _time_limits,
     ops.Mlp: _mlp_limits,
     ops.LabelEmbedding: _label_limits,
+    ops.Norm: _head_limits,
+    ops.Concat: _merge_limits,
+    ops.Add: _merge_limits,
 }
 
 
