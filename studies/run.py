@@ -73,7 +73,8 @@ def run_study(
     """
     check_fits(study.base, study.protocol.data)
     with sole_driver(folder), LocalLauncher(folder) as launcher:
-        launcher.prepare(Preparation(device=study.file.measure.device, data=study.protocol.data))
+        protocol = study.protocol
+        launcher.prepare(Preparation(device=study.file.measure.device, data=protocol.data, init=protocol.init))
         store = Store(folder, study.name, create=True)
         refuse_changes(store.remembered_study(), study)
         ledger = Ledger(study, store, observer)

@@ -27,6 +27,7 @@ from studies.designs.expand import Expansion, expand
 from studies.designs.forms import Losses, Origin
 from studies.document import Sampler, StudyFile
 from studies.fairness import group_doubts, size_doubts
+from studies.pretrained import completed, shared_init
 from studies.protocol import Measure, Protocol
 from studies.sampled import sample_problems
 
@@ -104,9 +105,10 @@ class Study:
             tuned: parameters of the training that take the place of the protocol's.
             measure: how it is measured, if not as the study says.
         """
-        protocol = self.file.protocol.model_dump(mode="json", exclude={"seeds", "tune"})
+        protocol = self.file.protocol.model_dump(mode="json", exclude={"seeds", "tune", "init"})
         protocol["train"] |= tuned or {}
         shared = {"protocol": protocol, "measure": (measure or self.file.measure).model_dump(mode="json")}
+        shared |= shared_init(self.protocol)
         return hashlib.sha256(json.dumps(shared, sort_keys=True).encode()).hexdigest()[:16]
 
     def tuned_protocol(self, tuned: Mapping[str, float]) -> Protocol:
@@ -163,8 +165,10 @@ def _check_document(document: Document, path: Path) -> tuple[Study | None, tuple
     if file is None or checked.spec is None or checked.graph is None:
         return None, merged(problems)
     spec = checked.spec if not inline or checked.spec.name != "unnamed" else replace(checked.spec, name="base")
-    study = Study(path, document.text, file, spec, file.protocol.resolved(path.parent.absolute()))
-    return study, merged([*problems, *_cross_checks(study, document.positions)])
+    protocol = file.protocol.resolved(path.parent.absolute())
+    protocol, faults = completed(protocol, checked.graph, path, document.positions)
+    study = Study(path, document.text, file, spec, protocol)
+    return study, merged([*problems, *faults, *_cross_checks(study, document.positions)])
 
 
 def _beside(study: Path, base: str) -> Path:

@@ -190,8 +190,12 @@ class _Trial:
         from archspec import total_price
         from builder import assemble, initialise
 
-        module: nn.Module = assemble(graph)
+        module = assemble(graph)
         initialise(module, self.job.seed)
+        if self.job.protocol.init is not None:
+            from studies.pretrained import take_over
+
+            self.detail["inherited"] = take_over(self.job.protocol.init, module)
         self.metrics["parameters"] = float(sum(p.numel() for p in module.parameters()))
         self.metrics["macs"] = float(total_price(graph).macs)
         self._predict(graph)

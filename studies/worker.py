@@ -23,7 +23,7 @@ from pydantic import Field
 
 from archspec import UserError, user_error
 from studies.deaths import OomKills, death, oom_kills
-from studies.protocol import Data, Section
+from studies.protocol import Data, Init, Section
 from studies.trial import Job, Outcome, Progress
 
 #: Seconds between two looks at whether the other side is still there.
@@ -36,6 +36,7 @@ class Preparation(Section):
 
     device: str = Field(description="As in `Measure.device`.")
     data: Data = Field(description="With absolute paths.")
+    init: Init | None = Field(None, description="The checkpoint that trials start from, its architecture spelled out.")
 
 
 class Worker:
@@ -164,11 +165,14 @@ def _do_job(connection: Connection[Any, Any], body: Any) -> None:
 def _prepare(connection: Connection[Any, Any], body: Any) -> None:
     from studies.data.dataset import load
     from studies.measure.device import choose
+    from studies.pretrained import check_checkpoint
 
     preparation = Preparation.model_validate(body)
     try:
         choose(preparation.device)
         load(preparation.data)
+        if preparation.init is not None:
+            check_checkpoint(preparation.init)
         connection.send(("ready", None))
     except UserError as error:
         connection.send(("refused", "; ".join(f"{p.message} {p.hint or ''}".strip() for p in error.problems)))
