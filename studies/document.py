@@ -9,6 +9,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 from archspec.edit import Edit
 from search.objectives import Budgets, Metric
 from search.space import Space
+from studies.execution import Run
 from studies.protocol import Count, Measure, Natural, Protocol, Section
 
 #: Labels become keys of records and cells of tables.
@@ -81,3 +82,4 @@ class StudyFile(Section):
     measure: Measure = Field(default_factory=Measure, description="device, and what is measured how")
     ablation: Ablation | None = Field(None, description="take parts away: does this part matter?")
     search: Search | None = Field(None, description="vary parameters: which architecture?")
+    run: Run = Field(default_factory=Run, description="how many trials at once, where, limits, where records go")

@@ -10,7 +10,7 @@ from typing import Any
 import pandas as pd
 
 from search.objectives import METRICS
-from studies.records import WITH_RESULT, Part, Status, TrialRecord
+from studies.records import WITH_RESULT, Part, Status, TrialRecord, current
 from studies.store import Store
 
 Curve = list[tuple[int, float]]
@@ -180,20 +180,3 @@ def progress_of(folder: Path) -> StudyProgress:
         by_status[record.status] = by_status.get(record.status, 0) + 1
     missed = {"ablation": ("oom", "diverged", "failed"), "search": ("failed",)}
     return StudyProgress(counts, sum(record.status in missed[record.part] for record in records))
-
-
-def current(records: Iterable[TrialRecord]) -> list[TrialRecord]:
-    """The records that count: of an ablation's cell the last one, of a variant only its present architecture.
-
-    A cell has several records if it was interrupted or retried, or if the variant's edits have changed since.
-    """
-    kept = list(records)
-    ablation = [record for record in kept if record.part == "ablation"]
-    architecture = {record.variant: record.fingerprint for record in ablation}
-    last = {(record.variant, record.seed): record.trial for record in ablation}
-    return [
-        record
-        for record in kept
-        if record.part != "ablation"
-        or (record.fingerprint == architecture[record.variant] and record.trial == last[record.variant, record.seed])
-    ]

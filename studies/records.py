@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any, Literal, get_args
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -71,3 +72,20 @@ class TrialRecord(BaseModel):
     def feasible(self) -> bool:
         """Whether no budget is broken."""
         return all(excess <= 0 for excess in self.violations.values())
+
+
+def current(records: Iterable[TrialRecord]) -> list[TrialRecord]:
+    """The records that count: of an ablation's cell the last one, of a variant only its present architecture.
+
+    A cell has several records if it was interrupted or retried, or if the variant's edits have changed since.
+    """
+    kept = list(records)
+    ablation = [record for record in kept if record.part == "ablation"]
+    architecture = {record.variant: record.fingerprint for record in ablation}
+    last = {(record.variant, record.seed): record.trial for record in ablation}
+    return [
+        record
+        for record in kept
+        if record.part != "ablation"
+        or (record.fingerprint == architecture[record.variant] and record.trial == last[record.variant, record.seed])
+    ]

@@ -2,46 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
-from filelock import FileLock, Timeout
-
-from archspec import user_error
 from studies.data.sources import check_fits
 from studies.driver import Driver
+from studies.locks import sole_driver
 from studies.observe import Observer
 from studies.resume import refuse_changes
 from studies.store import Store
 from studies.study import Study
 from studies.worker import Preparation, Worker
-
-
-@contextmanager
-def sole_driver(folder: Path) -> Iterator[None]:
-    """Hold the study's lock; a second driver gets a `UserError`, a crashed one leaves no lock behind."""
-    folder.mkdir(parents=True, exist_ok=True)
-    lock = FileLock(folder / "driver.lock")
-    try:
-        lock.acquire(timeout=0)
-    except Timeout:
-        raise user_error(f"another `ushape run` is working on {folder}.", "Wait for it or stop it.") from None
-    try:
-        yield
-    finally:
-        lock.release()
-
-
-def is_driven(folder: Path) -> bool:
-    """Whether a run is working on a folder right now."""
-    lock = FileLock(folder / "driver.lock")
-    try:
-        lock.acquire(timeout=0)
-    except (Timeout, OSError):
-        return True
-    lock.release()
-    return False
 
 
 def run_study(study: Study, folder: Path, observer: Observer, *, retry_failed: bool = False) -> None:
@@ -61,7 +31,9 @@ def run_study(study: Study, folder: Path, observer: Observer, *, retry_failed: b
     check_fits(study.base, study.protocol.data)
     with sole_driver(folder), Worker(folder / "worker.log") as worker:
         worker.prepare(Preparation(device=study.file.measure.device, data=study.protocol.data))
-        store = Store(folder, study.name, create=True)
+        storage = study.file.run.storage
+        storage = None if storage is None else storage.resolved(study.path.parent.absolute())
+        store = Store(folder, study.name, create=True, storage=storage)
         refuse_changes(store.remembered_study(), study)
         driver = Driver(study, store, worker, observer)
         interrupted = driver.settle()

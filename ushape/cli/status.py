@@ -41,14 +41,13 @@ def status(
 
 def status_data(folder: Path) -> dict[str, Any]:
     """A study's progress as plain data."""
-    from studies.frame import current
-    from studies.run import is_driven
+    from studies.records import current
     from studies.store import Store
 
     store = Store(folder)
     document = store.remembered_study() or {}
     records = current([record for part in store.parts() for record in store.records(part)])
-    running = is_driven(folder)
+    running = store.is_driven()
     parts = {part: [record for record in records if record.part == part] for part in store.parts()}
     return {
         "name": store.name,
