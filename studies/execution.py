@@ -113,8 +113,10 @@ class Run(Section):
     workers: Count | None = Field(
         None, description="trials at once; null: one for each device (the CPU counts as one), with Ray as many as fit"
     )
-    isolation: Literal["worker", "trial"] = Field(
-        "worker", description="worker: a process stays warm for many trials; trial: each has a new one"
+    isolation: Literal["worker", "trial"] | None = Field(
+        None,
+        description="worker: a process stays warm for many trials, as by default on this machine; trial: each has a "
+        "new one, as by default on Ray and always on Slurm",
     )
     timeout: Duration = Field(None, description="longest time of a trial, such as 30 min; it fails when it is over")
     memory: Bytes = Field(

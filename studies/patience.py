@@ -1,4 +1,4 @@
-"""A storage that waits for its database server instead of failing the study.
+"""A storage that waits for its server, or for room on its disk, instead of losing what was just trained.
 
 Every call of Optuna's storage is one transaction, so a call that failed for want of a connection can be made again.
 The one doubt is a commit whose answer was lost: what each call does when its effect is there already is said below.
@@ -6,8 +6,10 @@ The one doubt is a commit whose answer was lost: what each call does when its ef
 
 from __future__ import annotations
 
+import errno
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 from optuna.exceptions import OptunaError, StorageInternalError, UpdateFinishedTrialError
@@ -36,17 +38,37 @@ _WRITES = (
 _AWAY = object()
 
 
+@dataclass(frozen=True)
+class Trouble:
+    """Something that passes when a person, or time, does something about it.
+
+    Attributes:
+        seen_in: whether an error is of this kind.
+        begins: what is said of the database then.
+        ends: what is said when it is over.
+        lasted: what is said of it when patience ends.
+        hint: what to do.
+    """
+
+    seen_in: Callable[[BaseException], bool]
+    begins: str
+    ends: str
+    lasted: str
+    hint: str
+
+
 class Patience:
-    """Makes calls again while the server is away.
+    """Makes calls again while there is trouble.
 
     Args:
         where: the database, for messages.
-        seconds: how long it may be away.
+        trouble: what to wait out.
+        seconds: how long it may last.
     """
 
-    def __init__(self, where: str, seconds: float = PATIENCE) -> None:
-        self.where, self.seconds = where, seconds
-        #: Told when the server is away and when it is back.
+    def __init__(self, where: str, trouble: Trouble, seconds: float | None = None) -> None:
+        self.where, self.trouble, self.seconds = where, trouble, PATIENCE if seconds is None else seconds
+        #: Told when trouble begins and when it is over.
         self.say: Callable[[str], None] = lambda text: None
         #: Called before each write; holds the study's lock, and fails where it was lost.
         self.guard: Callable[[], None] = lambda: None
@@ -64,8 +86,8 @@ class Patience:
             if write:
                 self.guard()
             found = call()
-        except (StorageInternalError, DBAPIError) as error:
-            if not is_away(error):
+        except (StorageInternalError, DBAPIError, OSError) as error:
+            if not self.trouble.seen_in(error):
                 raise
             self._wait(attempt, began, error)
             return _AWAY
@@ -82,17 +104,17 @@ class Patience:
 
     def _back(self, attempt: int) -> None:
         if attempt:
-            self.say(f"{self.where} answers again.")
+            self.say(f"{self.where} {self.trouble.ends}.")
 
     def _wait(self, attempt: int, began: float, error: Exception) -> None:
         waited = time.monotonic() - began
         if waited > self.seconds:
-            raise user_error(
-                f"{self.where} has not answered for {waited:.0f} s ({reason(error)}).",
-                "What is finished is kept. Start the server, then the same command goes on from there.",
-            ) from None
+            message = f"{self.where} {self.trouble.lasted} for {waited:.0f} s ({reason(error)})."
+            self.seconds = 0.0  # what is tried on the way out need not wait again
+            raise user_error(message, self.trouble.hint) from None
         if attempt == 0:
-            self.say(f"{self.where} does not answer ({reason(error)}); waiting up to {self.seconds / 60:.0f} min.")
+            limit = f"waiting up to {self.seconds / 60:.0f} min"
+            self.say(f"{self.where} {self.trouble.begins} ({reason(error)}); {limit}.")
         time.sleep(_PAUSES[min(attempt, len(_PAUSES) - 1)])
 
 
@@ -102,6 +124,27 @@ def is_away(error: BaseException) -> bool:
     return isinstance(cause, OperationalError | InterfaceError) or (
         isinstance(cause, DBAPIError) and cause.connection_invalidated
     )
+
+
+def is_full(error: BaseException) -> bool:
+    """Whether a write failed for want of room on the disk."""
+    cause = error.__cause__ if isinstance(error, StorageInternalError) else error
+    if isinstance(cause, OSError):
+        return cause.errno in (errno.ENOSPC, errno.EDQUOT)
+    # SQLite says the second where even its index of the log has no room.
+    text = str(getattr(cause, "orig", ""))
+    return "database or disk is full" in text or "disk I/O error" in text
+
+
+_KEPT = "What is finished is kept."
+SERVER_AWAY = Trouble(
+    is_away, "does not answer", "answers again", "has not answered",
+    f"{_KEPT} Start the server, then the same command goes on from there.",
+)  # fmt: skip
+DISK_FULL = Trouble(
+    is_full, "has no room on its disk", "has room again", "has had no room on its disk",
+    f"{_KEPT} Make room, then the same command goes on from there.",
+)  # fmt: skip
 
 
 def reason(error: BaseException) -> str:
@@ -119,9 +162,11 @@ class PatientStorage(RDBStorage):
         patience: how calls are made again.
     """
 
-    def __init__(self, url: str, engine_kwargs: dict[str, Any], patience: Patience) -> None:
-        super().__init__(url, engine_kwargs=engine_kwargs)
+    def __init__(
+        self, url: str, engine_kwargs: dict[str, Any], patience: Patience, *, skip_table_creation: bool = False
+    ) -> None:
         self.patience = patience
+        super().__init__(url, engine_kwargs=engine_kwargs, skip_table_creation=skip_table_creation)
 
 
 def _patient(name: str, *, write: bool) -> Callable[..., Any]:

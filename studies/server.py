@@ -15,7 +15,7 @@ from archspec.atomic import write_text
 from search.optuna_bridge import quiet
 from studies.database import Storage, connector
 from studies.locks import ServerLock
-from studies.patience import Patience, PatientStorage, is_away, reason
+from studies.patience import SERVER_AWAY, Patience, PatientStorage, is_away, reason
 
 #: The file in the study's folder that says where its records lie; it holds no secret.
 MARKER = "storage.json"
@@ -63,7 +63,7 @@ def open_server(bound: Binding) -> tuple[PatientStorage, ServerLock]:
     options = {"creator": connect, "pool_pre_ping": True}
     try:
         with quiet():
-            storage = PatientStorage(url, options, Patience(where))
+            storage = PatientStorage(url, options, Patience(where, SERVER_AWAY))
     except (SQLAlchemyError, RuntimeError, OptunaError) as error:
         if isinstance(error, SQLAlchemyError | OptunaError) and is_away(error):
             hint = "Is the server up, and are host, user and password right?"

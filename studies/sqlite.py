@@ -14,9 +14,10 @@ from sqlalchemy.exc import SQLAlchemyError
 from archspec import user_error
 from search.optuna_bridge import quiet
 from studies.database import refuse_network_drive
+from studies.patience import DISK_FULL, Patience, PatientStorage
 
 
-def open_sqlite(database: Path, *, create: bool) -> RDBStorage:
+def open_sqlite(database: Path, *, create: bool) -> PatientStorage:
     """Optuna's storage in a file.
 
     Args:
@@ -46,11 +47,12 @@ def _create(database: Path) -> None:
     beside.replace(database)
 
 
-def _open(database: Path) -> RDBStorage:
+def _open(database: Path) -> PatientStorage:
     connect = {"connect_args": {"timeout": 60}}
     try:
         with quiet():
-            storage = RDBStorage(f"sqlite:///{database}", engine_kwargs=connect, skip_table_creation=True)
+            patience = Patience(str(database.parent), DISK_FULL)
+            storage = PatientStorage(f"sqlite:///{database}", connect, patience, skip_table_creation=True)
     except (SQLAlchemyError, RuntimeError, OptunaError) as error:
         what = str(error.__cause__ or error).splitlines()[0]
         hint = "Is it a study of ushape, and of this version of Optuna?"

@@ -23,7 +23,6 @@ from typing import Any
 
 import optuna
 from optuna.samplers import BaseSampler
-from optuna.storages import RDBStorage
 from optuna.study import StudyDirection
 from optuna.trial import FrozenTrial, Trial, TrialState
 
@@ -32,7 +31,7 @@ from archspec.atomic import write_text
 from search.optuna_bridge import quiet
 from studies.database import Storage
 from studies.locks import ServerLock, is_driven
-from studies.patience import PatientStorage
+from studies.patience import DISK_FULL, Patience, PatientStorage
 from studies.records import PARTS, RECORD_VERSION, Part, TrialRecord
 from studies.server import Binding, bind, binding, open_server
 from studies.sqlite import open_sqlite
@@ -65,14 +64,14 @@ class Store:
         self.folder = folder
         self._bound = _bound(folder, name, storage) if create else binding(folder)
         self._lock: ServerLock | None = None
-        self._storage: RDBStorage
+        self._storage: PatientStorage
         if self._bound is None:
             self._storage = open_sqlite(folder / "study.db", create=create)
-            self._tables = Tables(self._storage.engine)
         else:
-            server, self._lock = open_server(self._bound)
-            self._storage, self._tables = server, Tables(server.engine, server.patience)
+            self._storage, self._lock = open_server(self._bound)
             name = self._bound.study
+        self._tables = Tables(self._storage.engine, self._storage.patience)
+        self._disk = Patience(str(folder), DISK_FULL)
         # Stores are made in passing, by reports and status; their connections go with them.
         weakref.finalize(self, self._storage.engine.dispose)
         self.name = name or self._only_name(folder / "study.db")
@@ -82,12 +81,13 @@ class Store:
 
     @contextmanager
     def driving(self, say: Callable[[str], None]) -> Iterator[None]:
-        """Hold the study's lock on the server, if it lies on one, and tell `say` when the server is away."""
-        if self._lock is None or not isinstance(self._storage, PatientStorage):
+        """Hold the study's lock on the server, if it lies on one, and tell `say` of trouble that is waited out."""
+        self._storage.patience.say = self._disk.say = say
+        if self._lock is None:
             yield
             return
         self._lock.take()
-        self._storage.patience.guard, self._storage.patience.say = self._lock.hold, say
+        self._storage.patience.guard = self._lock.hold
         try:
             yield
         finally:
@@ -182,7 +182,7 @@ class Store:
         """Keep the resolved study and its base's fingerprint beside its trials, and its text in the folder."""
         study.set_user_attr(_STUDY, document)
         study.set_user_attr(_BASE, base)
-        write_text(self.folder / "study.yaml", source)
+        self._write(self.folder / "study.yaml", source)
 
     def remembered_study(self) -> dict[str, Any] | None:
         """The resolved study as it was last run."""
@@ -197,11 +197,14 @@ class Store:
         marks = [self._tables.study_attribute(f"{self.name}/{part}", _BASE) for part in self.parts()]
         return next((str(mark) for mark in marks if mark), "")
 
+    def _write(self, path: Path, text: str) -> None:
+        self._disk(lambda: write_text(path, text))
+
     def write_architecture(self, fingerprint: str, document: dict[str, Any]) -> None:
         """Keep an architecture in full, once."""
         path = self.folder / "architectures" / f"{fingerprint}.json"
         if not path.exists():
-            write_text(path, json.dumps(document, indent=1))
+            self._write(path, json.dumps(document, indent=1))
 
     def architectures(self) -> dict[str, dict[str, Any]]:
         """Fingerprint -> architecture in full."""
@@ -212,7 +215,7 @@ class Store:
     def write_curve(self, part: Part, trial: int, curve: Sequence[tuple[int, float]]) -> None:
         """Keep a training curve: (step, loss) points."""
         if curve:
-            write_text(self.folder / "curves" / f"{part}-{trial}.json", json.dumps(curve))
+            self._write(self.folder / "curves" / f"{part}-{trial}.json", json.dumps(curve))
 
     def curve(self, part: Part, trial: int) -> list[tuple[int, float]]:
         """A training curve; empty if there is none."""

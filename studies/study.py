@@ -24,6 +24,7 @@ from search import space as spaces
 from search.decode import value_faults
 from search.space import Primitive
 from studies.document import Sampler, StudyFile
+from studies.execution import Run
 from studies.fairness import group_doubts, size_doubts
 from studies.protocol import Protocol
 
@@ -62,6 +63,14 @@ class Study:
     def base(self) -> ArchGraph:
         """The base's graph."""
         return build(self.spec)
+
+    @property
+    def run(self) -> Run:
+        """How it is run, with paths resolved."""
+        run = self.file.run
+        if run.storage is None:
+            return run
+        return run.model_copy(update={"storage": run.storage.resolved(self.path.parent.absolute())})
 
     @property
     def levels(self) -> int:

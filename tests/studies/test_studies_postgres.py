@@ -18,7 +18,7 @@ from archspec import UserError
 from search import optuna_bridge as bridge
 from studies.database import Storage, connector
 from studies.frame import load_results, progress_of
-from studies.patience import Patience, PatientStorage
+from studies.patience import SERVER_AWAY, Patience, PatientStorage
 from studies.records import TrialRecord
 from studies.server import MARKER
 from studies.store import Store, now
@@ -211,7 +211,7 @@ def test_patience_ends_with_what_to_do(tmp_path: Path, storage: Storage) -> None
     def away() -> None:
         raise OperationalError("select", None, Exception("server closed the connection unexpectedly"))
 
-    patience, said = Patience("the database", seconds=0.05), list[str]()
+    patience, said = Patience("the database", SERVER_AWAY, seconds=0.05), list[str]()
     patience.say = said.append
     with pytest.raises(UserError) as caught:
         patience(away)

@@ -105,7 +105,7 @@ def test_load_raises_one_error_with_all_problems(study_file: Write) -> None:
 
 def test_planning_and_records_load_no_torch() -> None:
     code = (
-        "import sys, studies.study, studies.plan, studies.records, studies.frame, studies.store, studies.driver,"
+        "import sys, studies.study, studies.plan, studies.records, studies.frame, studies.store, studies.run,"
         "studies.worker; print([m for m in ('torch', 'sklearn') if m in sys.modules])"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
