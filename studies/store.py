@@ -153,6 +153,11 @@ class Store:
         """The record of every trial of a part, by number; one that is under way has status ``running``."""
         return [_record(data) for data in self._tables.trial_attributes(f"{self.name}/{part}", _RECORD, _BEGUN)]
 
+    def glances(self, part: Part) -> list[TrialRecord]:
+        """The same in a third of the time, for looking only: what was written is taken for what it should be."""
+        found = self._tables.trial_attributes(f"{self.name}/{part}", _RECORD, _BEGUN)
+        return [TrialRecord.model_construct(**(json.loads(d) if isinstance(d, str) else d)) for d in found]
+
     @staticmethod
     def begin(trial: Trial, record: TrialRecord) -> None:
         """Note what a trial is about before it runs, so that an interrupted one can be told from a lost one."""

@@ -106,6 +106,14 @@ def load_study(path: str | Path) -> Study:
     return replace(study, warnings=tuple(problems))
 
 
+def with_workers(study: Study, workers: int | None) -> Study:
+    """The study with another number of trials at once; the same if it is None."""
+    if workers is None:
+        return study
+    run = study.file.run.model_copy(update={"workers": workers})
+    return replace(study, file=study.file.model_copy(update={"run": run}))
+
+
 def check_study(path: str | Path) -> tuple[Study | None, tuple[Problem, ...]]:
     """A study file and everything that is wrong or doubtful about it; never raises for what a user wrote."""
     path = Path(path)

@@ -325,33 +325,35 @@ def on(disk: Path, path: Path) -> Path:
 def filled(disk: Path) -> Path:
     """A file that takes all room that is left."""
     filler = disk / "filler"
-    with filler.open("wb") as file:
+    with filler.open("wb", buffering=0) as file:
         try:
             while True:
                 file.write(b"x" * 4096)
-                file.flush()
         except OSError:
             return filler
 
 
 class Filler(Listener):
-    """Fills the disk when the third trial has ended, and makes room again `after` seconds later, if at all."""
+    """Fills the disk when the third trial has ended, and makes room again when it hears of it, if at all."""
 
-    def __init__(self, disk: Path, after: float | None) -> None:
+    def __init__(self, disk: Path, *, helps: bool) -> None:
         super().__init__()
-        self.disk, self.after = disk, after
+        self.disk, self.helps = disk, helps
 
     def ended(self, record: TrialRecord) -> None:
         super().ended(record)
         if len(self.records) == 3:
-            filler = filled(self.disk)
-            if self.after is not None:
-                threading.Timer(self.after, filler.unlink).start()
+            filled(self.disk)
+
+    def said(self, text: str) -> None:
+        super().said(text)
+        if self.helps and "has no room on its disk" in text:
+            (self.disk / "filler").unlink(missing_ok=True)
 
 
 def test_a_full_disk_is_waited_out(study_file: Write, small_disk: Path) -> None:
     path = on(small_disk, with_run(study_file, run="{workers: 2}", seeds=4))
-    study, listener = load_study(path), Filler(small_disk, after=1.5)
+    study, listener = load_study(path), Filler(small_disk, helps=True)
     from studies.run import run_study
 
     run_study(study, study.folder, listener, start=start)
@@ -369,7 +371,7 @@ def test_a_disk_that_stays_full_ends_the_run_with_what_to_do(
 
     monkeypatch.setattr("studies.patience.PATIENCE", 0.5)
     path = on(small_disk, with_run(study_file, run="{workers: 2}", seeds=4))
-    study, listener = load_study(path), Filler(small_disk, after=None)
+    study, listener = load_study(path), Filler(small_disk, helps=False)
     with pytest.raises(UserError) as caught:
         run_study(study, study.folder, listener, start=start)
     [problem] = caught.value.problems
