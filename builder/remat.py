@@ -130,7 +130,7 @@ class _Keeper(TorchFunctionMode):
             kind = result.device.type
             autocast = (kind, torch.is_autocast_enabled(kind), torch.get_autocast_dtype(kind))
             recipe = _Recipe(func, self._kept(args), self._kept(kwargs), autocast)
-            storage = StorageWeakRef(result.untyped_storage())
+            storage = StorageWeakRef(result.untyped_storage())  # type: ignore[no-untyped-call]
             self._recipes[storage.cdata] = (storage, result.shape, result.stride(), recipe)
         return result
 
@@ -143,7 +143,8 @@ class _Keeper(TorchFunctionMode):
         return {key: self._kept(item) for key, item in value.items()} if isinstance(value, dict) else value
 
     def _recipe(self, tensor: Tensor) -> _Recipe | None:
-        found = self._recipes.get(StorageWeakRef(tensor.untyped_storage()).cdata)
+        storage = StorageWeakRef(tensor.untyped_storage())  # type: ignore[no-untyped-call]
+        found = self._recipes.get(storage.cdata)
         if found is None or found[1] != tensor.shape or found[2] != tensor.stride():
             return None
         return found[3]

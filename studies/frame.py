@@ -11,7 +11,7 @@ import pandas as pd
 
 from search.objectives import METRICS
 from studies.artifacts import files_of
-from studies.records import WITH_RESULT, Part, Status, TrialRecord
+from studies.records import WITH_RESULT, Part, Status, TrialRecord, current
 from studies.stated import stated_margins
 from studies.store import Store
 
@@ -214,26 +214,3 @@ def progress_of(folder: Path) -> StudyProgress:
     lost = sum(record.status in ("oom", "diverged", "failed") for record in records if record.part != "search")
     lost += sum(record.status == "failed" for record in records if record.part == "search")
     return StudyProgress(counts, lost)
-
-
-def current(records: Iterable[TrialRecord]) -> list[TrialRecord]:
-    """The records that count: of a variant's cell the last one, of a variant only its present architecture.
-
-    A cell has several records if it was interrupted or retried, or if the variant's edits have changed since.
-    """
-    kept = list(records)
-    of_variants = [record for record in kept if record.part != "search"]
-    architecture = {(record.part, record.variant): record.fingerprint for record in of_variants}
-    last = {_cell(record): record.trial for record in of_variants}
-    return [
-        record
-        for record in kept
-        if record.part == "search"
-        or (record.fingerprint == architecture[record.part, record.variant] and record.trial == last[_cell(record)])
-    ]
-
-
-def _cell(record: TrialRecord) -> tuple[object, ...]:
-    # A variant is tuned at several rates with one seed, but judged at one.
-    rate = record.tuned.get("lr") if record.part == "tuning" else None
-    return record.part, record.variant, record.seed, rate

@@ -55,12 +55,12 @@ class MemoryPredictor:
         import torch
 
         from builder.profile import predict
-        from studies.diffusion import Diffusion
+        from studies.diffusion import process
         from studies.measure.device import choose
 
         device = choose(self._measure.device).type
         options = options_for(self._protocol, self._measure, device)
-        objective = Diffusion(self._protocol.objective, torch.device("meta"))
+        objective = process(self._protocol.objective, torch.device("meta"))
         found: dict[Metric, Predicted] = {}
         with _threads(self._measure.threads):
             for metric in sorted(metrics & _CALLS.keys()):

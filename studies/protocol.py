@@ -7,9 +7,9 @@ the study file's JSON Schema.
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import BeforeValidator, Discriminator, Field, Tag, field_validator, model_validator
+from pydantic import BeforeValidator, ConfigDict, Discriminator, Field, Tag, field_validator, model_validator
 
 from studies.evaluation import Evaluate, FeatureNetwork, Samples
 from studies.objective import AnyObjective, Edm, Objective

@@ -26,6 +26,7 @@ from search.space import Primitive
 from studies.designs.expand import Expansion, expand
 from studies.designs.forms import Losses, Origin
 from studies.document import Sampler, StudyFile
+from studies.execution import Run
 from studies.fairness import group_doubts, size_doubts
 from studies.pretrained import completed, shared_init
 from studies.protocol import Measure, Protocol
@@ -66,6 +67,14 @@ class Study:
     def base(self) -> ArchGraph:
         """The base's graph."""
         return build(self.spec)
+
+    @property
+    def run(self) -> Run:
+        """How it is run, with paths resolved."""
+        run = self.file.run
+        if run.storage is None:
+            return run
+        return run.model_copy(update={"storage": run.storage.resolved(self.path.parent.absolute())})
 
     @property
     def levels(self) -> int:
@@ -122,6 +131,14 @@ def load_study(path: str | Path) -> Study:
     if study is None or any(problem.severity == "error" for problem in problems):
         raise UserError(problems)
     return replace(study, warnings=tuple(problems))
+
+
+def with_workers(study: Study, workers: int | None) -> Study:
+    """The study with another number of trials at once; the same if it is None."""
+    if workers is None:
+        return study
+    run = study.file.run.model_copy(update={"workers": workers})
+    return replace(study, file=study.file.model_copy(update={"run": run}))
 
 
 def check_study(path: str | Path) -> tuple[Study | None, tuple[Problem, ...]]:

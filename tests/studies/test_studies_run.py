@@ -13,8 +13,9 @@ from PIL import Image
 
 from archspec import UserError
 from studies.frame import load_results
+from studies.locks import sole_driver
 from studies.records import TRAINED, Part, TrialRecord
-from studies.run import run_study, sole_driver
+from studies.run import run_study
 from studies.store import Store
 from studies.study import load_study
 from studies.trial import Progress
