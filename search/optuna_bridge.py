@@ -87,6 +87,8 @@ def quiet() -> Iterator[None]:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
+            # Said once, beforehand, by `ignores_constraints`.
+            warnings.filterwarnings("ignore", message="Constraints have been set, but", category=UserWarning)
             yield
     finally:
         optuna.logging.set_verbosity(level)

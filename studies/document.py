@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BeforeValidator, Field, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field
 
 from archspec.edit import Edit
-from search.objectives import Budgets, Metric
+from search.objectives import Budgets, Objectives
 from search.space import Space
 from studies.protocol import Count, Measure, Natural, Protocol, Section
 
@@ -48,9 +48,16 @@ class Search(Section):
     """A space to search, what to minimise in it, and how many architectures to train."""
 
     space: Space = Field(min_length=1, description="what varies: parameter or any name -> its values")
-    objectives: tuple[Metric, ...] = Field(("loss",), min_length=1, max_length=4, description="minimised together")
+    objectives: Objectives = Field(
+        {"loss": "minimize"},
+        min_length=1,
+        max_length=4,
+        description="minimised together: a list; or metric -> minimize or maximize",
+    )
     budgets: Budgets = Field(
-        default_factory=dict, description="hard limits; parameters and macs are held before anything is trained"
+        default_factory=dict,
+        description="hard limits, metric -> value or `0.9 * base`, or sentences such as `latency <= 0.9 * base`; what "
+        "is known beforehand (parameters, macs) is held before anything is trained",
     )
     sampler: Annotated[Sampler, BeforeValidator(_sampler, json_schema_input_type=str | Sampler)] = Field(
         default_factory=Sampler, description="how points are proposed: a name, or a name with options"
@@ -58,12 +65,6 @@ class Search(Section):
     trials: Count = Field(20, description="trainings; refused and replayed points are not counted")
     seed: Natural | None = Field(None, description="training seed of all points; default the first of the protocol")
     include_base: bool = Field(default=True, description="propose the base first, where it is a point of the space")
-
-    @model_validator(mode="after")
-    def _objectives_differ(self) -> Self:
-        if len(set(self.objectives)) < len(self.objectives):
-            raise ValueError("an objective stands twice")
-        return self
 
 
 class StudyFile(Section):

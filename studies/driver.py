@@ -13,10 +13,11 @@ from optuna.trial import Trial
 from archspec import fingerprint, to_document
 from archspec.graph import ArchGraph
 from search import optuna_bridge as bridge
-from search.decode import base_point, decode
+from search.decode import decode
 from search.feasible import Assessment, assess
-from search.objectives import violations
+from search.objectives import absolute, violations
 from search.space import point, size
+from search.start import base_point
 from studies.observe import Observer
 from studies.plan import Cell, cells
 from studies.records import SETTLED, TRAINED, WITH_RESULT, Part, Status, TrialRecord
@@ -139,7 +140,7 @@ class Driver:
         # A resumed search must not propose again what the first run drew from the same seed.
         seed = search.sampler.seed + len(records)
         sampler = bridge.make_sampler(search.sampler.name, {**defaults, **search.sampler.options}, seed)
-        optuna_study = self.store.open("search", search.objectives, sampler)
+        optuna_study = self.store.open("search", list(search.objectives), sampler)
         self._remember(optuna_study)
         self._enqueue(optuna_study, records)
         trained = sum(record.status in TRAINED for record in records)
@@ -173,7 +174,7 @@ class Driver:
         trial, chosen = bridge.ask(optuna_study, self.study.primitives())
         values = point(search.space, chosen, self.study.levels)
         edits = decode(self.study.spec, search.space, values)
-        assessed = assess(self.study.spec, edits, search.budgets)
+        assessed = assess(self.study.spec, edits, absolute(search.budgets, {}))
         seed = search.seed if search.seed is not None else self.study.protocol.seed_list()[0]
         words = tuple(edit.describe() for edit in edits)
         begun = self._begun("search", trial, seed, assessed.fingerprint, words).model_copy(
@@ -184,7 +185,7 @@ class Driver:
             }
         )
         record = self._judged(trial, begun, assessed)
-        record = record.model_copy(update={"violations": violations(record.metrics, search.budgets)})
+        record = record.model_copy(update={"violations": violations(record.metrics, absolute(search.budgets, {}))})
         self.store.keep(trial, record)
         self._tell(trial, record)
         return record

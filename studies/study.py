@@ -21,7 +21,7 @@ from archspec.silence import silenced
 from archspec.suggest import did_you_mean
 from archspec.validate import validate
 from search import space as spaces
-from search.decode import value_faults
+from search.check import space_faults
 from search.space import Primitive
 from studies.document import Sampler, StudyFile
 from studies.fairness import group_doubts, size_doubts
@@ -66,8 +66,8 @@ class Study:
     @property
     def levels(self) -> int:
         """Number of levels of the base; 0 for a base written as a graph."""
-        unet = self.spec.architecture.unet
-        return len(unet.ch_mult) if unet else 0
+        form = self.spec.architecture.short_form
+        return len(form[1].ch_mult) if form else 0
 
     def primitives(self) -> dict[str, Primitive]:
         """The plain choices of the search space; empty without a search."""
@@ -180,10 +180,7 @@ def _search_problems(study: Study, positions: Positions) -> Iterator[Problem]:
     search = study.file.search
     if search is None:
         return
-    found = list(spaces.faults(search.space, study.spec.architecture.unet))
-    if not found:
-        found = [((name,), message, hint) for name, message, hint in value_faults(study.spec, search.space)]
-    for where, message, hint in found:
+    for where, message, hint in space_faults(study.spec, search.space, study.levels):
         yield positions.problem("U403", message, hint, path=("search", "space", *where))
     fault = _sampler_fault(search.sampler, study.primitives(), len(search.objectives))
     if fault is not None:
