@@ -111,6 +111,7 @@ def absolute(given: Mapping[Metric, float | str], base: Mapping[str, float]) -> 
 
 
 Limits = dict[Metric, float]
+Goals = Mapping[Metric, Direction]
 _Written = dict[Metric, float | str] | list[str]
 Budgets = Annotated[dict[Metric, float | str], BeforeValidator(budgets, json_schema_input_type=_Written)]
 

@@ -33,9 +33,9 @@ class Ablation(Section):
 
 
 class Sampler(Section):
-    """One of Optuna's samplers and its options."""
+    """How points are proposed, with options."""
 
-    name: str = Field("TPESampler", description="class name in optuna.samplers")
+    name: str = Field("auto", description="auto, KnownCostSampler, or a class name in optuna.samplers")
     options: dict[str, Any] = Field(default_factory=dict, description="arguments of the class")
     seed: Natural = Field(0, description="seed of the proposals")
 
@@ -65,6 +65,13 @@ class Search(Section):
     trials: Count = Field(20, description="trainings; refused and replayed points are not counted")
     seed: Natural | None = Field(None, description="training seed of all points; default the first of the protocol")
     include_base: bool = Field(default=True, description="propose the base first, where it is a point of the space")
+    start: tuple[dict[str, Any], ...] = Field(
+        (), max_length=1_000, description="points to begin with, dimension -> value; what is not said is as in the base"
+    )
+    near_base: Natural = Field(0, description="so many neighbours of the base are proposed after these points")
+    reuse: tuple[str, ...] = Field(
+        (), description="studies (files or folders) whose results are taken over where protocol and device agree"
+    )
 
 
 class StudyFile(Section):

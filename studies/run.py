@@ -9,13 +9,17 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from archspec import user_error
+from studies.ablation import AblationQuestion
 from studies.data.sources import check_fits
-from studies.driver import Driver
+from studies.launch.local import LocalLauncher
+from studies.ledger import Ledger
+from studies.loop import Question, drive
 from studies.observe import Observer
 from studies.resume import refuse_changes
+from studies.searching import SearchQuestion
 from studies.store import Store
 from studies.study import Study
-from studies.worker import Preparation, Worker
+from studies.worker import Preparation
 
 
 @contextmanager
@@ -59,17 +63,25 @@ def run_study(study: Study, folder: Path, observer: Observer, *, retry_failed: b
         KeyboardInterrupt: passed on after the running trial is recorded as interrupted.
     """
     check_fits(study.base, study.protocol.data)
-    with sole_driver(folder), Worker(folder / "worker.log") as worker:
-        worker.prepare(Preparation(device=study.file.measure.device, data=study.protocol.data))
+    with sole_driver(folder), LocalLauncher(folder) as launcher:
+        launcher.prepare(Preparation(device=study.file.measure.device, data=study.protocol.data))
         store = Store(folder, study.name, create=True)
         refuse_changes(store.remembered_study(), study)
-        driver = Driver(study, store, worker, observer)
-        interrupted = driver.settle()
+        ledger = Ledger(study, store, observer)
+        interrupted = ledger.settle()
         if interrupted:
             observer.said(f"{interrupted} trial(s) were under way when the last run stopped; they run again.")
         try:
-            driver.ablation(retry_failed=retry_failed)
-            driver.search()
+            for question in _questions(study, ledger, retry_failed=retry_failed):
+                drive(question, launcher, lambda task, progress: observer.progressed(task.begun, progress))
         except KeyboardInterrupt:
-            driver.settle()
+            ledger.settle()
             raise
+
+
+def _questions(study: Study, ledger: Ledger, *, retry_failed: bool) -> Iterator[Question]:
+    """What the study asks; each begins when the one before has ended."""
+    if study.file.ablation is not None:
+        yield AblationQuestion(study, ledger, retry_failed=retry_failed)
+    if study.file.search is not None:
+        yield SearchQuestion(study, study.file.search, ledger)

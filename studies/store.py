@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -29,6 +29,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from archspec import user_error
 from archspec.atomic import write_text
+from search.objectives import Goals
 from search.optuna_bridge import quiet
 from studies.records import PARTS, Part, TrialRecord
 
@@ -78,14 +79,15 @@ class Store:
             begun = {summary.study_name for summary in optuna.get_all_study_summaries(self._storage)}
         return [part for part in PARTS if f"{self.name}/{part}" in begun]
 
-    def open(self, part: Part, objectives: Sequence[str], sampler: BaseSampler | None = None) -> optuna.Study:
-        """The Optuna study of a part, made if it is new."""
+    def open(self, part: Part, objectives: Goals | Sequence[str], sampler: BaseSampler | None = None) -> optuna.Study:
+        """The Optuna study of a part, made if it is new; a plain list of objectives is minimised."""
+        ways = list(objectives.values()) if isinstance(objectives, Mapping) else ["minimize"] * len(objectives)
         with quiet():
             study = optuna.create_study(
                 storage=self._storage,
                 sampler=sampler,
                 study_name=f"{self.name}/{part}",
-                directions=[StudyDirection.MINIMIZE] * len(objectives),
+                directions=[StudyDirection[way.upper()] for way in ways],
                 load_if_exists=True,
             )
             if study.metric_names is None:

@@ -18,12 +18,10 @@ from archspec.graph import ArchGraph
 from archspec.parse import Document, parse
 from archspec.positions import DataPath, Positions
 from archspec.silence import silenced
-from archspec.suggest import did_you_mean
 from archspec.validate import validate
 from search import space as spaces
-from search.check import space_faults
 from search.space import Primitive
-from studies.document import Sampler, StudyFile
+from studies.document import StudyFile
 from studies.fairness import group_doubts, size_doubts
 from studies.protocol import Protocol
 
@@ -153,7 +151,11 @@ def _cross_checks(study: Study, positions: Positions) -> Iterator[Problem]:
         hint = "Add `ablation:` (take parts away) or `search:` (vary parameters)."
         yield positions.problem("U401", "the study asks nothing.", hint)
     yield from _variant_problems(study, positions)
-    yield from _search_problems(study, positions)
+    if study.file.search is not None:
+        # Only studies that search pay for importing Optuna.
+        from studies.search_check import search_problems
+
+        yield from search_problems(study, study.file.search, positions)
 
 
 def _variant_problems(study: Study, positions: Positions) -> Iterator[Problem]:
@@ -174,41 +176,3 @@ def _variant_problems(study: Study, positions: Positions) -> Iterator[Problem]:
         yield from size_doubts(study.base, checked.graph, share, positions, path)
         yield from group_doubts(study.base, checked.graph, positions, path)
         seen.setdefault(mark, f"the variant `{name}`")
-
-
-def _search_problems(study: Study, positions: Positions) -> Iterator[Problem]:
-    search = study.file.search
-    if search is None:
-        return
-    for where, message, hint in space_faults(study.spec, search.space, study.levels):
-        yield positions.problem("U403", message, hint, path=("search", "space", *where))
-    fault = _sampler_fault(search.sampler, study.primitives(), len(search.objectives))
-    if fault is not None:
-        where, message, hint = fault
-        yield positions.problem("U403", message, hint, path=("search", "sampler", *where))
-
-
-def _sampler_fault(
-    sampler: Sampler, primitives: dict[str, Primitive], objectives: int
-) -> tuple[tuple[str, ...], str, str | None] | None:
-    """What is wrong with a sampler: (path below it, message, hint)."""
-    # Only studies that search pay for importing Optuna.
-    from search.optuna_bridge import make_sampler, missing_package, option_fault, rehearse, sampler_names
-
-    name, names = sampler.name, sampler_names()
-    if name not in names:
-        hint = did_you_mean(name, names) or f"Samplers: {', '.join(names)}."
-        return (), f"optuna has no sampler `{name}`.", hint
-    package = missing_package(name)
-    if package is not None:
-        return (), f"{name} needs the package {package}.", f"Run `pip install {package}`."
-    unknown = option_fault(name, sampler.options)
-    if unknown is not None:
-        option, known = unknown
-        hint = did_you_mean(option, known) or f"Its options: {', '.join(known)}."
-        return ("options", option), f"{name} has no option `{option}`.", hint
-    try:
-        rehearse(make_sampler(name, sampler.options, sampler.seed), primitives, objectives)
-    except (TypeError, ValueError, AttributeError, RuntimeError) as error:
-        return ("options",), f"{name} cannot be used so: {str(error).rstrip('.')}.", None
-    return None

@@ -17,8 +17,7 @@ import time
 from collections.abc import Callable
 from multiprocessing.connection import Connection
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
 from pydantic import Field
 
@@ -49,14 +48,6 @@ class Worker:
         self._log = log
         self._process: subprocess.Popen[bytes] | None = None
         self._connection: Connection[Any, Any] | None = None
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close(kill=kind is not None)
 
     def start(self) -> None:
         """Start the child if none runs, so that it is warm when the first job comes."""
@@ -122,6 +113,11 @@ class Worker:
             status="failed", reason=reason, metrics={}, detail={"exit_code": code}, curve=(), environment={}, data={},
             wall=wall,
         )  # fmt: skip
+
+    def kill(self) -> None:
+        """End the child at once; whoever waits for its answer gets an outcome that says so."""
+        if self._process is not None:
+            self._process.kill()
 
     def close(self, *, kill: bool = False) -> None:
         """End the child: at once, or by letting it see that nothing more comes."""

@@ -91,7 +91,7 @@ def test_refused_points_are_recorded_with_their_reason_and_are_not_trained(study
 
 
 def test_an_exhausted_space_ends_the_search_with_a_word(study_file: Write, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("studies.driver.MAX_IDLE", 6)
+    monkeypatch.setattr("studies.searching.MAX_IDLE", 6)
     path = study_file("search: {space: {attn_type: [vanilla, none]}, trials: 5}\n")
     listener = run(path)
     assert Counter(record.status for record in listener.records)["finished"] == 2
