@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from collections import Counter
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
 
@@ -33,9 +34,9 @@ class Pool:
     _candidates: dict[str, Candidate] = field(default_factory=dict)
     _tried: set[str] = field(default_factory=set)
     _rng: random.Random = field(init=False)
-    #: points that were drawn, and those of them that were refused
+    #: how many points were drawn, and reason -> how many different ones were refused
     drawn: int = 0
-    refused: int = 0
+    refused: Counter[str] = field(default_factory=Counter)
 
     def __post_init__(self) -> None:
         """Begin the draws."""
@@ -61,7 +62,7 @@ class Pool:
         self._tried.add(key)
         assessed = self.judge(chosen)
         if assessed.refusal is not None or assessed.fingerprint is None:
-            self.refused += 1
+            self.refused[assessed.refusal or "no architecture"] += 1
             return
         known = {**assessed.predicted, **assessed.metrics}
         self._candidates.setdefault(assessed.fingerprint, Candidate(chosen, known))

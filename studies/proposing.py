@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import Counter
+
 import numpy as np
 from optuna.trial import Trial
 
@@ -74,6 +76,11 @@ class Proposals:
     def any_left(self) -> bool:
         """Whether there may be a point that nobody has trained; Optuna's samplers cannot tell."""
         return not self._own or bool(self._new())
+
+    @property
+    def refused(self) -> Counter[str]:
+        """Why points were refused before they were proposed: reason -> how many."""
+        return self._pool.refused
 
     def _new(self) -> list[Candidate]:
         """New candidates, drawing until there are some or the space seems to be exhausted."""

@@ -57,7 +57,7 @@ class SearchQuestion:
                 return None
             if self._finds_nothing_new():
                 if not self._under_way:
-                    self._ledger.observer.said(_why_it_ends(self._trained, self._idle))
+                    self._ledger.observer.said(_why_it_ends(self._trained, self._idle, self._proposals.refused))
                 return None
             if self._ledger.num_waiting >= MAX_WAITING:
                 return None
@@ -159,19 +159,26 @@ def _idle(records: list[TrialRecord]) -> list[TrialRecord]:
     return counted[last + 1 :]
 
 
-def _why_it_ends(trained: int, idle: list[TrialRecord]) -> str:
+def _why_it_ends(trained: int, idle: list[TrialRecord], refused: Counter[str]) -> str:
     if not idle:
-        return f"The search ends after {trained} trainings: no point that may be trained is left."
-    reasons = Counter(str(record.reason) for record in idle if record.status == "refused")
+        why = _counted(refused)
+        return f"The search ends after {trained} trainings: no point that may be trained is left" + (
+            f"; {why}." if why else "."
+        )
+    why = _counted(Counter(str(record.reason) for record in idle if record.status == "refused"))
     replayed = sum(record.status == "replayed" for record in idle)
-    said = [f"{number} refused ({reason})" for reason, number in reasons.most_common(2)]
-    if len(reasons) > 2:
-        said.append(f"{sum(reasons.values()) - sum(n for _, n in reasons.most_common(2))} refused for other reasons")
-    if replayed:
-        said.append(f"{replayed} known already")
+    said = [*([why] if why else []), *([f"{replayed} known already"] if replayed else [])]
     return f"The search ends after {trained} trainings, because it finds nothing new: of its last {len(idle)} " + (
         f"proposals {', '.join(said)}."
     )
+
+
+def _counted(reasons: Counter[str]) -> str:
+    """The two most frequent reasons, and how many points were refused for others."""
+    said = [f"{number} refused ({reason})" for reason, number in reasons.most_common(2)]
+    if len(reasons) > 2:
+        said.append(f"{sum(reasons.values()) - sum(n for _, n in reasons.most_common(2))} refused for other reasons")
+    return ", ".join(said)
 
 
 def _plain(values: dict[str, Any]) -> dict[str, Any]:
