@@ -105,7 +105,9 @@ def test_an_exhausted_space_ends_the_search_with_a_word(study_file: Write, monke
 
 
 def test_a_search_without_a_feasible_point_says_what_refuses_it(study_file: Write) -> None:
-    path = study_file("search: {space: {attn_type: [vanilla, none]}, budgets: {parameters: 1k}, trials: 5, sampler: TPESampler}\n")
+    path = study_file(
+        "search: {space: {attn_type: [vanilla, none]}, budgets: {parameters: 1k}, trials: 5, sampler: TPESampler}\n"
+    )
     listener = run(path)
     assert len(listener.lines) == 1
     assert listener.lines[0].startswith("The search ends after 0 trainings, because it finds nothing new: of its last ")
