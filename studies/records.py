@@ -8,13 +8,15 @@ from typing import Any, Literal, get_args
 from pydantic import BaseModel, ConfigDict, Field
 
 Part = Literal["tuning", "ablation", "search", "confirmation"]
-Status = Literal["finished", "replayed", "refused", "oom", "diverged", "failed", "interrupted", "running"]
+Status = Literal[
+    "finished", "replayed", "pruned", "refused", "oom", "diverged", "failed", "interrupted", "running"
+]  # fmt: skip
 
 PARTS: tuple[Part, ...] = get_args(Part)
 #: Statuses after which a trial is not run again.
-SETTLED: frozenset[Status] = frozenset({"finished", "replayed", "refused", "oom", "diverged", "failed"})
+SETTLED: frozenset[Status] = frozenset({"finished", "replayed", "pruned", "refused", "oom", "diverged", "failed"})
 #: Statuses that stand for a training that was begun and came to an end: what a budget of trials counts.
-TRAINED: frozenset[Status] = frozenset({"finished", "oom", "diverged", "failed"})
+TRAINED: frozenset[Status] = frozenset({"finished", "pruned", "oom", "diverged", "failed"})
 #: Statuses that have results.
 WITH_RESULT: frozenset[Status] = frozenset({"finished", "replayed"})
 

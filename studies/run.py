@@ -15,6 +15,7 @@ from studies.ledger import Ledger
 from studies.locks import sole_driver
 from studies.loop import Launcher, Question, drive
 from studies.observe import Observer
+from studies.predicted import MemoryPredictor
 from studies.resume import refuse_changes
 from studies.searching import SearchQuestion
 from studies.store import Store
@@ -87,4 +88,5 @@ def _questions(study: Study, ledger: Ledger, *, retry_failed: bool) -> Iterator[
     if study.file.ablation is not None:
         yield AblationQuestion(study, ledger, retry_failed=retry_failed)
     if study.file.search is not None:
-        yield SearchQuestion(study, study.file.search, ledger)
+        predictor = MemoryPredictor(study.protocol, study.file.measure)
+        yield SearchQuestion(study, study.file.search, ledger, predictor)
