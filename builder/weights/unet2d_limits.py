@@ -1,18 +1,20 @@
-"""What of single operations diffusers' ``UNet2DModel`` cannot say."""
+"""What of an operation's parameters ``UNet2DModel`` has no counterpart for, and what it has one number for."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
-from archspec import Op, ops
-from archspec.ops.base import feature_map
+from archspec import ArchGraph, Op, ops
+from archspec.graph import input_shapes, op_of
+from archspec.ops.base import feature_map, num_groups
 from archspec.shapes import Shape
 
 Limits = Callable[[Any, Mapping[str, Shape]], Iterator[str]]
 
 
-def _no_limits(op: Op, inputs: Mapping[str, Shape]) -> Iterator[str]:
+def no_limits(op: Op, inputs: Mapping[str, Shape]) -> Iterator[str]:
+    """Nothing: every parameter has a counterpart."""
     del op, inputs
     yield from ()
 
@@ -23,8 +25,8 @@ def _attention_limits(op: ops.Attention, inputs: Mapping[str, Shape]) -> Iterato
         yield f"{op.type} attention."
     elif not (op.has_norm and op.is_residual):
         yield "attention without norm or residual."
-    elif op.fused_qkv or not op.has_qkv_bias:
-        yield "attention with a fused projection, or without bias."
+    elif not op.has_qkv_bias:
+        yield "attention whose projections have no bias."
     yield from _norm_limits(op, "norm_type")
     if op.residual_scale != 1.0:
         yield "attention with residual_scale."
@@ -33,15 +35,15 @@ def _attention_limits(op: ops.Attention, inputs: Mapping[str, Shape]) -> Iterato
 def _block_limits(op: ops.ResnetBlock, inputs: Mapping[str, Shape]) -> Iterator[str]:
     if op.conv_shortcut and feature_map(inputs).channels != op.out:
         yield "a 3x3 shortcut."
-    if op.conditioning != "add":
-        yield f"a block with conditioning: {op.conditioning}."
     yield from _norm_limits(op, "norm_type")
     other = [name for name in _OF_OTHER_BLOCKS if _is_set(op, name)]
+    if op.resample != "none" and set(op.resample_filter or (1.0,)) != {1.0}:
+        other.append("resample_filter")
     if other:
         yield f"a block with {', '.join(other)}."
 
 
-_OF_OTHER_BLOCKS = ("resample", "hidden", "residual", "residual_scale", "project_shortcut", "norm_order", "act")
+_OF_OTHER_BLOCKS = ("hidden", "residual", "residual_scale", "project_shortcut", "norm_order", "act", "condition_both")
 
 
 def _norm_limits(op: Op, name: str) -> Iterator[str]:
@@ -99,6 +101,12 @@ def _time_limits(op: ops.TimeEmbedding, inputs: Mapping[str, Shape]) -> Iterator
         yield f"a longest period of {op.max_period:g} steps instead of 10000."
 
 
+def _label_limits(op: ops.LabelEmbedding, inputs: Mapping[str, Shape]) -> Iterator[str]:
+    del inputs
+    if op.type != "table":
+        yield "an embedding of classes that is no table."
+
+
 def _mlp_limits(op: ops.Mlp, inputs: Mapping[str, Shape]) -> Iterator[str]:
     del inputs
     if op.hidden != op.out:
@@ -106,7 +114,7 @@ def _mlp_limits(op: ops.Mlp, inputs: Mapping[str, Shape]) -> Iterator[str]:
 
 
 #: Operation -> what of its parameters has no counterpart.
-_LIMITS: dict[type[Op], Limits] = {
+LIMITS: dict[type[Op], Limits] = {
     ops.Attention: _attention_limits,
     ops.ResnetBlock: _block_limits,
     ops.Conv: _conv_limits,
@@ -115,12 +123,45 @@ _LIMITS: dict[type[Op], Limits] = {
     ops.Act: _act_limits,
     ops.TimeEmbedding: _time_limits,
     ops.Mlp: _mlp_limits,
+    ops.LabelEmbedding: _label_limits,
     ops.Norm: _head_limits,
     ops.Concat: _merge_limits,
     ops.Add: _merge_limits,
 }
 
 
-def limits(op: Op, inputs: Mapping[str, Shape]) -> Iterator[str]:
-    """Every reason why an operation with these inputs has no counterpart."""
-    yield from _LIMITS.get(type(op), _no_limits)(op, inputs)
+#: How the embedding enters -> what it is called there.
+_CONDITIONING = {"add": "default", "scale_shift": "scale_shift", "none": "none"}
+
+
+def shared(architecture: ArchGraph) -> dict[str, dict[Any, None]]:
+    """Arguments that hold for the whole network -> the values found in it, in order and each once."""
+    nodes = [(op_of(architecture, node), input_shapes(architecture, node)) for node in architecture]
+    blocks = [op for op, _ in nodes if isinstance(op, ops.ResnetBlock)]
+    normed = [(op, inputs) for op, inputs in nodes if isinstance(op, ops.ResnetBlock | ops.Norm | ops.Attention)]
+    norms = [op for op, _ in normed]
+    strided = [op for op, _ in nodes if isinstance(op, ops.Downsample) and op.method == "conv"]
+    heads = [(op, feature_map(inputs).channels) for op, inputs in nodes if isinstance(op, ops.Attention)]
+    return {
+        "resnet_time_scale_shift": dict.fromkeys(_CONDITIONING[op.conditioning] for op in blocks),
+        "norm_num_groups": dict.fromkeys(number for op, inputs in normed for number in _groups(op, inputs)),
+        "norm_eps": dict.fromkeys(op.eps for op in norms),
+        "dropout": dict.fromkeys(op.dropout for op in blocks),
+        "downsample_padding": dict.fromkeys(int(op.padding == "symmetric") for op in strided) or {0: None},
+        "attention_head_dim": _head_dims([(*op.split(channels), channels) for op, channels in heads]),
+    }
+
+
+def _groups(op: ops.ResnetBlock | ops.Norm | ops.Attention, inputs: Mapping[str, Shape]) -> list[int]:
+    """The groups of an operation's norms."""
+    widths = [feature_map(inputs).channels, *([op.inner] if isinstance(op, ops.ResnetBlock) else [])]
+    return [num_groups(op.groups, width) for width in widths]
+
+
+def _head_dims(splits: list[tuple[int, int, int]]) -> dict[Any, None]:
+    """None for one head as wide as the map everywhere, or else the channels per head."""
+    if all((heads, width) == (1, channels) for heads, width, channels in splits):
+        return {None: None}
+    return dict.fromkeys(
+        width if heads * width == channels else f"{heads} x {width} of {channels}" for heads, width, channels in splits
+    )

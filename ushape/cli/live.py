@@ -32,7 +32,7 @@ class LiveObserver:
             TimeRemainingColumn(), TextColumn("{task.fields[note]}"), console=console, disable=not console.is_terminal,
         )  # fmt: skip
         self._part: TaskID | None = None
-        self._trial: TaskID | None = None
+        self._trials: dict[tuple[Part, int], TaskID] = {}
         self._total = 0
         self._done = 0
         self._best: float | None = None
@@ -55,20 +55,21 @@ class LiveObserver:
 
     def began(self, record: TrialRecord) -> None:
         """A bar for the trial."""
-        self._trial = self._bars.add_task(f"  {escape(_label(record))}", total=None, note="starting")
+        bar = self._bars.add_task(f"  {escape(_label(record))}", total=None, note="starting")
+        self._trials[record.part, record.trial] = bar
 
     def progressed(self, record: TrialRecord, progress: TrialProgress) -> None:
         """Steps and training loss."""
-        del record
-        if self._trial is not None:
+        bar = self._trials.get((record.part, record.trial))
+        if bar is not None:
             note = progress.stage if progress.loss is None else f"loss {progress.loss:.4f}"
-            self._bars.update(self._trial, completed=progress.step, total=progress.steps or None, note=note)
+            self._bars.update(bar, completed=progress.step, total=progress.steps or None, note=note)
 
     def ended(self, record: TrialRecord) -> None:
         """One line for the trial, and the best so far beside the part's bar."""
-        if self._trial is not None:
-            self._bars.remove_task(self._trial)
-            self._trial = None
+        bar = self._trials.pop((record.part, record.trial), None)
+        if bar is not None:
+            self._bars.remove_task(bar)
         counts = record.status in TRAINED or record.part == "ablation"
         self._done += counts
         self._skipped += not counts
