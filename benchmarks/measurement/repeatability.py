@@ -173,7 +173,9 @@ def _text(name: str, value: Any) -> str:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--quick", action="store_true", help="one network, fewer processes and runs")
+    parser.add_argument(
+        "--quick", action="store_true", help="one network, fewer processes and runs, A/A in one process a run"
+    )
     parser.add_argument("--out", type=Path, help="folder for the tables as CSV")
     parser.add_argument("--processes", type=int, help="fresh processes a row; default 10, or 5 if quick")
     parser.add_argument("--runs", type=int, help="A/A runs a row; default 20, or 6 if quick")
@@ -186,7 +188,8 @@ def main() -> None:
     )
     rows = [row for n in networks for beside in (0, 1) for row in spread(n, beside, processes, seconds)]
     shown("Spread: fresh processes", rows, options.out)
-    identical = [same(networks[0], beside, runs, per, seconds) for beside in (0, 1) for per in (1, 3)]
+    per_run = (1,) if options.quick else (1, 3)
+    identical = [same(networks[0], beside, runs, per, seconds) for beside in (0, 1) for per in per_run]
     shown("A/A: a network against itself", identical, options.out)
     shown("Cost: seconds per trial", [cost(network) for network in networks], options.out)
 
