@@ -63,7 +63,8 @@ class Outcome(Section):
         status: `finished`, or why not: `oom`, `diverged` (NaN or infinite loss), `failed` (anything else raised).
         reason: one sentence for people; None when finished.
         metrics: `parameters`, `macs` (one image), `loss`, `loss_edm`, `latency` and `train_latency` (s per batch),
-            `memory` and `train_memory` (bytes), `fd` and `kd`, as far as the trial came and as they were asked for.
+            `memory` and `train_memory` (bytes) with `predicted_memory` and `predicted_train_memory` as they were
+            predicted before training, `fd` and `kd`, as far as the trial came and as they were asked for.
         detail: `loss_bins` [[t_low, t_high, mse], …], `snr_bins` (rows of `studies.weighting.SnrBin`), `evaluation`
             (hash and counts), `samples` (see `studies.sampling.judge`), `latency` and `train_latency` (spread, rounds,
             ratio to the reference, warm-up), `load_average` before and after measuring, `seconds` of each stage, and
@@ -189,11 +190,27 @@ class _Trial:
         from archspec import total_price
         from builder import assemble, initialise
 
-        module: nn.Module = assemble(graph)
+        module = assemble(graph)
         initialise(module, self.job.seed)
+        if self.job.protocol.init is not None:
+            from studies.pretrained import take_over
+
+            self.detail["inherited"] = take_over(self.job.protocol.init, module)
         self.metrics["parameters"] = float(sum(p.numel() for p in module.parameters()))
         self.metrics["macs"] = float(total_price(graph).macs)
+        self._predict(graph)
         return module.to(device)
+
+    def _predict(self, graph: ArchGraph) -> None:
+        """Peak memory as predicted, to stand beside the measured one."""
+        from studies.predicted import predicted_metrics
+
+        if not self.job.measure.memory:
+            return
+        try:
+            self.metrics |= predicted_metrics(graph, self.job.protocol, self.job.measure)
+        except Exception as error:  # noqa: BLE001 - an operation from outside need not run on meta; training matters more
+            self.detail["prediction"] = f"{type(error).__name__}: {error}"
 
     def _train(self, module: nn.Module, data: Dataset, device: torch.device) -> nn.Module:
         """Train `module` in place and return the network that is evaluated."""
