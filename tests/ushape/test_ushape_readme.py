@@ -21,7 +21,7 @@ def blocks(language: str) -> list[str]:
 
 
 def test_the_study_is_sound(tmp_path: Path) -> None:
-    study, dimensions, graph = blocks("yaml")
+    study, dimensions, graph = (block for block in blocks("yaml") if not block.startswith("protocol:"))
     path = tmp_path / "study.yaml"
     path.write_text(study, encoding="utf-8")
     assert check_study(path)[1] == ()
@@ -31,6 +31,20 @@ def test_the_study_is_sound(tmp_path: Path) -> None:
     assert loaded is not None
     assert {"dropout", "heads", "middle"} < set(loaded.file.search.space)  # type: ignore[union-attr]
     assert check_text(graph).problems == ()
+
+
+def test_the_protocol_is_sound(tmp_path: Path) -> None:
+    (protocol,) = (block for block in blocks("yaml") if block.startswith("protocol:"))
+    study = blocks("yaml")[0]
+    path = tmp_path / "study.yaml"
+    for objective in ("{prediction: x0}", "{kind: edm}"):
+        changed = protocol.replace("{prediction: x0}", objective) + "\nablation:"
+        path.write_text(re.sub(r"^protocol:.*?^ablation:", changed, study, flags=re.DOTALL | re.MULTILINE), "utf-8")
+        loaded, problems = check_study(path)
+        assert problems == ()
+        assert loaded is not None
+        assert loaded.protocol.evaluate.samples is not None
+    assert loaded.protocol.objective.kind == "edm"
 
 
 def test_the_python_runs_and_prints_what_it_says(tmp_path: Path) -> None:
