@@ -11,7 +11,7 @@ import argparse
 import csv
 import sys
 import time
-from itertools import chain
+from itertools import chain, islice
 from pathlib import Path
 from typing import Any
 
@@ -80,6 +80,7 @@ def main() -> None:
     parser.add_argument("--random", type=int, default=40, help="how many random architectures")
     parser.add_argument("--seed", type=int, default=0, help="of the random ones")
     parser.add_argument("--no-zoo", action="store_true", help="random ones only")
+    parser.add_argument("--skip", type=int, default=0, help="so many of the first, to go on with a table")
     parser.add_argument("--out", type=Path, default=Path(__file__).parent / "cpu.csv")
     parser.add_argument("--summary", type=Path, nargs="+", help="only sum up tables that are there")
     asked = parser.parse_args()
@@ -90,7 +91,8 @@ def main() -> None:
     with asked.out.open("w", newline="", encoding="utf-8") as file:
         writer = csv.DictWriter(file, COLUMNS)
         writer.writeheader()
-        for case in chain(() if asked.no_zoo else zoo_cases(), random_cases(asked.random, asked.seed)):
+        cases = chain(() if asked.no_zoo else zoo_cases(), random_cases(asked.random, asked.seed))
+        for case in islice(cases, asked.skip, None):
             writer.writerows(rows_of(case))
             file.flush()
     print(summary(read(asked.out)))
