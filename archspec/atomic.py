@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 
@@ -29,3 +31,19 @@ def write_bytes(path: Path, content: bytes) -> None:
         beside.replace(path)
     finally:
         beside.unlink(missing_ok=True)
+
+
+@contextmanager
+def replacing(path: Path) -> Iterator[Path]:
+    """A new path beside `path`, with its ending, whose file takes its place when the block ends without an error.
+
+    So the file (or folder, where there is none yet) at `path` is there whole, or as it was before.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=path.parent, prefix=f".{path.name}.", suffix=".tmp") as folder:
+        beside = Path(folder) / path.name
+        yield beside
+        if beside.is_file():
+            with beside.open("rb+") as file:
+                os.fsync(file.fileno())
+        beside.replace(path)

@@ -4,32 +4,64 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import AfterValidator, BeforeValidator, Field, model_validator
+from pydantic import BeforeValidator, Field, model_validator
 
-from archspec.edit import Edit
 from search.objectives import Budgets, Metric
 from search.space import Space
+from studies.designs.add_one_in import AddOneIn
+from studies.designs.factorial import Factorial
+from studies.designs.forms import Edits, Label, VariantName
+from studies.designs.levels import AnyFactor
+from studies.designs.margin import AnyMargin, Margin, Until
+from studies.designs.matched import AnyMatched
+from studies.designs.parts import PartChoices
+from studies.designs.path import Path
 from studies.protocol import Count, Measure, Natural, Protocol, Section
-
-#: Labels become keys of records and cells of tables.
-Label = Annotated[str, Field(min_length=1, max_length=80)]
-
-
-def _not_base(label: str) -> str:
-    if label == "base":
-        raise ValueError("the name `base` belongs to the base itself; it is always part of an ablation")
-    return label
 
 
 class Ablation(Section):
     """Variants of the base, each trained with every seed and compared to the base pairwise by seed."""
 
-    variants: dict[Annotated[Label, AfterValidator(_not_base)], Annotated[tuple[Edit, ...], Field(min_length=1)]] = (
-        Field(min_length=1, description="name -> edits of the base")
+    variants: dict[VariantName, Edits] = Field(default_factory=dict, description="name -> edits of the base")
+    leave_one_out: PartChoices | None = Field(
+        None, description="each of these parts taken out by itself: parts by word or selector"
+    )
+    add_one_in: AddOneIn | None = Field(None, description="a stripped base, and each part put back by itself")
+    one_factor: dict[Label, AnyFactor] | None = Field(
+        None, min_length=1, description="factor -> its other levels, each in turn: edits, or values of a parameter"
+    )
+    factorial: Factorial | None = Field(None, description="factors varied together, in full or as a fraction")
+    path: Path | None = Field(
+        None, description="from the base to another architecture by single edits, the best one first"
+    )
+    matched: AnyMatched | None = Field(
+        None, description="partners of the base's size for variants of another size: parameters, macs, or options"
     )
     same_parameters: Annotated[float, Field(ge=0, le=10)] | None = Field(
         None, description="share by which the parameters of a variant may differ from the base's without a warning"
     )
+    margin: AnyMargin | None = Field(
+        None, description="difference of the loss that is as good as none (0.002, or 2% of the base's), for equivalence"
+    )
+    until: Until | None = Field(
+        None, description="seeds one by one until each variant is decided; takes the place of protocol.seeds"
+    )
+
+    @model_validator(mode="after")
+    def _asks_something(self) -> Self:
+        designs = ("variants", "leave_one_out", "add_one_in", "one_factor", "factorial", "path")
+        if not any(getattr(self, design) for design in designs):
+            raise ValueError(f"an ablation has one of {', '.join(designs)}")
+        if self.until is not None and self.path is not None:
+            raise ValueError("a path chooses by all seeds, so it cannot stand beside until")
+        if self.until is not None and self.factorial is not None:
+            raise ValueError("the effects of a factorial need every run, so it cannot stand beside until")
+        return self
+
+    @property
+    def stated_margin(self) -> Margin | None:
+        """The margin of equivalence: as said, or the effect of `until`."""
+        return self.margin or (self.until.effect if self.until else None)
 
 
 class Sampler(Section):
@@ -81,3 +113,9 @@ class StudyFile(Section):
     measure: Measure = Field(default_factory=Measure, description="device, and what is measured how")
     ablation: Ablation | None = Field(None, description="take parts away: does this part matter?")
     search: Search | None = Field(None, description="vary parameters: which architecture?")
+
+    @model_validator(mode="after")
+    def _tuning_suits_the_design(self) -> Self:
+        if self.protocol.tune is not None and self.ablation is not None and self.ablation.path is not None:
+            raise ValueError("a path finds its variants as it goes, so it cannot stand beside protocol.tune")
+        return self

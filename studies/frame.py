@@ -11,6 +11,7 @@ import pandas as pd
 
 from search.objectives import METRICS
 from studies.records import WITH_RESULT, Part, Status, TrialRecord
+from studies.stated import stated_margins
 from studies.store import Store
 
 Curve = list[tuple[int, float]]
@@ -40,6 +41,7 @@ class StudyResults:
         protocol_hash: of all that variants share.
         data: what was trained on, with a hash.
         warnings: what a reader should know before trusting the numbers.
+        stated: the margins of equivalence that were stated, in order: margin, time, results there were by then.
     """
 
     name: str
@@ -58,6 +60,7 @@ class StudyResults:
     protocol_hash: str
     data: dict[str, Any]
     warnings: tuple[str, ...]
+    stated: tuple[dict[str, Any], ...] = ()
 
 
 def trial_row(record: TrialRecord) -> dict[str, Any]:
@@ -84,6 +87,10 @@ def trial_row(record: TrialRecord) -> dict[str, Any]:
     row["edits"] = "; ".join(record.edits)
     for name, value in record.params.items():
         row[f"param:{name}"] = ",".join(map(str, value)) if isinstance(value, list) else value
+    row |= {f"tuned:{name}": value for name, value in record.tuned.items()}
+    if record.part == "ablation":
+        row |= {"design": record.design or "variants", "reference": record.reference or "base"}
+        row |= {f"factor:{name}": level for name, level in record.factors.items()}
     return row
 
 
@@ -92,8 +99,7 @@ def load_results(folder: Path) -> StudyResults:
     store = Store(folder)
     document = store.remembered_study() or {}
     everything = [record for part in store.parts() for record in store.records(part)]
-    asked = {"base", *(document.get("ablation") or {}).get("variants", {})}
-    records = [record for record in current(everything) if record.variant is None or record.variant in asked]
+    records = [record for record in current(everything) if _is_asked(record, document.get("ablation") or {})]
     search = document.get("search") or {}
     source = folder / "study.yaml"
     return StudyResults(
@@ -113,7 +119,17 @@ def load_results(folder: Path) -> StudyResults:
         protocol_hash=records[-1].protocol_hash if records else "",
         data=next((record.data for record in records if record.data), {}),
         warnings=tuple(_warnings(records)),
+        stated=tuple(stated_margins(folder)),
     )
+
+
+def _is_asked(record: TrialRecord, ablation: dict[str, Any]) -> bool:
+    """Whether the study, as it was last run, still asks for what a record is about."""
+    if record.part != "ablation" or record.variant == "base":
+        return True
+    asked = ablation.get("planned") or ablation.get("variants") or {}
+    # A path's further steps are planned in view of its results.
+    return record.variant in asked or (record.design == "path" and bool(ablation.get("path")))
 
 
 def frame(records: Iterable[TrialRecord]) -> pd.DataFrame:
@@ -142,7 +158,8 @@ def _warnings(records: list[TrialRecord]) -> Iterable[str]:
     devices = {str(record.environment.get("device")) for record in trained}
     if len(devices) > 1:
         yield f"Trials ran on {len(devices)} different devices; their latencies and memory do not compare."
-    hashes = {record.protocol_hash for record in records}
+    # Tuned trials differ from the others in what the protocol lets them tune, and say so.
+    hashes = {record.protocol_hash for record in records if not record.tuned}
     if len(hashes) > 1:
         yield f"Trials were made under {len(hashes)} different protocols; their losses do not compare."
     contents = {str(record.data.get("hash")) for record in trained if record.data}
@@ -178,22 +195,29 @@ def progress_of(folder: Path) -> StudyProgress:
     for record in records:
         by_status = counts[record.part]
         by_status[record.status] = by_status.get(record.status, 0) + 1
-    missed = {"ablation": ("oom", "diverged", "failed"), "search": ("failed",)}
-    return StudyProgress(counts, sum(record.status in missed[record.part] for record in records))
+    lost = sum(record.status in ("oom", "diverged", "failed") for record in records if record.part != "search")
+    lost += sum(record.status == "failed" for record in records if record.part == "search")
+    return StudyProgress(counts, lost)
 
 
 def current(records: Iterable[TrialRecord]) -> list[TrialRecord]:
-    """The records that count: of an ablation's cell the last one, of a variant only its present architecture.
+    """The records that count: of a variant's cell the last one, of a variant only its present architecture.
 
     A cell has several records if it was interrupted or retried, or if the variant's edits have changed since.
     """
     kept = list(records)
-    ablation = [record for record in kept if record.part == "ablation"]
-    architecture = {record.variant: record.fingerprint for record in ablation}
-    last = {(record.variant, record.seed): record.trial for record in ablation}
+    of_variants = [record for record in kept if record.part != "search"]
+    architecture = {(record.part, record.variant): record.fingerprint for record in of_variants}
+    last = {_cell(record): record.trial for record in of_variants}
     return [
         record
         for record in kept
-        if record.part != "ablation"
-        or (record.fingerprint == architecture[record.variant] and record.trial == last[record.variant, record.seed])
+        if record.part == "search"
+        or (record.fingerprint == architecture[record.part, record.variant] and record.trial == last[_cell(record)])
     ]
+
+
+def _cell(record: TrialRecord) -> tuple[object, ...]:
+    # A variant is tuned at several rates with one seed, but judged at one.
+    rate = record.tuned.get("lr") if record.part == "tuning" else None
+    return record.part, record.variant, record.seed, rate

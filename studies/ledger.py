@@ -15,6 +15,7 @@ from archspec.graph import ArchGraph
 from search import optuna_bridge as bridge
 from search.objectives import violations
 from studies.observe import Observer
+from studies.protocol import Measure, Protocol
 from studies.records import WITH_RESULT, Part, Status, TrialRecord
 from studies.store import Store, now
 from studies.study import Study
@@ -87,8 +88,22 @@ class Ledger:
             protocol_hash=self.protocol_hash, started=now(),
         )  # fmt: skip
 
-    def take(self, trial: Trial, begun: TrialRecord, graph: ArchGraph) -> Task | TrialRecord | None:
+    def take(
+        self,
+        trial: Trial,
+        begun: TrialRecord,
+        graph: ArchGraph,
+        protocol: Protocol | None = None,
+        measure: Measure | None = None,
+    ) -> Task | TrialRecord | None:
         """Replay what is known, wait for what is under way, else have it trained.
+
+        Args:
+            trial: Optuna's.
+            begun: what is known of it; its `protocol_hash` is that of `protocol` and `measure`.
+            graph: its architecture.
+            protocol: how it is trained; default the study's.
+            measure: how it is measured; default the study's.
 
         Returns:
             The task to start; or the record of a trial that was replayed; or None if the same architecture is being
@@ -100,7 +115,8 @@ class Ledger:
         known = self.known.find(key)
         if known is not None:
             return self.close(trial, _replayed(begun, known))
-        job = Job(document=document, protocol=self.study.protocol, measure=self.study.file.measure, seed=begun.seed)
+        protocol, measure = protocol or self.study.protocol, measure or self.study.file.measure
+        job = Job(document=document, protocol=protocol, measure=measure, seed=begun.seed)
         task = Task(trial, begun, job)
         self.store.begin(trial, begun)
         if key in self._under_way:
@@ -189,7 +205,7 @@ def _failed_alike(begun: TrialRecord, failed: TrialRecord) -> TrialRecord:
     reason = f"the same architecture as {where}, which is {failed.status}: {failed.reason}"
     return begun.model_copy(
         update={
-            "status": failed.status if begun.part == "ablation" else "refused",
+            "status": failed.status if begun.part != "search" else "refused",
             "reason": reason,
             "detail": {**begun.detail, "failed_as": where},
         }

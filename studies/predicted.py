@@ -33,6 +33,7 @@ def options_for(protocol: Protocol, measure: Measure, device: str) -> ProfileOpt
     return ProfileOptions(
         device="cuda" if device == "cuda" else "cpu",
         batch=measure.batch,
+        micro_batch=train.batch if train.micro_batch == "auto" else train.micro_batch,
         autocast=None if train.dtype == "float32" else train.dtype,
         ema=train.ema is not None,
         grad_clip=train.grad_clip is not None,
@@ -55,12 +56,12 @@ class MemoryPredictor:
         import torch
 
         from builder.profile import predict
-        from studies.diffusion import Diffusion
+        from studies.diffusion import process
         from studies.measure.device import choose
 
         device = choose(self._measure.device).type
         options = options_for(self._protocol, self._measure, device)
-        objective = Diffusion(self._protocol.objective, torch.device("meta"))
+        objective = process(self._protocol.objective, torch.device("meta"))
         found: dict[Metric, Predicted] = {}
         with _threads(self._measure.threads):
             for metric in sorted(metrics & _CALLS.keys()):

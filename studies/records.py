@@ -6,7 +6,7 @@ from typing import Any, Literal, get_args
 
 from pydantic import BaseModel, ConfigDict, Field
 
-Part = Literal["ablation", "search"]
+Part = Literal["tuning", "ablation", "search", "confirmation"]
 Status = Literal["finished", "replayed", "refused", "oom", "diverged", "failed", "interrupted", "running"]
 
 PARTS: tuple[Part, ...] = get_args(Part)
@@ -28,6 +28,10 @@ class TrialRecord(BaseModel):
         part: which question of the study it belongs to.
         trial: its number within the part.
         variant: the ablation's variant, ``base`` for the base; None in a search.
+        design: key below ``ablation:`` that asked for the variant.
+        reference: the variant that it is compared to.
+        factors: factor -> level, where the design has factors.
+        tuned: training parameters that took the place of the protocol's, such as lr.
         seed: training seed.
         params: the search point, dimension -> value.
         edits: the edits that make its architecture out of the base, in words.
@@ -51,6 +55,10 @@ class TrialRecord(BaseModel):
     part: Part
     trial: int
     variant: str | None = None
+    design: str | None = None
+    reference: str | None = None
+    factors: dict[str, str] = Field(default_factory=dict)
+    tuned: dict[str, float] = Field(default_factory=dict)
     seed: int
     params: dict[str, Any] = Field(default_factory=dict)
     edits: tuple[str, ...] = ()

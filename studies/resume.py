@@ -15,6 +15,7 @@ FIXED: tuple[tuple[str, ...], ...] = (
     ("protocol", "objective"),
     ("protocol", "train"),
     ("protocol", "evaluate"),
+    ("protocol", "tune"),
     ("measure",),
     ("search", "space"),
     ("search", "objectives"),

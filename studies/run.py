@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -19,6 +19,7 @@ from studies.resume import refuse_changes
 from studies.searching import SearchQuestion
 from studies.store import Store
 from studies.study import Study
+from studies.tuning import TuningQuestion, grid
 from studies.worker import Preparation
 
 
@@ -48,7 +49,14 @@ def is_driven(folder: Path) -> bool:
     return False
 
 
-def run_study(study: Study, folder: Path, observer: Observer, *, retry_failed: bool = False) -> None:
+def run_study(
+    study: Study,
+    folder: Path,
+    observer: Observer,
+    *,
+    retry_failed: bool = False,
+    questions: Callable[[Ledger], Iterator[Question]] | None = None,
+) -> None:
     """Run what is not there yet; returns when the ablation is complete and the search's budget is used up.
 
     Args:
@@ -56,6 +64,7 @@ def run_study(study: Study, folder: Path, observer: Observer, *, retry_failed: b
         folder: where its results lie or will lie.
         observer: told what happens.
         retry_failed: run failed trials of the ablation again.
+        questions: what is asked instead of the study's ablation and search.
 
     Raises:
         UserError: the data do not fit the base, the device is not there, another driver runs, or the file changed in
@@ -72,7 +81,8 @@ def run_study(study: Study, folder: Path, observer: Observer, *, retry_failed: b
         if interrupted:
             observer.said(f"{interrupted} trial(s) were under way when the last run stopped; they run again.")
         try:
-            for question in _questions(study, ledger, retry_failed=retry_failed):
+            asked = questions(ledger) if questions else _questions(study, ledger, retry_failed=retry_failed)
+            for question in asked:
                 drive(question, launcher, lambda task, progress: observer.progressed(task.begun, progress))
         except KeyboardInterrupt:
             ledger.settle()
@@ -81,6 +91,8 @@ def run_study(study: Study, folder: Path, observer: Observer, *, retry_failed: b
 
 def _questions(study: Study, ledger: Ledger, *, retry_failed: bool) -> Iterator[Question]:
     """What the study asks; each begins when the one before has ended."""
+    if grid(study):
+        yield TuningQuestion(study, ledger, retry_failed=retry_failed)
     if study.file.ablation is not None:
         yield AblationQuestion(study, ledger, retry_failed=retry_failed)
     if study.file.search is not None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -12,7 +12,7 @@ from typing import Any
 
 from archspec import Problem, Spec, UserError, build, check_data, check_file, check_spec, fingerprint
 from archspec.document import Architecture
-from archspec.errors import merged
+from archspec.errors import Severity, merged
 from archspec.files import read_text
 from archspec.graph import ArchGraph
 from archspec.parse import Document, parse
@@ -23,9 +23,11 @@ from archspec.validate import validate
 from search import space as spaces
 from search.decode import value_faults
 from search.space import Primitive
+from studies.designs.expand import Expansion, expand
+from studies.designs.forms import Losses, Origin
 from studies.document import Sampler, StudyFile
 from studies.fairness import group_doubts, size_doubts
-from studies.protocol import Protocol
+from studies.protocol import Measure, Protocol
 
 
 @dataclass(frozen=True)
@@ -69,6 +71,18 @@ class Study:
         unet = self.spec.architecture.unet
         return len(unet.ch_mult) if unet else 0
 
+    @property
+    def seeds(self) -> tuple[int, ...]:
+        """The training seeds of the ablation in order: those of the protocol, or with `until` as many as it allows."""
+        until = self.file.ablation.until if self.file.ablation else None
+        return tuple(range(until.max_seeds)) if until else self.protocol.seed_list()
+
+    def expansion(self, losses: Losses | None = None) -> Expansion:
+        """The ablation's variants; with `losses` also those that a design asks for in view of them."""
+        assert self.file.ablation is not None
+        origin = Origin(self.spec, self.base, self.path.parent)
+        return expand(self.file.ablation, origin, losses, self.seeds)
+
     def primitives(self) -> dict[str, Primitive]:
         """The plain choices of the search space; empty without a search."""
         return spaces.primitives(self.file.search.space, self.levels) if self.file.search else {}
@@ -78,15 +92,25 @@ class Study:
         document: dict[str, Any] = self.file.model_dump(mode="json", by_alias=True, exclude_none=True)
         # The base as it is, not the name of a file that may change.
         document["base"] = self.spec.architecture.model_dump(mode="json", by_alias=True, exclude_unset=True)
+        if self.file.ablation is not None:
+            document["ablation"]["planned"] = {one.name: one.design for one in self.expansion().variants}
         return document
 
-    def protocol_hash(self) -> str:
-        """16 hexadecimal digits over everything that all variants share; seeds do not enter."""
-        shared = {
-            "protocol": self.file.protocol.model_dump(mode="json", exclude={"seeds"}),
-            "measure": self.file.measure.model_dump(mode="json"),
-        }
+    def protocol_hash(self, tuned: Mapping[str, float] | None = None, measure: Measure | None = None) -> str:
+        """16 hexadecimal digits over everything that all variants share; seeds do not enter.
+
+        Args:
+            tuned: parameters of the training that take the place of the protocol's.
+            measure: how it is measured, if not as the study says.
+        """
+        protocol = self.file.protocol.model_dump(mode="json", exclude={"seeds", "tune"})
+        protocol["train"] |= tuned or {}
+        shared = {"protocol": protocol, "measure": (measure or self.file.measure).model_dump(mode="json")}
         return hashlib.sha256(json.dumps(shared, sort_keys=True).encode()).hexdigest()[:16]
+
+    def tuned_protocol(self, tuned: Mapping[str, float]) -> Protocol:
+        """The protocol, with absolute paths, and with these parameters of the training."""
+        return self.protocol.model_copy(update={"train": self.protocol.train.model_copy(update=dict(tuned))})
 
 
 def load_study(path: str | Path) -> Study:
@@ -161,19 +185,32 @@ def _variant_problems(study: Study, positions: Positions) -> Iterator[Problem]:
         return
     share = study.file.ablation.same_parameters
     seen = {fingerprint(study.base): "the base"}
-    for name, edits in study.file.ablation.variants.items():
-        path: DataPath = ("ablation", "variants", name)
-        checked = check_spec(study.spec.with_edits(edits, positions, path))
-        yield from (problem for problem in checked.problems if problem.severity == "error")
+    found = study.expansion()
+    for fault in found.faults:
+        severity: Severity = "warning" if fault.doubt else "error"
+        where = ("ablation", *fault.path)
+        yield positions.problem("U407", fault.message, fault.hint, path=where, severity=severity)
+    for one in found.variants:
+        path: DataPath = ("ablation", *one.path)
+        checked = check_spec(study.spec.with_edits(one.edits, positions, path))
+        named = one.design == "variants"
+        yield from (_of_variant(problem, one.name, named=named) for problem in checked.errors)
         if checked.graph is None:
             continue
         mark = fingerprint(checked.graph)
-        if mark in seen:
-            message = f"the variant `{name}` is the same architecture as {seen[mark]}."
+        if mark in seen and one.design != "path":
+            message = f"the variant `{one.name}` is the same architecture as {seen[mark]}."
             yield positions.problem("U402", message, "Change it or take it out.", path=path)
-        yield from size_doubts(study.base, checked.graph, share, positions, path)
-        yield from group_doubts(study.base, checked.graph, positions, path)
-        seen.setdefault(mark, f"the variant `{name}`")
+        if named:
+            yield from size_doubts(study.base, checked.graph, share, positions, path)
+            yield from group_doubts(study.base, checked.graph, positions, path)
+        if named or one.design == "factorial":
+            seen.setdefault(mark, f"the variant `{one.name}`")
+
+
+def _of_variant(problem: Problem, name: str, *, named: bool) -> Problem:
+    """A problem of a variant; one that a design made is named, since its edits stand nowhere in the file."""
+    return problem if named else replace(problem, message=f"in the variant `{name}`: {problem.message}")
 
 
 def _search_problems(study: Study, positions: Positions) -> Iterator[Problem]:

@@ -30,6 +30,10 @@ class Objective(Protocol):
         """Images ``[b, c, h, w]`` with noise, at timesteps ``[b]``."""
         ...
 
+    def time(self, t: Tensor) -> Tensor:
+        """The network's time input for timesteps ``[b]``."""
+        ...
+
     def target(self, x0: Tensor, t: Tensor, eps: Tensor) -> Tensor:
         """What the network should give, ``[b, c, h, w]``."""
         ...
@@ -46,6 +50,10 @@ class EpsPrediction:
         """Images with noise."""
         a, s = self.a[t].view(-1, 1, 1, 1), self.s[t].view(-1, 1, 1, 1)
         return a * x0 + s * eps
+
+    def time(self, t: Tensor) -> Tensor:
+        """The timesteps themselves."""
+        return t
 
     def target(self, x0: Tensor, t: Tensor, eps: Tensor) -> Tensor:
         """The noise itself."""
@@ -86,18 +94,19 @@ def training_trace(architecture: ArchGraph, options: ProfileOptions, objective: 
         average = [torch.empty_like(weight) for weight in owners] if options.ema else []
         for weight, node in zip(average, owners.values(), strict=False):
             tracer.hold([weight], "average", node)
-        given = {"t": times, **arguments} if "timestep" in input_nodes(architecture) else arguments
+        step = _Step(network, objective, options, arguments)
+        batch = (images, times, noise)
         with tracer:
-            tracer.phase = "forward"
-            noisy = objective.noisy(images, times, noise)
-            target = objective.target(images, times, noise)
-            with _modes(options):
-                output = network(noisy.to(DTYPES[options.dtype]), **given)
-                if output.shape[1] > target.shape[1]:  # learned variances: they have a loss of their own
-                    output = output[:, : target.shape[1]]
-            loss = functional.mse_loss(output.float(), target.float())
-            tracer.phase = "backward"
-            torch.autograd.backward([loss])
+            for part in _parts(batch, options.micro_batch or options.batch):
+                tracer.phase = "forward"
+                loss = step.loss(*part)
+                if len(part[0]) < options.batch:
+                    loss = loss * (len(part[0]) / options.batch)
+                tracer.phase = "backward"
+                torch.autograd.backward([loss])
+            for parameter in network.parameters():
+                if parameter.grad is None:  # no part in the result: the optimizer never makes a state for it
+                    tracer.forget(optimizer.state.pop(parameter, {}).values())
             tracer.tell((p.grad for p in network.parameters() if p.grad is not None), "gradient")
             tracer.phase = "update"
             if options.grad_clip:
@@ -105,6 +114,34 @@ def training_trace(architecture: ArchGraph, options: ProfileOptions, objective: 
             optimizer.step()
             optimizer.zero_grad(set_to_none=True)
     return tracer.trace
+
+
+class _Step:
+    """Forward and loss of one part of a batch; what is local to it goes before the backward begins."""
+
+    def __init__(
+        self, network: Network, objective: Objective, options: ProfileOptions, given: dict[str, Tensor]
+    ) -> None:
+        self.network, self.objective, self.options, self.given = network, objective, options, given
+        self.timed = "timestep" in input_nodes(network.architecture)
+
+    def loss(self, images: Tensor, times: Tensor, noise: Tensor) -> Tensor:
+        """Mean squared error in float32, a scalar with its graph."""
+        noisy = self.objective.noisy(images, times, noise)
+        target = self.objective.target(images, times, noise)
+        given = {name: value[: len(images)] for name, value in self.given.items()}
+        with _modes(self.options):
+            if self.timed:
+                given["t"] = self.objective.time(times)
+            output = self.network(noisy.to(DTYPES[self.options.dtype]), **given)
+            if output.shape[1] > target.shape[1]:  # learned variances: they have a loss of their own
+                output = output[:, : target.shape[1]]
+        return functional.mse_loss(output.float(), target.float())
+
+
+def _parts(batch: tuple[Tensor, ...], size: int) -> Iterator[tuple[Tensor, ...]]:
+    for start in range(0, len(batch[0]), size):
+        yield tuple(tensor[start : start + size] for tensor in batch)
 
 
 def _clip(network: nn.Module) -> None:

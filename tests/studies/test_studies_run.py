@@ -119,6 +119,7 @@ def test_what_a_record_holds(study_file: Write) -> None:
     record = Store(study.folder).records("ablation")[0]
     assert set(record.metrics) == {
         "loss", "latency", "train_latency", "memory", "train_memory", "parameters", "macs",
+        "predicted_memory", "predicted_train_memory",
     }  # fmt: skip
     assert record.protocol_hash == study.protocol_hash()
     assert record.environment["torch"]
