@@ -88,32 +88,49 @@ def training_trace(architecture: ArchGraph, options: ProfileOptions, objective: 
         noise = torch.empty_like(images)
         tracer.hold([images, times, noise, *arguments.values()], "input")
         optimizer = optimizer_of(network, options)
-        owners = dict(owned(network))
-        for parameter, state in optimizer.state.items():
-            tracer.hold(state.values(), "optimizer", owners.get(parameter, ""))
-        average = [torch.empty_like(weight) for weight in owners] if options.ema else []
-        for weight, node in zip(average, owners.values(), strict=False):
-            tracer.hold([weight], "average", node)
+        held = _hold_state(tracer, network, optimizer, options)
         step = _Step(network, objective, options, arguments)
-        batch = (images, times, noise)
         with tracer:
-            for part in _parts(batch, options.micro_batch or options.batch):
+            for part in _parts((images, times, noise), options.micro_batch or options.batch):
                 tracer.phase = "forward"
                 loss = step.loss(*part)
                 if len(part[0]) < options.batch:
                     loss = loss * (len(part[0]) / options.batch)
                 tracer.phase = "backward"
                 torch.autograd.backward([loss])
-            for parameter in network.parameters():
-                if parameter.grad is None:  # no part in the result: the optimizer never makes a state for it
-                    tracer.forget(optimizer.state.pop(parameter, {}).values())
-            tracer.tell((p.grad for p in network.parameters() if p.grad is not None), "gradient")
+            _tell_gradients(tracer, network, optimizer)
             tracer.phase = "update"
             if options.grad_clip:
                 _clip(network)
             optimizer.step()
             optimizer.zero_grad(set_to_none=True)
+        del held
     return tracer.trace
+
+
+def _hold_state(
+    tracer: Tracer, network: Network, optimizer: torch.optim.Optimizer, options: ProfileOptions
+) -> list[Tensor]:
+    """Take in the optimizer's state and the averaged weights; the latter are returned, to be kept over the step.
+
+    The average is updated in place, which needs nothing.
+    """
+    owners = dict(owned(network))
+    for parameter, state in optimizer.state.items():
+        tracer.hold(state.values(), "optimizer", owners.get(parameter, ""))
+    average = [torch.empty_like(weight) for weight in owners] if options.ema else []
+    for weight, node in zip(average, owners.values(), strict=False):
+        tracer.hold([weight], "average", node)
+    return average
+
+
+def _tell_gradients(tracer: Tracer, network: Network, optimizer: torch.optim.Optimizer) -> None:
+    """Say what gradients are; a weight without one has no part in the result, and the optimizer no state for it."""
+    for parameter in network.parameters():
+        if parameter.grad is None:
+            tracer.forget(optimizer.state.pop(parameter, {}).values())
+        else:
+            tracer.tell([parameter.grad], "gradient")
 
 
 class _Step:
