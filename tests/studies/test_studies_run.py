@@ -125,6 +125,7 @@ def test_what_a_record_holds(study_file: Write) -> None:
     assert set(record.metrics) == {
         "loss", "loss_edm", "latency", "train_latency", "latency_ratio", "train_latency_ratio", "memory",
         "train_memory", "parameters", "macs",
+        "predicted_memory", "predicted_train_memory",
     }  # fmt: skip
     assert record.protocol_hash == study.protocol_hash()
     assert record.environment["torch"]
