@@ -8,9 +8,13 @@ from typing import Annotated, Literal, get_args
 
 from pydantic import BeforeValidator
 
-Metric = Literal["loss", "latency", "train_latency", "memory", "train_memory", "parameters", "macs"]
+Metric = Literal[
+    "loss", "loss_edm", "fd", "kd", "latency", "train_latency", "memory", "train_memory", "parameters", "macs"
+]
 
 METRICS: tuple[Metric, ...] = get_args(Metric)
+#: Known only where samples are drawn, `protocol.evaluate.samples`.
+OF_SAMPLES: tuple[Metric, ...] = ("fd", "kd")
 #: Known from the graph alone, before anything is trained.
 KNOWN_BEFOREHAND: tuple[Metric, ...] = ("parameters", "macs")
 
@@ -19,7 +23,8 @@ _MEMORY = {"B": 1.0, "kB": 1e3, "MB": 1e6, "GB": 1e9, "KiB": 2.0**10, "MiB": 2.0
 _COUNT = {"k": 1e3, "M": 1e6, "G": 1e9}
 #: The units in which a budget of each metric can be written; a number without one is in s, bytes or a plain count.
 UNITS: dict[Metric, dict[str, float]] = {
-    "loss": {}, "latency": _TIME, "train_latency": _TIME, "memory": _MEMORY, "train_memory": _MEMORY,
+    "loss": {}, "loss_edm": {}, "fd": {}, "kd": {},
+    "latency": _TIME, "train_latency": _TIME, "memory": _MEMORY, "train_memory": _MEMORY,
     "parameters": _COUNT, "macs": _COUNT,
 }  # fmt: skip
 _QUANTITY = re.compile(r"^\s*(?P<number>[0-9.eE+-]+)\s*(?P<unit>[A-Za-z]*)\s*$")
