@@ -21,7 +21,7 @@ def blocks(language: str) -> list[str]:
 
 
 def test_the_study_is_sound(tmp_path: Path) -> None:
-    study, dimensions, graph = blocks("yaml")
+    study, _, dimensions, graph = blocks("yaml")
     path = tmp_path / "study.yaml"
     path.write_text(study, encoding="utf-8")
     assert check_study(path)[1] == ()
@@ -31,6 +31,25 @@ def test_the_study_is_sound(tmp_path: Path) -> None:
     assert loaded is not None
     assert {"dropout", "heads", "middle"} < set(loaded.file.search.space)  # type: ignore[union-attr]
     assert check_text(graph).problems == ()
+
+
+def test_the_designs_are_sound(tmp_path: Path) -> None:
+    study, designs, _, _ = blocks("yaml")
+    head, tail = study.split("ablation:", 1)
+    first, rest = tail.split("\n", 1)
+    fixed = "".join(line for line in designs.splitlines(keepends=True) if "until" not in line)
+    until = "".join(line for line in designs.splitlines(keepends=True) if not re.search(r"path|factor", line))
+    base = re.search(r"  unet:\n(    .*\n)+", study)
+    assert base is not None
+    other = "version: 1\nname: other\n" + base[0].replace("\n  ", "\n").removeprefix("  ")
+    (tmp_path / "other.yaml").write_text(other.replace("ch: 32", "ch: 64") + "  skip: add\n", encoding="utf-8")
+    path = tmp_path / "study.yaml"
+    for text in (fixed, until):
+        path.write_text(f"{head}ablation:{first}\n{text}{rest}", encoding="utf-8")
+        loaded, problems = check_study(path)
+        assert loaded is not None
+        assert [str(problem) for problem in problems if problem.severity == "error"] == []
+        assert len(loaded.expansion().variants) > 10
 
 
 def test_the_python_runs_and_prints_what_it_says(tmp_path: Path) -> None:
