@@ -22,7 +22,8 @@ from typing import Any
 from pydantic import Field
 
 from archspec import UserError, user_error
-from studies.protocol import Data, Init, Section
+from studies.protocol import Data, Section
+from studies.start import Init
 from studies.trial import Job, Outcome, Progress
 
 #: Seconds between two looks at whether the other side is still there.
