@@ -9,7 +9,7 @@ from typing import Any
 
 import pandas as pd
 
-from search.objectives import METRICS
+from search.objectives import METRICS, absolute
 from studies.records import WITH_RESULT, Part, Status, TrialRecord
 from studies.stated import stated_margins
 from studies.store import Store
