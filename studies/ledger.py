@@ -235,11 +235,16 @@ def _failed_alike(begun: TrialRecord, failed: TrialRecord) -> TrialRecord:
     )
 
 
+def _is_foreign(known: TrialRecord) -> bool:
+    """Whether it was taken over from another study (`studies.reuse`)."""
+    return "study" in known.detail
+
+
 def _replayed(begun: TrialRecord, known: TrialRecord) -> TrialRecord:
     return begun.model_copy(
         update={
             "status": "replayed",
-            "replay_of": f"{known.part}/{known.trial}",
+            "replay_of": (f"{known.detail['study']}:" if _is_foreign(known) else "") + f"{known.part}/{known.trial}",
             "metrics": known.metrics,
             "detail": {**known.detail, **begun.detail},
             "environment": known.environment,

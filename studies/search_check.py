@@ -14,6 +14,7 @@ from search.check import Fault, space_faults
 from search.start import base_point, chosen_of
 from studies.document import Search
 from studies.limits import needs_the_base
+from studies.reuse import missing
 from studies.starting import with_base
 
 if TYPE_CHECKING:
@@ -26,6 +27,8 @@ def search_problems(study: Study, search: Search, positions: Positions) -> Itera
     sound = not faults
     faults += [(("sampler", *where), message, hint) for where, message, hint in _sampler_faults(study, search)]
     faults += _pruning_faults(study, search)
+    lost = "Name a study file or the folder of a study that was run, relative to this file."
+    faults += [(("reuse", str(at)), f"nothing can be taken over: {why}", lost) for at, why in missing(study, search)]
     if sound:
         faults += [*_start_faults(study, search), *_budget_faults(study, search)]
     for where, message, hint in faults:

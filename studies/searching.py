@@ -17,6 +17,7 @@ from studies.ledger import Ledger, Task
 from studies.limits import needs_the_base
 from studies.proposing import Proposals
 from studies.records import SETTLED, TRAINED, TrialRecord
+from studies.reuse import reusable
 from studies.rungs import Rungs
 from studies.starting import first_points
 from studies.study import Study
@@ -41,6 +42,10 @@ class SearchQuestion:
     def __init__(self, study: Study, search: Search, ledger: Ledger, predict: Predictor | None = None) -> None:
         self._study, self._search, self._ledger, self._predict = study, search, ledger, predict
         records = ledger.store.records("search")
+        taken_over = reusable(study, search)
+        ledger.known.add(taken_over)
+        if search.reuse:
+            ledger.observer.said(f"{len(taken_over)} finished trials of other studies agree in protocol and device.")
         self._proposals = Proposals(study, search, ledger, self.judge, records)
         self._optuna_study = self._proposals.optuna_study
         ledger.observer.said(self._proposals.sampler.why)

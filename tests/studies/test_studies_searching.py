@@ -226,3 +226,41 @@ def test_a_base_outside_the_space_cannot_bind_a_budget(study_file: Write) -> Non
 
 def test_the_tiny_study_has_the_keys_that_are_replaced_here() -> None:
     assert all(key in TINY for key in LONG)
+
+
+def test_results_of_another_study_are_taken_over_where_protocol_and_device_agree(
+    study_file: Write, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from studies.measure import device as devices
+
+    here = devices.describe(devices.choose("cpu")) | {"threads": 1}
+    plain = trained
+    monkeypatch.setitem(run.__globals__, "trained", lambda job: plain(job).model_copy(update={"environment": here}))
+    first = study_file(search("  sampler: TPESampler\n", "[loss]"))
+    known = {record.fingerprint for record in run(first)[0] if record.status == "finished"}
+    first.rename(tmp_path / "first.yaml")
+    again = study_file(
+        search("  sampler: TPESampler\n  reuse: [first.yaml]\n", "[loss]"),
+        **{"name: tiny\nquestion": "name: again\nquestion"},
+    )
+    records, launcher, heard = run(again)
+    taken = [record for record in records if record.status == "replayed" and str(record.replay_of).startswith("tiny:")]
+    assert records[0] in taken
+    assert records[0].replay_of == "tiny:search/0"
+    assert "8 finished trials of other studies agree in protocol and device." in heard.lines
+    assert len(launcher.jobs) == 8
+    assert not known & {record.fingerprint for record in records if record.status == "finished"}
+    again.unlink()
+    other = study_file(
+        search("  sampler: TPESampler\n  reuse: [first.yaml]\n", "[loss]"),
+        **{"name: tiny\nquestion": "name: other\nquestion", "steps: 2": "steps: 3"},
+    )
+    records, _, heard = run(other)
+    assert "0 finished trials of other studies agree in protocol and device." in heard.lines
+    assert records[0].status == "finished"
+
+
+def test_a_study_that_cannot_be_taken_over_is_named(study_file: Write) -> None:
+    found = [str(problem) for problem in check_study(study_file(search("  reuse: [nowhere]\n", "[loss]")))[1]]
+    assert len(found) == 1
+    assert "U403 nothing can be taken over: there are no results in" in found[0]
