@@ -43,6 +43,26 @@ def sampler_names() -> list[str]:
     return [name for name in dir(optuna.samplers) if name.endswith("Sampler") and name not in _NEEDS_MORE]
 
 
+def pruner_names() -> list[str]:
+    """Optuna's pruners that a study file can name."""
+    without = {"BasePruner", "NopPruner", "PatientPruner", "WilcoxonPruner"}
+    return [name for name in dir(optuna.pruners) if name.endswith("Pruner") and name not in without]
+
+
+def make_pruner(name: str, options: dict[str, Any]) -> optuna.pruners.BasePruner:
+    """A pruner of Optuna's by its name; raises TypeError or ValueError for options that do not fit."""
+    with quiet():
+        pruner: optuna.pruners.BasePruner = getattr(optuna.pruners, name)(**options)
+    return pruner
+
+
+def is_worth_going_on(trial: Trial, value: float, step: int) -> bool:
+    """What the study's pruner says to a value after so many steps; for a single objective."""
+    with quiet():
+        trial.report(value, step)
+        return not trial.should_prune()
+
+
 def option_fault(name: str, options: dict[str, Any]) -> tuple[str, list[str]] | None:
     """(unknown option, known options) if `options` has one that the sampler does not take."""
     signature = inspect.signature(getattr(optuna.samplers, name))

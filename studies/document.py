@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import BeforeValidator, Field, model_validator
 
 from search.objectives import Budgets, Objectives
+from search.prune import Tie
 from search.space import Space
 from studies.designs.add_one_in import AddOneIn
 from studies.designs.factorial import Factorial
@@ -77,6 +78,26 @@ def _sampler(value: Any) -> Any:
     return {"name": value} if isinstance(value, str) else value
 
 
+class Pruning(Section):
+    """Trainings go on from rung to rung of steps, the better part of those that reach one, from where they stopped."""
+
+    rungs: tuple[Count, ...] = Field(min_length=1, max_length=20, description="training steps at which to compare")
+    eta: Annotated[int, Field(strict=True, ge=2, le=100)] = Field(3, description="one of so many goes on from a rung")
+    tie: Tie = Field("hypervolume", description="how trainings of one non-dominated rank are told apart")
+    pruner: str | None = Field(
+        None, description="one of Optuna's pruners, asked at each rung instead; for a single objective"
+    )
+    options: dict[str, Any] = Field(default_factory=dict, description="arguments of that pruner")
+
+    @model_validator(mode="after")
+    def _rungs_rise(self) -> Self:
+        if list(self.rungs) != sorted(set(self.rungs)):
+            raise ValueError("rungs rise, such as [100, 300]")
+        if self.options and self.pruner is None:
+            raise ValueError("options belong to a pruner, and none is named")
+        return self
+
+
 class Search(Section):
     """A space to search, what to minimise in it, and how many architectures to train."""
 
@@ -102,6 +123,7 @@ class Search(Section):
         (), max_length=1_000, description="points to begin with, dimension -> value; what is not said is as in the base"
     )
     near_base: Natural = Field(0, description="so many neighbours of the base are proposed after these points")
+    pruning: Pruning | None = Field(None, description="stop trainings early; null trains each to its end")
     reuse: tuple[str, ...] = Field(
         (), description="studies (files or folders) whose results are taken over where protocol and device agree"
     )

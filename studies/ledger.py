@@ -132,14 +132,30 @@ class Ledger:
 
     def ended(self, task: Task, outcome: Outcome) -> list[TrialRecord]:
         """Record what came of a task, and of the trials that waited for it."""
-        key = key_of(task.begun)
-        self._under_way.discard(key)
         record = _recorded(task.begun, outcome)
         self.store.write_curve(record.part, record.trial, outcome.curve)
         record = keep_files(self.store.folder, record, outcome.files)
-        record = self.close(task.trial, record)
+        return self._settled(task, record)
+
+    def paused(self, task: Task, outcome: Outcome) -> TrialRecord:
+        """Note how far a task came that may go on later; its trial stays open."""
+        record = _recorded(task.begun, outcome)
+        self.store.write_curve(record.part, record.trial, outcome.curve)
+        record = record.model_copy(update={"status": "running", "violations": violations(record.metrics, self.limits)})
+        self.store.begin(task.trial, record)
+        return record
+
+    def pruned(self, task: Task, reason: str) -> list[TrialRecord]:
+        """Close a task that was paused and does not go on."""
+        return self._settled(task, task.begun.model_copy(update={"status": "pruned", "reason": reason}))
+
+    def _settled(self, task: Task, record: TrialRecord) -> list[TrialRecord]:
+        key = key_of(task.begun)
+        self._under_way.discard(key)
+        # The base's own result may be what its budgets are relative to.
         self.known.add([record])
         self.limits = limits_of(self.study, self.known.by_key.values())
+        record = self.close(task.trial, record)
         known = self.known.find(key)
         waited = [
             self.close(other.trial, _replayed(other.begun, known) if known else _failed_alike(other.begun, record))
@@ -183,6 +199,9 @@ class Ledger:
                 "trained": float(failed),
                 **{name: record.violations.get(name, 0.0) for name in search.budgets},
             }
+            if record.status == "pruned":
+                bridge.tell_pruned(trial, {**constraints, "trained": 0.0})
+                return
             bridge.tell(trial, [record.compared(name) for name in search.objectives], constraints)
         elif record.status in WITH_RESULT:
             bridge.tell(trial, [record.metrics.get("loss")], {})
@@ -200,7 +219,7 @@ def _recorded(begun: TrialRecord, outcome: Outcome) -> TrialRecord:
             "detail": {**begun.detail, **outcome.detail},
             "environment": outcome.environment,
             "data": outcome.data,
-            "wall": outcome.wall,
+            "wall": begun.wall + outcome.wall,
         }
     )
 
@@ -218,11 +237,16 @@ def _failed_alike(begun: TrialRecord, failed: TrialRecord) -> TrialRecord:
     )
 
 
+def _is_foreign(known: TrialRecord) -> bool:
+    """Whether it was taken over from another study (`studies.reuse`)."""
+    return "study" in known.detail
+
+
 def _replayed(begun: TrialRecord, known: TrialRecord) -> TrialRecord:
     return begun.model_copy(
         update={
             "status": "replayed",
-            "replay_of": f"{known.part}/{known.trial}",
+            "replay_of": (f"{known.detail['study']}:" if _is_foreign(known) else "") + f"{known.part}/{known.trial}",
             "metrics": known.metrics,
             "detail": {**known.detail, **begun.detail},
             "environment": known.environment,

@@ -40,7 +40,7 @@ class TrialRecord(BaseModel):
         edits: the edits that make its architecture out of the base, in words.
         status: what became of it.
         reason: why it is not finished, for people.
-        replay_of: ``part/number`` of the trial whose result it took over.
+        replay_of: ``part/number`` of the trial whose result it took over, ``study:part/number`` of another study's.
         fingerprint: of its architecture, whose full text lies in the study's folder; None if it breaks a rule.
         protocol_hash: of everything that its variants share, seeds apart.
         metrics: see `search.objectives.METRICS`; seconds, bytes, counts.

@@ -14,6 +14,7 @@ from search.check import Fault, space_faults
 from search.start import base_point, chosen_of
 from studies.document import Search
 from studies.limits import needs_the_base
+from studies.reuse import missing
 from studies.starting import with_base
 
 if TYPE_CHECKING:
@@ -25,6 +26,9 @@ def search_problems(study: Study, search: Search, positions: Positions) -> Itera
     faults = [(("space", *where), message, hint) for where, message, hint in _space_faults(study, search)]
     sound = not faults
     faults += [(("sampler", *where), message, hint) for where, message, hint in _sampler_faults(study, search)]
+    faults += _pruning_faults(study, search)
+    lost = "Name a study file or the folder of a study that was run, relative to this file."
+    faults += [(("reuse", str(at)), f"nothing can be taken over: {why}", lost) for at, why in missing(study, search)]
     if sound:
         faults += [*_start_faults(study, search), *_budget_faults(study, search)]
     for where, message, hint in faults:
@@ -70,6 +74,32 @@ def _optuna_faults(study: Study, name: str, options: dict[str, Any], objectives:
         bridge.rehearse(bridge.make_sampler(name, options, 0), study.primitives(), objectives)
     except (TypeError, ValueError, AttributeError, RuntimeError) as error:
         yield ("options",), f"{name} cannot be used so: {str(error).rstrip('.')}.", None
+
+
+def _pruning_faults(study: Study, search: Search) -> Iterator[Fault]:
+    pruning, steps = search.pruning, study.protocol.train.steps
+    if pruning is None:
+        return
+    if pruning.rungs[-1] >= steps:
+        hint = "Rungs are steps before the last; take it out, or train longer."
+        yield ("pruning", "rungs"), f"the rung {pruning.rungs[-1]} is not before the end, after {steps} steps.", hint
+    if pruning.pruner is None:
+        return
+    if len(search.objectives) > 1:
+        hint = "Leave `pruner` out: successive halving takes any number of objectives."
+        yield ("pruning", "pruner"), "Optuna's pruners know a single objective only.", hint
+    elif pruning.pruner not in bridge.pruner_names():
+        hint = did_you_mean(pruning.pruner, bridge.pruner_names()) or f"Pruners: {', '.join(bridge.pruner_names())}."
+        yield ("pruning", "pruner"), f"there is no pruner `{pruning.pruner}`.", hint
+    else:
+        yield from _option_faults(pruning.pruner, pruning.options)
+
+
+def _option_faults(pruner: str, options: dict[str, Any]) -> Iterator[Fault]:
+    try:
+        bridge.make_pruner(pruner, options)
+    except (TypeError, ValueError) as error:
+        yield ("pruning", "options"), f"{pruner} cannot be used so: {str(error).rstrip('.')}.", None
 
 
 def _start_faults(study: Study, search: Search) -> Iterator[Fault]:

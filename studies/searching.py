@@ -18,6 +18,8 @@ from studies.ledger import Ledger, Task
 from studies.limits import needs_the_base
 from studies.proposing import Proposals
 from studies.records import SETTLED, TRAINED, TrialRecord
+from studies.reuse import reusable
+from studies.rungs import Rungs
 from studies.starting import first_points
 from studies.study import Study
 from studies.trial import Outcome
@@ -41,9 +43,14 @@ class SearchQuestion:
     def __init__(self, study: Study, search: Search, ledger: Ledger, predict: Predictor | None = None) -> None:
         self._study, self._search, self._ledger, self._predict = study, search, ledger, predict
         records = ledger.store.records("search")
+        taken_over = reusable(study, search)
+        ledger.known.add(taken_over)
+        if search.reuse:
+            ledger.observer.said(f"{len(taken_over)} finished trials of other studies agree in protocol and device.")
         self._proposals = Proposals(study, search, ledger, self.judge, records)
         self._optuna_study = self._proposals.optuna_study
         ledger.observer.said(self._proposals.sampler.why)
+        self._rungs = self._pruning(records)
         self._enqueue(records)
         self._trained = sum(record.status in TRAINED for record in records)
         self._under_way = 0
@@ -52,12 +59,23 @@ class SearchQuestion:
         ledger.observer.planned("search", self._trained, search.trials)
 
     def next(self) -> Task | None:
-        """The next point to be trained; None if the budget is used up or under way, or nothing new is found."""
-        while self._trained + self._under_way < self._search.trials:
+        """The next point to be trained, or a training to go on with; None if there is nothing to do now."""
+        while True:
+            promoted = self._rungs.promoted() if self._rungs is not None else None
+            if promoted is not None:
+                self._under_way += 1
+                return promoted
+            task = self._new_task()
+            if task is not None or self._under_way or not self._give_up():
+                return task
+
+    def _new_task(self) -> Task | None:
+        """The next new point to be trained; None if the budget is used up or under way, or nothing new is found."""
+        while self._begun() < self._search.trials:
             if self._waits_for_the_base():
                 return None
             if self._finds_nothing_new():
-                if not self._under_way:
+                if not self._under_way and not self._rungs:
                     self._ledger.observer.said(_why_it_ends(self._trained, self._idle, self._proposals.refused))
                 return None
             if self._ledger.num_waiting >= MAX_WAITING:
@@ -65,19 +83,52 @@ class SearchQuestion:
             taken = self._propose()
             if isinstance(taken, Task):
                 self._under_way += 1
-                return taken
+                return taken if self._rungs is None else self._rungs.first(taken)
             if taken is not None:
                 self._idle.append(taken)
         return None
 
+    def _begun(self) -> int:
+        """Trainings that are over, under way, or wait at a rung."""
+        return self._trained + self._under_way + (len(self._rungs) if self._rungs is not None else 0)
+
     def ended(self, task: Task, outcome: Outcome) -> None:
-        """Record it; it counts towards the budget."""
+        """Record it; it counts towards the budget, unless it may go on."""
         self._under_way -= 1
+        if self._rungs is None or outcome.status != "finished" or self._rungs.is_last(task):
+            self._settle(task, self._ledger.ended(task, outcome))
+            return
+        record = self._ledger.paused(task, outcome)
+        # Until it has gone on, the model learns from how it is at the rung.
+        self._proposals.learn(record.model_copy(update={"status": "pruned"}))
+        paused, goes_on = self._rungs.reach(task, record)
+        if not goes_on:
+            reason = self._rungs.reason(self._rungs.rung_of(task))
+            self._settle(paused, self._ledger.pruned(paused, reason))
+
+    def _settle(self, task: Task, recorded: list[TrialRecord]) -> None:
         self._trained += 1
-        recorded = self._ledger.ended(task, outcome)
         self._idle = recorded[1:]
         for record in recorded:
             self._proposals.learn(record)
+        if self._rungs is not None:
+            self._rungs.forget(task)
+
+    def _give_up(self) -> bool:
+        """Close what waits at a rung when nothing else is left to do; says whether there was any."""
+        left = self._rungs.give_up() if self._rungs is not None else []
+        for task, reason in left:
+            self._settle(task, self._ledger.pruned(task, reason))
+        return bool(left)
+
+    def _pruning(self, records: list[TrialRecord]) -> Rungs | None:
+        pruning = self._search.pruning
+        if pruning is None:
+            return None
+        if pruning.pruner is not None:
+            self._optuna_study.pruner = bridge.make_pruner(pruning.pruner, pruning.options)
+        states = (self._ledger.store.folder / "checkpoints").absolute()
+        return Rungs(self._search, pruning, self._study.protocol.train.steps, states, records)
 
     def judge(self, chosen: dict[str, Scalar]) -> Assessment:
         """What can be known of a point beforehand."""

@@ -11,6 +11,7 @@ import time
 import traceback
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import Field
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from archspec.graph import ArchGraph
     from studies.data.dataset import Dataset
     from studies.measure.lock import Turn
+    from studies.train import Span, TrainingStep
 
 Status = Literal["finished", "oom", "diverged", "failed"]
 Stage = Literal["load", "build", "train", "evaluate", "measure"]
@@ -45,6 +47,10 @@ class Job(Section):
     protocol: Protocol = Field(description="With absolute paths.")
     measure: Measure = Field(default_factory=Measure, description="Device and measurements.")
     seed: int = Field(description="Training seed.")
+    until: int | None = Field(None, description="Stop after this step; null: the protocol's last.")
+    state: Path | None = Field(None, description="File for the state of the training when it stops.")
+    resume: Path | None = Field(None, description="File of the state that the training goes on from.")
+    costs: bool = Field(default=True, description="Measure latency and memory; they are known for one that goes on.")
 
 
 class Progress(Section):
@@ -158,10 +164,11 @@ class _Trial:
                 with self._in("evaluate"):
                     self._evaluate(trained, data, device)
             del trained
-            with self._in("measure"):
-                before = devices.load_average()
-                self._measure(module, (*data.train.shape[1:],), device)
-                self.detail["load_average"] = [before, devices.load_average()]
+            if self.job.costs:
+                with self._in("measure"):
+                    before = devices.load_average()
+                    self._measure(module, (*data.train.shape[1:],), device)
+                    self.detail["load_average"] = [before, devices.load_average()]
             self.detail["turns"] = self.turn.summary()
 
     @contextmanager
@@ -222,12 +229,31 @@ class _Trial:
             self.curve.append((number, loss))
             self.progress(Progress(stage="train", step=number, steps=self.job.protocol.train.steps, loss=loss))
 
+        kept = self._restored(step)
         try:
-            fit(step, data.train, self.job.protocol, self.job.seed, report, self.turn.give_way)
+            fit(step, data.train, self.job.protocol, self.job.seed, report, self.turn.give_way, kept)
         finally:
             if self.job.protocol.train.micro_batch is not None:
                 self.detail["micro_batch"] = step.accumulated.summary()
+        self.detail["steps"] = kept.done
+        if self.job.state is not None:
+            from studies.checkpoint import save
+
+            save(self.job.state, step, kept, self.curve)
         return step.evaluated
+
+    def _restored(self, step: TrainingStep) -> Span:
+        """What of the training is to be done; where there is a state, the step and the curve are brought to it."""
+        from studies.train import Span
+
+        span = Span()
+        if self.job.resume is not None:
+            from studies.checkpoint import restore
+
+            kept = restore(self.job.resume, step)
+            span, self.curve = kept.span, kept.curve
+        span.stop = self.job.until
+        return span
 
     def _evaluate(self, module: nn.Module, data: Dataset, device: torch.device) -> None:
         from studies.quality import denoising_loss, evaluation_set

@@ -172,10 +172,10 @@ def main() -> None:
             shares = [f"{share:.4f}" for share in run.shares[:trainings]]
             kept[f"{name}#{seed}"] = [name, str(seed), f"{spent / trainings:.3f}", *shares]
             print(f"{name} seed {seed}: {shares[-1]} of the true hypervolume, {spent:.1f} CPU s", flush=True)
-        with out.open("w", newline="") as file:
-            writer = csv.writer(file, lineterminator="\n")
-            writer.writerow(["method", "seed", "cpu_seconds_each", *range(1, trainings + 1)])
-            writer.writerows(kept.values())
+            with out.open("w", newline="") as file:
+                writer = csv.writer(file, lineterminator="\n")
+                writer.writerow(["method", "seed", "cpu_seconds_each", *range(1, trainings + 1)])
+                writer.writerows(kept.values())
 
 
 if __name__ == "__main__":
