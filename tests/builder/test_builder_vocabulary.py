@@ -206,12 +206,12 @@ def test_fused_projections_are_the_three_in_one():
 @pytest.mark.parametrize(
     ("changes", "reason"),
     [
-        ({"conditioning": "scale_shift"}, "down.0.block.0: {}a block with conditioning: scale_shift."),
+        (
+            {"conditioning": "scale_shift", "condition_both": True},
+            "down.0.block.0: {}a block with condition_both.",
+        ),
         ({"residual_scale": 0.5}, "down.0.block.0: {}a block with residual_scale."),
-        ({"resblock_updown": True}, "down.0.downsample: {}it would be a downsample, not a resnet_block."),
-        ({"attn": {"fused_qkv": True}}, "down.1.attn.0: {}attention with a fused projection, or without bias."),
         ({"attn_type": "transformer"}, "down.1.attn.0: {}it would be an attention, not a transformer."),
-        ({"label": {"classes": 7}}, "with_label: {}there would be no add_embeddings here."),
         (
             {"num_groups": "auto"},
             "{}norm_num_groups is one value for the whole network, and here there are 8, 16, 32, 24.",
