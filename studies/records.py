@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any, Literal, get_args
+from dataclasses import dataclass
+from typing import Any, Literal, TypeVar, get_args
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -74,7 +75,37 @@ class TrialRecord(BaseModel):
         return all(excess <= 0 for excess in self.violations.values())
 
 
-def current(records: Iterable[TrialRecord]) -> list[TrialRecord]:
+@dataclass(frozen=True, slots=True)
+class Glance:
+    """What progress is told from; see `TrialRecord`. Ten thousand of them cost little."""
+
+    part: Part
+    trial: int
+    variant: str | None
+    seed: int
+    status: Status
+    reason: str | None
+    fingerprint: str | None
+    edits: tuple[str, ...]
+    metrics: dict[str, float]
+    started: str
+    feasible: bool
+
+
+def glance(data: dict[str, Any]) -> Glance:
+    """A look at a record as it is stored."""
+    return Glance(
+        part=data["part"], trial=data["trial"], variant=data.get("variant"), seed=data["seed"], status=data["status"],
+        reason=data.get("reason"), fingerprint=data.get("fingerprint"), edits=tuple(data.get("edits", ())),
+        metrics=data.get("metrics", {}), started=data["started"],
+        feasible=all(excess <= 0 for excess in data.get("violations", {}).values()),
+    )  # fmt: skip
+
+
+AnyRecord = TypeVar("AnyRecord", TrialRecord, Glance)
+
+
+def current(records: Iterable[AnyRecord]) -> list[AnyRecord]:
     """The records that count: of an ablation's cell the last one, of a variant only its present architecture.
 
     A cell has several records if it was interrupted or retried, or if the variant's edits have changed since.
