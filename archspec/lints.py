@@ -41,6 +41,9 @@ def _idle(unet: UNet, said: Said) -> Iterator[Problem]:
         ("time", _is_given(unet, "time") and not unet.use_timestep, "there is no timestep"),
         ("downsample_padding", _is_given(unet, "downsample_padding") and not _strides(unet), "no convolution strides"),
         ("mid_attn", _is_given(unet, "mid_attn") and not unet.mid_block, "there is no middle"),
+        ("num_groups", _is_given(unet, "num_groups") and unet.norm_type != "group", "there are no group norms"),
+        ("norm_eps", _is_given(unet, "norm_eps") and unet.norm_type == "none", "there are no norms"),
+        *((name, _is_given(unet, name) and unet.skip == "none", "there are no skips") for name in _OF_SKIPS),
     ]
     for name, has_none, why in idle:
         if has_none:
@@ -50,6 +53,9 @@ def _idle(unet: UNet, said: Said) -> Iterator[Problem]:
         if getattr(unet.attn, name) is not None and unet.attn_types() == {"transformer"}:
             message = f"attn.{name} has no effect on transformers."
             yield said.at("attn", name).problem("U504", message, "Take it out.", severity="warning")
+
+
+_OF_SKIPS = ("skip_per", "skip_scale", "learn_skip_scale")
 
 
 def _is_given(unet: UNet, name: str) -> bool:

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping
 from typing import Any, Literal
 
-from archspec.errors import Problem
 from archspec.graph import ArchGraph, Edge, add_edge, add_node, empty
 from archspec.ops import (
     Act,
@@ -27,39 +25,12 @@ from archspec.ops import (
     Transformer,
     Upsample,
 )
-from archspec.positions import NOWHERE, Place
-from archspec.short_form import ShortForm
-from archspec.unet import MAX_WIDTH, AttentionOptions, UNet
-from archspec.unet_parts import at_level
+from archspec.positions import Place
+from archspec.said import Places, Said, part_problems, width_problems
+from archspec.unet import AttentionOptions, UNet
+from archspec.unet_parts import at_block, at_level
 
-__all__ = ["Said", "UNet", "expand", "part_problems", "width_problems"]
-
-Places = Mapping[str, Place]
-
-
-@dataclass(frozen=True)
-class Said:
-    """Where the parameters of a short form were said: in its own text, or in an edit of it."""
-
-    base: Place = NOWHERE
-    edited: Mapping[str, Place] = field(default_factory=dict)
-
-    def at(self, parameter: str, *more: str | int) -> Place:
-        """Where a parameter was said last."""
-        return self.edited.get(parameter, self.base.at(parameter)).at(*more)
-
-    def width(self, unet: ShortForm, level: int, *others: str) -> Place:
-        """Where the width of a level was said.
-
-        That is its multiplier, or `ch` where the multiplier cannot be at fault; but another parameter that was edited
-        while the width was not.
-        """
-        if "ch" not in self.edited and "ch_mult" not in self.edited:
-            for other in others:
-                if other in self.edited:
-                    return self.edited[other]
-        by_ch = unet.ch_mult[level] == 1 or "ch_mult" not in unet.model_fields_set
-        return self.at("ch") if by_ch else self.at("ch_mult", level)
+__all__ = ["Places", "Said", "UNet", "expand", "part_problems", "width_problems"]
 
 
 def expand(unet: UNet, name: str, said: Said | None = None) -> ArchGraph:
@@ -67,30 +38,7 @@ def expand(unet: UNet, name: str, said: Said | None = None) -> ArchGraph:
     return _Expansion(unet, name, said or Said()).graph
 
 
-def width_problems(unet: ShortForm, said: Said) -> Iterator[Problem]:
-    """Rule U207: the width of each level is a whole number, and not absurd."""
-    for level, width in enumerate(unet.exact_widths()):
-        if width.denominator != 1:
-            near = max(round(width), 1)
-            message = f"level {level} would have {float(width):g} channels."
-            hint = f"ch ({unet.ch}) times the multiplier must be a whole number; {near / unet.ch:g} gives {near}."
-            yield said.width(unet, level).problem("U207", message, hint)
-        elif width > MAX_WIDTH:
-            message = f"level {level} would have {int(width):,} channels."
-            yield said.width(unet, level).problem("U207", message, f"At most {MAX_WIDTH:,} are possible.")
-
-
-def part_problems(unet: UNet, said: Said) -> Iterator[Problem]:
-    """Rule U012 for parameters that must suit each other: lists with one number a level, tokens to attend to."""
-    levels = len(unet.ch_mult)
-    lists = {("num_res_blocks",): unet.num_res_blocks, ("transformer", "depth"): unet.transformer.depth}
-    for path, given in lists.items():
-        if isinstance(given, tuple) and len(given) != levels:
-            message = f"`unet.{'.'.join(path)}` must have one number for each level, {levels}, not {len(given)}."
-            yield said.at(*path).problem("U012", message, "Or one number for all levels.")
-    if unet.transformer.cross_attention and unet.tokens is None:
-        message = "`unet.transformer.cross_attention` must have tokens to attend to."
-        yield said.at("transformer", "cross_attention").problem("U012", message, "Say tokens: {dim: …}.")
+Resampled = Literal["none", "down", "up"]
 
 
 class _Expansion:
@@ -105,15 +53,17 @@ class _Expansion:
         self.embedding: str | None = None
         #: where the width of the running feature map was said
         self._width_said = said.at("ch")
+        #: blocks by level and resampling: those alike share their description
+        self._blocks: dict[tuple[int, str], ResnetBlock] = {}
         self.at = "x"
         self._inputs()
         self._way_down()
         if unet.mid_block:
             self._middle()
         self._way_up()
-        last = Norm(groups=unet.num_groups, eps=unet.norm_eps)
+        last = Norm(type=unet.norm_type, groups=unet.num_groups, eps=unet.norm_eps)
         self._put("norm_out", last, self._width_said, {"groups": self._width_said})
-        self._put("act_out", Act(), said.base)
+        self._put("act_out", Act(fn=unet.act), said.base)
         self._put("conv_out", Conv(out=unet.out_ch, zero_init=unet.zero_init), said.at("out_ch"))
         self._put("out", Output(), said.base)
 
@@ -184,9 +134,19 @@ class _Expansion:
         self._node(total, AddEmbeddings(), origin, None, {"x": self.embedding, "other": embedding})
         self.embedding = total
 
-    def _block(self, node: str, level: int, resample: Literal["none", "down", "up"] = "none") -> None:
+    def _block(self, node: str, level: int, resample: Resampled = "none") -> None:
+        if (level, resample) not in self._blocks:
+            self._blocks[level, resample] = self._described(level, resample)
+        embedding = {"emb": self.embedding} if self.embedding else {}
+        width = self.said.width(self.unet, level, "num_groups")
+        sizes = width if resample == "none" else self._size_said()
+        self._put(node, self._blocks[level, resample], sizes, {"x": self._width_said, "out": width}, embedding)
+        self._width_said = width
+
+    def _described(self, level: int, resample: Resampled) -> ResnetBlock:
+        """The residual block of a level."""
         unet = self.unet
-        block = ResnetBlock(
+        return ResnetBlock(
             out=self.widths[level],
             conditioning=unet.conditioning,
             dropout=unet.dropout,
@@ -197,14 +157,15 @@ class _Expansion:
             resample=resample,
             resample_filter=unet.resample_filter if resample != "none" else None,
             residual_scale=unet.residual_scale,
+            norm_type=unet.norm_type,
+            norm_order=unet.norm_order,
+            act=unet.act,
+            condition_both=unet.condition_both,
         )
-        embedding = {"emb": self.embedding} if self.embedding else {}
-        width = self.said.width(unet, level, "num_groups")
-        sizes = width if resample == "none" else self._size_said()
-        self._put(node, block, sizes, {"x": self._width_said, "out": width}, embedding)
-        self._width_said = width
 
-    def _attention(self, node: str, level: int, choices: list[tuple[AttentionOptions, Place]]) -> None:
+    def _attention(
+        self, node: str, level: int, choices: list[tuple[AttentionOptions, Place]], block: int | None = None
+    ) -> None:
         unet, said = self.unet, self.said
         options: dict[str, Any] = {"type": unet.default_attn_type}
         origin = said.at("use_linear_attn" if unet.use_linear_attn else "attn_type")
@@ -216,36 +177,36 @@ class _Expansion:
             origin = place if given else origin
         kind = options.pop("type")
         if kind == "transformer":
-            op = self._transformer(level, options)
+            op = self._transformer(at_block(unet.transformer.depth, level, block), options)
             self._put(
                 node, op, origin, places, {"tokens": "tokens"} if op.cross_attention and "tokens" in self.graph else {}
             )
         elif kind != "none":
             options.pop("depth", None)
             plain = {"type": kind, **options, "groups": unet.num_groups, "eps": unet.norm_eps}
-            self._put(node, Attention.model_validate(plain), origin, places)
+            self._put(node, Attention.model_validate({**plain, "norm_type": unet.norm_type}), origin, places)
 
-    def _transformer(self, level: int, options: dict[str, Any]) -> Transformer:
-        """A transformer at a level, with those of an attention block's options that it has."""
+    def _transformer(self, depth: int, options: dict[str, Any]) -> Transformer:
+        """A transformer of a depth, with those of an attention block's options that it has."""
         unet = self.unet
         own = unet.transformer.model_dump(exclude_unset=True)
-        own["depth"] = at_level(unet.transformer.depth, level)
-        own["cross_attention"] = unet.crosses
+        own.update(depth=depth, cross_attention=unet.crosses, norm_type=unet.norm_type)
         given = {key: value for key, value in options.items() if key in Transformer.model_fields}
         return Transformer.model_validate({"groups": unet.num_groups, "dropout": unet.dropout, **own, **given})
 
-    def _level_attention(self, node: str, level: int) -> None:
+    def _level_attention(self, side: str, level: int, block: int) -> None:
         size = self.resolutions[level]
         if size in self.unet.attn_resolutions:
             here = self.unet.attn_at.get(size)
-            self._attention(node, level, [(here, self.said.at("attn_at", size))] if here else [])
+            choices: list[tuple[AttentionOptions, Place]] = [(here, self.said.at("attn_at", size))] if here else []
+            self._attention(f"{side}.{level}.attn.{block}", level, choices, block)
 
     def _way_down(self) -> None:
         unet = self.unet
         for level in range(len(unet.ch_mult)):
             for block in range(at_level(unet.num_res_blocks, level)):
                 self._block(f"down.{level}.block.{block}", level)
-                self._level_attention(f"down.{level}.attn.{block}", level)
+                self._level_attention("down", level, block)
                 self.skips.append(self.at)
             if level + 1 < len(unet.ch_mult):
                 self._downsample(f"down.{level}.downsample", level)
@@ -279,14 +240,15 @@ class _Expansion:
 
     def _way_up(self) -> None:
         unet, said = self.unet, self.said
-        merges: dict[str, Op | None] = {"concat": Concat(), "add": Add(project=True), "none": None}
+        scale: dict[str, Any] = {"skip_scale": unet.skip_scale, "learn_skip_scale": unet.learn_skip_scale}
+        merges = {"concat": Concat(**scale), "add": Add(project=True, **scale), "none": None}
         merge = merges[unet.skip]
         for level in reversed(range(len(unet.ch_mult))):
             for block in range(at_level(unet.num_res_blocks, level) + 1):
                 skip = self.skips.pop()
-                if merge is not None:
+                if merge is not None and (block == 0 or unet.skip_per == "block"):
                     self._put(f"up.{level}.skip.{block}", merge, said.at("skip"), None, {"skip": skip})
                 self._block(f"up.{level}.block.{block}", level)
-                self._level_attention(f"up.{level}.attn.{block}", level)
+                self._level_attention("up", level, block)
             if level:
                 self._upsample(f"up.{level}.upsample", level)

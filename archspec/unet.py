@@ -14,6 +14,10 @@ from pydantic import Discriminator, Field, Tag, model_validator
 from pydantic_core import PydanticCustomError
 
 from archspec.fields import HARMLESS, Count, Epsilon, Flag, Form, Groups, Number, Rate, Taps, Width
+from archspec.ops.conv import ActFn
+from archspec.ops.merge import Scale, refuse_constant_zero
+from archspec.ops.norms import NormType
+from archspec.ops.residual import refuse_unconditioned
 from archspec.unet_parts import (
     BlocksPerLevel,
     LabelOptions,
@@ -90,8 +94,22 @@ class UNet(Form):
     )
     mid_attn: MidAttn = Field(default=True, description="attention in the middle: true, false, or its options")
     skip: Literal["concat", "add", "none"] = Field("concat", description="how skip connections join the way up")
+    skip_per: Literal["block", "level"] = Field(
+        "block", description="a skip for every block, or one a level: from its last block down to its first block up"
+    )
+    skip_scale: Scale = Field(1.0, description="factor of every skip, such as 1/sqrt(2)")
+    learn_skip_scale: Annotated[Flag, HARMLESS] = Field(
+        default=False, description="whether each skip's factor is a trained number, which starts at skip_scale"
+    )
+    norm_type: NormType = Field("group", description="kind of every norm, as the type of the operation norm")
+    norm_order: Annotated[Literal["pre", "post"], HARMLESS] = Field(
+        "pre", description="norm and activation before each convolution of the residual blocks, or after it"
+    )
     num_groups: Groups = Field(32, description="groups of every group norm; auto: min(32, channels / 4)")
-    norm_eps: Epsilon = Field(1e-6, description="added to the variance in every group norm")
+    norm_eps: Epsilon = Field(1e-6, description="added to the variance in every norm")
+    act: Annotated[ActFn, HARMLESS] = Field(
+        "silu", description="activation of the residual blocks and before the output"
+    )
     zero_init: Annotated[Flag, HARMLESS] = Field(
         default=False, description="start the last convolution of each block and of the network from zero"
     )
@@ -101,6 +119,9 @@ class UNet(Form):
 
     conditioning: Literal["add", "scale_shift"] = Field(
         "add", description="how the embedding enters the residual blocks: added, or as scale and shift"
+    )
+    condition_both: Flag = Field(
+        default=False, description="with scale_shift: scale and shift both norms of a block, not only the second"
     )
     residual_scale: Annotated[Number, Field(gt=0.0, le=100.0), HARMLESS] = Field(
         1.0, description="factor of the sum of residual block and shortcut, such as 1/sqrt(2)"
@@ -143,6 +164,8 @@ class UNet(Form):
         "num_head_channels": "Here it is `attn: {head_dim: …}`.",
         "attention_head_dim": "Here it is `attn: {head_dim: …}` (in some code bases it means the number of heads).",
         "use_scale_shift_norm": "Here it is `conditioning: scale_shift`.",
+        "act_fn": "Here it is `act`.",
+        "time_embedding_type": "Here it is `time: {type: …}`.",
         "resnet_time_scale_shift": "Here it is `conditioning: scale_shift`.",
         "num_classes": "Here it is `label: {classes: …}`.",
         "label_dim": "Here it is `label: {classes: …}`.",
@@ -161,6 +184,12 @@ class UNet(Form):
         if self.context_channels >= self.in_channels:
             context = {"at": "context_channels", "all": self.in_channels}
             raise PydanticCustomError("U012", "must be less than in_channels, {all}, which includes it", context)
+        return self
+
+    @model_validator(mode="after")
+    def _parts_fit(self) -> Self:
+        refuse_constant_zero(self.skip_scale, learned=self.learn_skip_scale, at="skip_scale")
+        refuse_unconditioned(self.conditioning, both=self.condition_both)
         return self
 
     @property

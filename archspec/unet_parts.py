@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Annotated, ClassVar, Literal, Self
+from typing import Annotated, ClassVar, Literal, Self, TypeVar
 
 from pydantic import Discriminator, Field, Tag, model_validator
 from pydantic_core import PydanticCustomError
 
 from archspec.fields import HARMLESS, Count, Flag, Form, Number, Width
+from archspec.ops.conditioning import FeatureScale, FeatureType, refuse_foreign
 
+T = TypeVar("T")
 Blocks = Annotated[Count, Field(le=64)]
 Depth = Annotated[Count, Field(le=256)]
 
@@ -23,28 +25,60 @@ BlocksPerLevel = Annotated[
     | Annotated[tuple[Blocks, ...], Field(min_length=1, max_length=12), Tag("<per level>")],
     Discriminator(_one_or_many),
 ]
+#: One number for all blocks of a level, or one for each.
+DepthPerBlock = Annotated[
+    Annotated[Depth, Tag("<number>")]
+    | Annotated[tuple[Depth, ...], Field(min_length=1, max_length=65), Tag("<per block>")],
+    Discriminator(lambda value: "<per block>" if isinstance(value, list | tuple) else "<number>"),
+]
+#: One number for all levels, or for each level one, or one for each of its blocks.
 DepthPerLevel = Annotated[
     Annotated[Depth, Tag("<number>")]
-    | Annotated[tuple[Depth, ...], Field(min_length=1, max_length=12), Tag("<per level>")],
+    | Annotated[tuple[DepthPerBlock, ...], Field(min_length=1, max_length=12), Tag("<per level>")],
     Discriminator(_one_or_many),
 ]
 
 
-def at_level(value: int | tuple[int, ...], level: int) -> int:
-    """The number for a level; for one that is not listed (which is refused) the last."""
+def at_level(value: int | tuple[T, ...], level: int) -> int | T:
+    """What holds for a level; for one that is not listed (which is refused) the last."""
     return value if isinstance(value, int) else value[min(level, len(value) - 1)]
+
+
+def at_block(value: int | tuple[int | tuple[int, ...], ...], level: int, block: int | None) -> int:
+    """The number for a block of a level; for None, the middle, that of the last block."""
+    here = at_level(value, level)
+    return here if isinstance(here, int) else here[-1 if block is None else min(block, len(here) - 1)]
 
 
 class TimeOptions(Form):
     """How the timestep becomes features."""
 
+    type: FeatureType = Field("sinusoidal", description="sines of fixed or of random frequencies, or a learned table")
     order: Annotated[Literal["sin_cos", "cos_sin"], HARMLESS] = Field("sin_cos", description="which half comes first")
     freq_shift: Number = Field(1.0, ge=0.0, le=1.0, description="1 as in DDPM, 0 as in iDDPM, ADM, LDM and later")
     max_period: Annotated[Number, Field(gt=1.0, le=1e9), HARMLESS] = Field(
         10_000.0, description="longest period, in steps"
     )
 
-    OTHER_NAMES: ClassVar[dict[str, str]] = {"flip_sin_to_cos": "Here it is `order: cos_sin`."}
+    scale: FeatureScale | None = Field(
+        None,
+        description="sinusoidal: factor of the timestep, default 1; fourier: standard deviation of the frequencies, "
+        "default 16",
+    )
+    steps: Width | None = Field(
+        None, description="learned: number of timesteps that the table has rows for; default 1000"
+    )
+
+    OTHER_NAMES: ClassVar[dict[str, str]] = {
+        "flip_sin_to_cos": "Here it is `order: cos_sin`.",
+        "num_train_timesteps": "Here it is `steps`.",
+    }
+
+    @model_validator(mode="after")
+    def _options_of_the_type(self) -> Self:
+        fields = TimeOptions.model_fields
+        refuse_foreign(self.type, {name for name in fields if getattr(self, name) != fields[name].default})
+        return self
 
 
 class LabelOptions(Form):
@@ -83,7 +117,11 @@ class TokensOptions(Form):
 class TransformerOptions(Form):
     """Options of attention blocks of type transformer; what is not given keeps the operation's default."""
 
-    depth: DepthPerLevel = Field(1, description="transformer blocks in each; a list: by level, the middle as the last")
+    depth: DepthPerLevel = Field(
+        1,
+        description="transformer blocks in each; a list: by level, the middle as the last; a list for a level: by "
+        "block of its way up, the way down taking all but the last",
+    )
     self_attention: Flag = Field(default=True, description="attention over the positions in every block")
     cross_attention: Flag | None = Field(None, description="attention over the tokens; default: where there are any")
     feed_forward: Flag = Field(default=True, description="a feed-forward on each position in every block")

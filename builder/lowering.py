@@ -7,20 +7,21 @@ become plain function calls, so that the generated code reads well.
 from __future__ import annotations
 
 import operator
-from collections.abc import Callable
 from functools import partial
 from typing import Any
 
 import torch
 from torch import nn
-from torch.nn import functional
 
 from archspec import Op, ops, user_error
 from archspec.ops import plugins
 from archspec.ops.base import feature_map, num_groups
+from archspec.ops.norms import NormType
 from archspec.shapes import Embedding, Shape, Tokens
 from builder import layers
 from builder.inputs import ARGUMENTS
+from builder.layers.residual import ACTIVATIONS
+from builder.layers.score import FourierFeatures
 from builder.lowered import Argument, Call, Lowered, Lowering, Result, Shapes
 from builder.lowering_edm2 import EDM2_LOWERINGS
 from builder.lowering_score import SCORE_LOWERINGS
@@ -39,8 +40,12 @@ def _output(op: ops.Output, inputs: Shapes) -> Result:
     return Result()
 
 
-def _time_embedding(op: ops.TimeEmbedding, inputs: Shapes) -> Call:
+def _time_embedding(op: ops.TimeEmbedding, inputs: Shapes) -> nn.Module | Call:
     del inputs
+    if op.type == "learned":
+        return layers.LearnedTimesteps(op.rows, op.dim)
+    if op.type == "fourier":
+        return FourierFeatures(op.dim, op.factor, cos_first=op.order == "cos_sin")
     options: dict[str, Any] = {}
     if op.order == "cos_sin":
         options["cos_first"] = True
@@ -48,6 +53,8 @@ def _time_embedding(op: ops.TimeEmbedding, inputs: Shapes) -> Call:
         options["freq_shift"] = op.freq_shift
     if op.max_period != 10_000.0:
         options["max_period"] = op.max_period
+    if op.factor != 1.0:
+        options["scale"] = op.factor
     return Call(layers.sinusoidal, lambda ports: ((ports["t"], op.dim), options))
 
 
@@ -61,21 +68,18 @@ def _conv(op: ops.Conv, inputs: Shapes) -> nn.Module:
 
 
 def _norm(op: ops.Norm, inputs: Shapes) -> nn.Module:
-    return _norm_options(op).norm(feature_map(inputs).channels)
+    return _norm_options(op, op.type).norm(feature_map(inputs).channels)
 
 
-def _norm_options(op: ops.Norm | ops.ResnetBlock | ops.Attention | ops.Transformer) -> layers.NormOptions:
-    return layers.NormOptions(partial(num_groups, op.groups), op.eps)
+def _norm_options(
+    op: ops.Norm | ops.ResnetBlock | ops.Attention | ops.Transformer, kind: NormType
+) -> layers.NormOptions:
+    return layers.NormOptions(partial(num_groups, op.groups), op.eps, kind)
 
 
 def _act(op: ops.Act, inputs: Shapes) -> Call:
     del inputs
-    functions: dict[str, Callable[..., torch.Tensor]] = {
-        "silu": functional.silu,
-        "relu": functional.relu,
-        "gelu": functional.gelu,
-    }
-    return Call(functions[op.fn], lambda ports: ((ports["x"],), {}))
+    return Call(ACTIVATIONS[op.fn], lambda ports: ((ports["x"],), {}))
 
 
 def _resnet_block(op: ops.ResnetBlock, inputs: Shapes) -> nn.Module:
@@ -86,7 +90,7 @@ def _resnet_block(op: ops.ResnetBlock, inputs: Shapes) -> nn.Module:
         conv_shortcut=op.conv_shortcut,
         dropout=op.dropout,
         temb_channels=arriving or op.emb_dim or 0,
-        norm=_norm_options(op),
+        norm=_norm_options(op, op.norm_type),
         zero_init=op.zero_init,
         options=layers.BlockOptions(
             scale_shift=op.conditioning == "scale_shift",
@@ -96,6 +100,9 @@ def _resnet_block(op: ops.ResnetBlock, inputs: Shapes) -> nn.Module:
             residual=op.residual,
             residual_scale=op.residual_scale,
             project_shortcut=op.project_shortcut,
+            norm_order=op.norm_order,
+            act=op.act,
+            condition_both=op.condition_both,
         ),
     )
 
@@ -103,7 +110,7 @@ def _resnet_block(op: ops.ResnetBlock, inputs: Shapes) -> nn.Module:
 def _attention(op: ops.Attention, inputs: Shapes) -> nn.Module:
     channels = feature_map(inputs).channels
     heads, head_dim = op.split(channels)
-    norm = _norm_options(op) if op.has_norm else None
+    norm = _norm_options(op, op.norm_type) if op.has_norm else None
     options = layers.ProjectionOptions(op.qkv_bias, op.fused_qkv, op.zero_init, op.residual_scale)
     if op.type == "vanilla":
         return layers.AttentionBlock(
@@ -128,7 +135,7 @@ def _transformer(op: ops.Transformer, inputs: Shapes) -> nn.Module:
         channels,
         op.depth,
         options,
-        norm=_norm_options(op),
+        norm=_norm_options(op, op.norm_type),
         projection=op.projection,
         residual=op.residual,
         zero_init=op.zero_init,
@@ -158,14 +165,26 @@ def _upsample(op: ops.Upsample, inputs: Shapes) -> nn.Module:
     return layers.Upsample(feature_map(inputs).channels, op.conv, mode=op.mode)
 
 
-def _concat(op: ops.Concat, inputs: Shapes) -> Call:
-    del op, inputs
+def _concat(op: ops.Concat, inputs: Shapes) -> nn.Module | Call:
+    del inputs
+    if op.learn_skip_scale:
+        return layers.ScaledConcat(op.skip_scale)
+    if op.skip_scale != 1.0:
+        options = {"skip_scale": op.skip_scale}
+        return Call(layers.scaled_concat, lambda ports: ((ports["x"], ports["skip"]), options))
     return Call(torch.cat, lambda ports: (([ports["x"], ports["skip"]],), {"dim": 1}))
 
 
 def _add(op: ops.Add, inputs: Shapes) -> nn.Module | Call:
-    if op.projects(inputs):
-        return layers.AddProjected(feature_map(inputs).channels, feature_map(inputs, "skip").channels)
+    if op.projects(inputs) or op.learn_x_scale or op.learn_skip_scale:
+        factors = (
+            layers.factor(op.x_scale, learned=op.learn_x_scale),
+            layers.factor(op.skip_scale, learned=op.learn_skip_scale),
+        )
+        return layers.Sum(feature_map(inputs).channels, feature_map(inputs, "skip").channels, *factors)
+    if (op.x_scale, op.skip_scale) != (1.0, 1.0):
+        options = {"x_scale": op.x_scale, "skip_scale": op.skip_scale}
+        return Call(layers.scaled_add, lambda ports: ((ports["x"], ports["skip"]), options))
     return Call(operator.add, lambda ports: ((ports["x"], ports["skip"]), {}))
 
 

@@ -11,7 +11,7 @@ from archspec import Op, ops
 from archspec.ops.base import feature_map, num_groups
 from builder.layers import skips
 from builder.layers.norm import NormOptions
-from builder.layers.window import WindowAttention
+from builder.layers.window import WindowAttention, WindowShape
 from builder.lowered import Call, Shapes
 
 
@@ -27,8 +27,9 @@ def _freeu_concat(op: ops.FreeUConcat, inputs: Shapes) -> Call:
 
 def _window_attention(op: ops.WindowAttention, inputs: Shapes) -> nn.Module:
     channels = feature_map(inputs).channels
-    norm = NormOptions(num_groups(op.groups, channels), op.eps)
-    return WindowAttention(channels, op.window, op.shift, op.split(channels), norm)
+    norm = NormOptions(num_groups(op.groups, channels), op.eps, op.norm_type)
+    shape = WindowShape(op.window, op.shift, relative_position=op.relative_position)
+    return WindowAttention(channels, shape, op.split(channels), norm)
 
 
 SKIP_LOWERINGS: dict[type[Op], Callable[[Any, Shapes], Any]] = {

@@ -1,77 +1,116 @@
-"""One self-contained HTML file for a study: it opens offline and asks nothing of any network."""
+"""One self-contained HTML file for a study, or for several: it opens offline and asks nothing of any network."""
 
 from __future__ import annotations
 
 import base64
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib import resources
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 import jinja2
 import plotly.offline
 from markupsafe import Markup
 
 from archspec.atomic import write_text
-from reports.metrics import signed
-from reports.pages import ablation, answer, architectures, method, search, trials
+from reports.metrics import join_words, signed
+from reports.pages import ablation, answer, architectures, method, samples, search, studies, trials
 from reports.pages.charts import Charts
 from reports.theme import css_variables
 
 if TYPE_CHECKING:
     from studies.frame import StudyResults
 
+T = TypeVar("T")
+
 
 @dataclass(frozen=True)
-class Section:
+class Section(Generic[T]):
     """One part of the page: its anchor, its title, and what gathers its content (None: nothing to show)."""
 
     key: str
     title: str
-    context: Callable[[StudyResults, Charts], dict[str, Any] | None]
+    context: Callable[[T, Charts], dict[str, Any] | None]
+    prefix: str = ""
+
+    @property
+    def template(self) -> str:
+        """Name of its template."""
+        return f"{self.prefix}{self.key}"
 
 
-SECTIONS: tuple[Section, ...] = (
+@dataclass(frozen=True)
+class Head:
+    """What stands at the top of a page."""
+
+    kind: str
+    title: str
+    question: str | None = None
+
+
+SECTIONS: tuple[Section[StudyResults], ...] = (
     Section("answer", "The answer", answer.context),
     Section("ablation", "Ablation", ablation.context),
     Section("search", "Search", search.context),
+    Section("samples", "Samples", samples.context),
     Section("architectures", "Architectures", architectures.context),
     Section("trials", "All trials", trials.context),
     Section("method", "How it was measured", method.context),
 )
 """The page from top to bottom; each has a template of its name."""
 
+COMPARISON: tuple[Section[Sequence[StudyResults]], ...] = (
+    Section("answers", "The answers", studies.answers, "studies-"),
+    Section("protocols", "How they were made", studies.protocols, "studies-"),
+    Section("plane", "Quality and cost", studies.plane, "studies-"),
+    Section("common", "Common architectures", studies.common, "studies-"),
+)
+"""The same for several studies."""
 
-def write_dashboard(results: StudyResults, path: Path) -> Path:
+
+def write_dashboard(results: StudyResults, path: Path, *, refresh: int | None = None) -> Path:
     """Write the study's page.
 
     Args:
         results: the study, in whatever state it is.
+        refresh: seconds after which an open page reads the file again; None: never.
         path: file to write; its folder is made if it is missing, and a file that is there is replaced at once or not
             at all.
 
     Returns:
         The path.
     """
-    write_text(path, render(results))
+    write_text(path, render(results, refresh=refresh))
     return path
 
 
-def render(results: StudyResults) -> str:
-    """Return the page as text."""
+def render(results: StudyResults, *, refresh: int | None = None) -> str:
+    """Return the page as text; see `write_dashboard`."""
+    return _page(Head("Study", results.name, results.question), SECTIONS, results, refresh)
+
+
+def write_comparison(several: Sequence[StudyResults], path: Path) -> Path:
+    """Write the page of several studies; as `write_dashboard`."""
+    title = join_words(results.name for results in several)
+    write_text(path, _page(Head(f"{len(several)} studies", title), COMPARISON, several, None))
+    return path
+
+
+def _page(head: Head, sections: tuple[Section[T], ...], subject: T, refresh: int | None) -> str:
     charts = Charts()
-    gathered = [(section, section.context(results, charts)) for section in SECTIONS]
+    gathered = [(section, section.context(subject, charts)) for section in sections]
     shown = [(section, content) for section, content in gathered if content is not None]
     library = plotly.offline.get_plotlyjs() if charts.figures else ""
-    script = _file("dashboard.js")
+    script = _file("dashboard.js") + _file("linking.js")
     return (
         _templates()
         .get_template("page.html.jinja")
         .render(
-            results=results,
+            head=head,
+            refresh=refresh,
             sections=shown,
             charts=charts.data(),
             styles=Markup(css_variables() + _file("dashboard.css")),

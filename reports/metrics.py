@@ -44,7 +44,7 @@ class Metric:
         """Write a recorded value with its unit, to three significant digits unless told otherwise."""
         if value is None or math.isnan(value):
             return MISSING
-        number = significant(self.shown(value), digits or (4 if self.name == "loss" else 3))
+        number = significant(self.shown(value), digits or (4 if self.name in ("loss", "loss_edm") else 3))
         return f"{number}{NARROW}{self.unit}" if self.unit else number
 
 
@@ -52,6 +52,9 @@ METRICS: dict[str, Metric] = {
     metric.name: metric
     for metric in (
         Metric("loss", "held-out loss"),
+        Metric("loss_edm", "EDM-weighted loss"),
+        Metric("fd", "Fréchet distance"),
+        Metric("kd", "kernel distance"),
         Metric("latency", "latency", "ms", 1e3, ratio="latency_ratio"),
         Metric("train_latency", "training step", "ms", 1e3, ratio="train_latency_ratio"),
         Metric("memory", "peak memory", "MiB", 2.0**-20),

@@ -4,39 +4,71 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import AfterValidator, BeforeValidator, Field, model_validator
+from pydantic import BeforeValidator, Field, model_validator
 
-from archspec.edit import Edit
-from search.objectives import Budgets, Metric
+from search.objectives import Budgets, Objectives
 from search.space import Space
+from studies.designs.add_one_in import AddOneIn
+from studies.designs.factorial import Factorial
+from studies.designs.forms import Edits, Label, VariantName
+from studies.designs.levels import AnyFactor
+from studies.designs.margin import AnyMargin, Margin, Until
+from studies.designs.matched import AnyMatched
+from studies.designs.parts import PartChoices
+from studies.designs.path import Path
 from studies.execution import Run
 from studies.protocol import Count, Measure, Natural, Protocol, Section
-
-#: Labels become keys of records and cells of tables.
-Label = Annotated[str, Field(min_length=1, max_length=80)]
-
-
-def _not_base(label: str) -> str:
-    if label == "base":
-        raise ValueError("the name `base` belongs to the base itself; it is always part of an ablation")
-    return label
 
 
 class Ablation(Section):
     """Variants of the base, each trained with every seed and compared to the base pairwise by seed."""
 
-    variants: dict[Annotated[Label, AfterValidator(_not_base)], Annotated[tuple[Edit, ...], Field(min_length=1)]] = (
-        Field(min_length=1, description="name -> edits of the base")
+    variants: dict[VariantName, Edits] = Field(default_factory=dict, description="name -> edits of the base")
+    leave_one_out: PartChoices | None = Field(
+        None, description="each of these parts taken out by itself: parts by word or selector"
+    )
+    add_one_in: AddOneIn | None = Field(None, description="a stripped base, and each part put back by itself")
+    one_factor: dict[Label, AnyFactor] | None = Field(
+        None, min_length=1, description="factor -> its other levels, each in turn: edits, or values of a parameter"
+    )
+    factorial: Factorial | None = Field(None, description="factors varied together, in full or as a fraction")
+    path: Path | None = Field(
+        None, description="from the base to another architecture by single edits, the best one first"
+    )
+    matched: AnyMatched | None = Field(
+        None, description="partners of the base's size for variants of another size: parameters, macs, or options"
     )
     same_parameters: Annotated[float, Field(ge=0, le=10)] | None = Field(
         None, description="share by which the parameters of a variant may differ from the base's without a warning"
     )
+    margin: AnyMargin | None = Field(
+        None, description="difference of the loss that is as good as none (0.002, or 2% of the base's), for equivalence"
+    )
+    until: Until | None = Field(
+        None, description="seeds one by one until each variant is decided; takes the place of protocol.seeds"
+    )
+
+    @model_validator(mode="after")
+    def _asks_something(self) -> Self:
+        designs = ("variants", "leave_one_out", "add_one_in", "one_factor", "factorial", "path")
+        if not any(getattr(self, design) for design in designs):
+            raise ValueError(f"an ablation has one of {', '.join(designs)}")
+        if self.until is not None and self.path is not None:
+            raise ValueError("a path chooses by all seeds, so it cannot stand beside until")
+        if self.until is not None and self.factorial is not None:
+            raise ValueError("the effects of a factorial need every run, so it cannot stand beside until")
+        return self
+
+    @property
+    def stated_margin(self) -> Margin | None:
+        """The margin of equivalence: as said, or the effect of `until`."""
+        return self.margin or (self.until.effect if self.until else None)
 
 
 class Sampler(Section):
-    """One of Optuna's samplers and its options."""
+    """How points are proposed, with options."""
 
-    name: str = Field("TPESampler", description="class name in optuna.samplers")
+    name: str = Field("auto", description="auto, KnownCostSampler, or a class name in optuna.samplers")
     options: dict[str, Any] = Field(default_factory=dict, description="arguments of the class")
     seed: Natural = Field(0, description="seed of the proposals")
 
@@ -49,9 +81,16 @@ class Search(Section):
     """A space to search, what to minimise in it, and how many architectures to train."""
 
     space: Space = Field(min_length=1, description="what varies: parameter or any name -> its values")
-    objectives: tuple[Metric, ...] = Field(("loss",), min_length=1, max_length=4, description="minimised together")
+    objectives: Objectives = Field(
+        {"loss": "minimize"},
+        min_length=1,
+        max_length=4,
+        description="minimised together: a list; or metric -> minimize or maximize",
+    )
     budgets: Budgets = Field(
-        default_factory=dict, description="hard limits; parameters and macs are held before anything is trained"
+        default_factory=dict,
+        description="hard limits, metric -> value or `0.9 * base`, or sentences such as `latency <= 0.9 * base`; what "
+        "is known beforehand (parameters, macs) is held before anything is trained",
     )
     sampler: Annotated[Sampler, BeforeValidator(_sampler, json_schema_input_type=str | Sampler)] = Field(
         default_factory=Sampler, description="how points are proposed: a name, or a name with options"
@@ -59,12 +98,13 @@ class Search(Section):
     trials: Count = Field(20, description="trainings; refused and replayed points are not counted")
     seed: Natural | None = Field(None, description="training seed of all points; default the first of the protocol")
     include_base: bool = Field(default=True, description="propose the base first, where it is a point of the space")
-
-    @model_validator(mode="after")
-    def _objectives_differ(self) -> Self:
-        if len(set(self.objectives)) < len(self.objectives):
-            raise ValueError("an objective stands twice")
-        return self
+    start: tuple[dict[str, Any], ...] = Field(
+        (), max_length=1_000, description="points to begin with, dimension -> value; what is not said is as in the base"
+    )
+    near_base: Natural = Field(0, description="so many neighbours of the base are proposed after these points")
+    reuse: tuple[str, ...] = Field(
+        (), description="studies (files or folders) whose results are taken over where protocol and device agree"
+    )
 
 
 class StudyFile(Section):
@@ -83,3 +123,9 @@ class StudyFile(Section):
     ablation: Ablation | None = Field(None, description="take parts away: does this part matter?")
     search: Search | None = Field(None, description="vary parameters: which architecture?")
     run: Run = Field(default_factory=Run, description="how many trials at once, where, limits, where records go")
+
+    @model_validator(mode="after")
+    def _tuning_suits_the_design(self) -> Self:
+        if self.protocol.tune is not None and self.ablation is not None and self.ablation.path is not None:
+            raise ValueError("a path finds its variants as it goes, so it cannot stand beside protocol.tune")
+        return self

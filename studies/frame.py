@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
-from search.objectives import METRICS
+from search.objectives import METRICS, absolute
+from studies.artifacts import files_of
 from studies.records import WITH_RESULT, Part, Status, TrialRecord, current
+from studies.stated import stated_margins
 from studies.store import Store
 
 Curve = list[tuple[int, float]]
@@ -40,6 +42,11 @@ class StudyResults:
         protocol_hash: of all that variants share.
         data: what was trained on, with a hash.
         warnings: what a reader should know before trusting the numbers.
+        snr_bins: (part, trial) -> rows of `studies.weighting.SnrBin`, from which any weighting of the loss follows.
+        samples: (part, trial) -> how its samples were drawn and judged; see `studies.sampling.judge.Judged`.
+        files: (part, trial) -> name -> path of what is kept beside its record.
+        maximised: the objectives of which more is better.
+        stated: the margins of equivalence that were stated, in order: margin, time, results there were by then.
     """
 
     name: str
@@ -58,6 +65,11 @@ class StudyResults:
     protocol_hash: str
     data: dict[str, Any]
     warnings: tuple[str, ...]
+    stated: tuple[dict[str, Any], ...] = ()
+    snr_bins: dict[tuple[str, int], list[list[float]]] = field(default_factory=dict)
+    samples: dict[tuple[str, int], dict[str, Any]] = field(default_factory=dict)
+    files: dict[tuple[str, int], dict[str, Path]] = field(default_factory=dict)
+    maximised: frozenset[str] = frozenset()
 
 
 def trial_row(record: TrialRecord) -> dict[str, Any]:
@@ -78,12 +90,19 @@ def trial_row(record: TrialRecord) -> dict[str, Any]:
         spread = record.detail.get(metric) or {}
         for key in ("p10", "p90", "ratio"):
             row[f"{metric}_{key}"] = spread.get(key, float("nan"))
+    samples = record.detail.get("samples") or {}
+    row |= {name: samples.get(name, float("nan")) for name in ("fd_inf", "kd_error")}
+    row["evaluation"] = str((record.detail.get("evaluation") or {}).get("hash", ""))
     row["wall"] = record.wall
     row["started"] = record.started
     row["device"] = str(record.environment.get("device", ""))
     row["edits"] = "; ".join(record.edits)
     for name, value in record.params.items():
         row[f"param:{name}"] = ",".join(map(str, value)) if isinstance(value, list) else value
+    row |= {f"tuned:{name}": value for name, value in record.tuned.items()}
+    if record.part == "ablation":
+        row |= {"design": record.design or "variants", "reference": record.reference or "base"}
+        row |= {f"factor:{name}": level for name, level in record.factors.items()}
     return row
 
 
@@ -92,8 +111,7 @@ def load_results(folder: Path) -> StudyResults:
     store = Store(folder)
     document = store.remembered_study() or {}
     everything = [record for part in store.parts() for record in store.records(part)]
-    asked = {"base", *(document.get("ablation") or {}).get("variants", {})}
-    records = [record for record in current(everything) if record.variant is None or record.variant in asked]
+    records = [record for record in current(everything) if _is_asked(record, document.get("ablation") or {})]
     search = document.get("search") or {}
     source = folder / "study.yaml"
     return StudyResults(
@@ -108,12 +126,37 @@ def load_results(folder: Path) -> StudyResults:
         architectures=store.architectures(),
         base=store.base_fingerprint(),
         objectives=tuple(search.get("objectives", ())),
-        budgets=dict(search.get("budgets", {})),
+        budgets=_limits(search.get("budgets", {}), records, store.base_fingerprint()),
         environment=_distinct(record.environment for record in records),
         protocol_hash=records[-1].protocol_hash if records else "",
         data=next((record.data for record in records if record.data), {}),
         warnings=tuple(_warnings(records)),
+        snr_bins={(r.part, r.trial): rows for r in records if (rows := r.detail.get("snr_bins"))},
+        samples={(r.part, r.trial): samples for r in records if (samples := r.detail.get("samples"))},
+        files={(r.part, r.trial): found for r in records if (found := files_of(folder, r))},
+        stated=tuple(stated_margins(folder)),
+        maximised=frozenset(name for name, way in _ways(search.get("objectives", ())).items() if way == "maximize"),
     )
+
+
+def _ways(objectives: Any) -> dict[str, str]:
+    """Objective -> minimize or maximize; a plain list is minimised."""
+    return dict(objectives) if isinstance(objectives, dict) else dict.fromkeys(objectives, "minimize")
+
+
+def _limits(budgets: dict[Any, float | str], records: Iterable[TrialRecord], base: str) -> dict[str, float]:
+    """The budgets as numbers; those relative to a base without a result are left out."""
+    of_base = (record.metrics for record in records if record.fingerprint == base and record.status in WITH_RESULT)
+    return {str(name): limit for name, limit in absolute(budgets, next(of_base, {})).items()}
+
+
+def _is_asked(record: TrialRecord, ablation: dict[str, Any]) -> bool:
+    """Whether the study, as it was last run, still asks for what a record is about."""
+    if record.part != "ablation" or record.variant == "base":
+        return True
+    asked = ablation.get("planned") or ablation.get("variants") or {}
+    # A path's further steps are planned in view of its results.
+    return record.variant in asked or (record.design == "path" and bool(ablation.get("path")))
 
 
 def frame(records: Iterable[TrialRecord]) -> pd.DataFrame:
@@ -142,7 +185,8 @@ def _warnings(records: list[TrialRecord]) -> Iterable[str]:
     devices = {str(record.environment.get("device")) for record in trained}
     if len(devices) > 1:
         yield f"Trials ran on {len(devices)} different devices; their latencies and memory do not compare."
-    hashes = {record.protocol_hash for record in records}
+    # Tuned trials differ from the others in what the protocol lets them tune, and say so.
+    hashes = {record.protocol_hash for record in records if not record.tuned}
     if len(hashes) > 1:
         yield f"Trials were made under {len(hashes)} different protocols; their losses do not compare."
     contents = {str(record.data.get("hash")) for record in trained if record.data}
@@ -151,6 +195,9 @@ def _warnings(records: list[TrialRecord]) -> Iterable[str]:
     evaluations = {str((record.detail.get("evaluation") or {}).get("hash")) for record in trained if record.metrics}
     if len(evaluations) > 1:
         yield "Trials were evaluated on different sets of images, timesteps or noise; their losses do not compare."
+    spaces = {str(samples.get("space_hash")) for record in trained if (samples := record.detail.get("samples"))}
+    if len(spaces) > 1:
+        yield f"Samples were judged in {len(spaces)} different feature spaces; their distances do not compare."
     unfinished = sum(record.status in ("running", "interrupted") for record in records)
     if any(record.status == "running" for record in records):
         yield f"{unfinished} trial(s) have not ended; the study is running or was stopped."
@@ -178,5 +225,6 @@ def progress_of(folder: Path) -> StudyProgress:
     for record in records:
         by_status = counts[record.part]
         by_status[record.status] = by_status.get(record.status, 0) + 1
-    missed = {"ablation": ("oom", "diverged", "failed"), "search": ("failed",)}
-    return StudyProgress(counts, sum(record.status in missed[record.part] for record in records))
+    lost = sum(record.status in ("oom", "diverged", "failed") for record in records if record.part != "search")
+    lost += sum(record.status == "failed" for record in records if record.part == "search")
+    return StudyProgress(counts, lost)

@@ -9,17 +9,17 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Discriminator, Field, Tag, field_validator, model_validator
+from pydantic import BeforeValidator, ConfigDict, Discriminator, Field, Tag, field_validator, model_validator
 
-Count = Annotated[int, Field(strict=True, ge=1)]
-Natural = Annotated[int, Field(strict=True, ge=0)]
-Share = Annotated[float, Field(strict=True, gt=0, lt=1)]
+from studies.evaluation import Evaluate, FeatureNetwork, Samples
+from studies.objective import AnyObjective, Edm, Objective
+from studies.section import Count, Natural, Section, Share
 
-
-class Section(BaseModel):
-    """A part of a study file: frozen, closed to unknown keys, finite numbers only."""
-
-    model_config: ClassVar[ConfigDict] = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+# What other modules know from here, wherever it is written.
+__all__ = [
+    "Count", "Data", "Digits", "Edm", "Evaluate", "FeatureNetwork", "ImageFolder", "Measure", "Natural", "NpzFile",
+    "Objective", "Protocol", "Samples", "Section", "Share", "Source", "Train",
+]  # fmt: skip
 
 
 class Digits(Section):
@@ -110,23 +110,49 @@ Data = Annotated[_AnySource, BeforeValidator(_spelled_out, json_schema_input_typ
 Source = Digits | ImageFolder | NpzFile
 
 
-class Objective(Section):
-    """What the network learns: denoising diffusion with discrete timesteps (Ho et al. 2020)."""
+def _given(value: Any) -> Any:
+    return value
 
-    schedule: Literal["linear", "cosine"] = Field(
-        "linear", description="Noise schedule: linear betas (Ho et al. 2020) or cosine (Nichol & Dhariwal 2021)."
+
+class Init(Section):
+    """Where networks start from: the weights of a pretrained one, as far as an edited architecture still has them."""
+
+    model_config: ClassVar[ConfigDict] = ConfigDict(populate_by_name=True)
+
+    source: Path = Field(
+        alias="from",
+        description="Checkpoint (safetensors, torch's, a folder of diffusers'); relative to the study file.",
     )
-    prediction: Literal["eps", "v"] = Field(
-        "eps", description="What the network predicts: the noise, or v = a·eps − s·x0 (Salimans & Ho 2022)."
+    architecture: str | dict[str, Any] | None = Field(
+        None, description="What the checkpoint is of: a file, zoo/NAME, or unet: or graph: in place; null: the base."
     )
-    timesteps: Annotated[int, Field(strict=True, ge=2)] = Field(1000, description="Number of timesteps.")
+    layout: str | None = Field(
+        None, description="Its layout: compvis, ldm, adm, adm-new-order, diffusers; null: found out."
+    )
+    ema: bool = Field(
+        default=False, description="Take the averaged weights that the checkpoint has beside the weights."
+    )
+    policy: Literal["exact", "crop", "zero"] = Field(
+        "crop",
+        description="Weights of another shape: exact starts them anew; crop takes over what both have; zero does too, "
+        "and new inputs have no effect at first.",
+    )
 
 
 class Train(Section):
     """How every trial is trained: AdamW on batches of images with random timesteps and noise."""
 
-    steps: Count = Field(300, description="Number of optimizer steps.")
-    batch: Count = Field(32, description="Images per step.")
+    steps: Natural = Field(
+        300, description="Number of optimizer steps; 0 evaluates a pretrained network as it is (needs init)."
+    )
+    batch: Annotated[Count, BeforeValidator(_given, json_schema_input_type=Count | Literal["auto"])] = Field(
+        32, description="Images per step; `auto` is 32 with `micro_batch: auto`."
+    )
+    micro_batch: Count | Literal["auto"] | None = Field(
+        None,
+        description="Images per forward pass, gradients accumulated over a step; auto: halved when memory runs out; "
+        "null: all at once.",
+    )
     lr: Annotated[float, Field(strict=True, gt=0)] = Field(1e-3, description="Learning rate after the warm-up.")
     warmup: Natural = Field(20, description="Steps over which the learning rate rises linearly to `lr`.")
     weight_decay: Annotated[float, Field(strict=True, ge=0)] = Field(0.0, description="AdamW's decoupled decay.")
@@ -142,23 +168,40 @@ class Train(Section):
         "float32", description="Arithmetic of the forward pass; bfloat16 is autocast with float32 weights."
     )
 
+    @model_validator(mode="before")
+    @classmethod
+    def _auto_batch(cls, data: Any) -> Any:
+        if isinstance(data, dict) and data.get("batch") == "auto":
+            rest = {key: value for key, value in data.items() if key != "batch"}
+            return {"micro_batch": "auto", **rest}
+        return data
 
-class Evaluate(Section):
-    """The fixed set of (image, timestep, noise) on which every trial's loss is taken."""
 
-    strata: Count = Field(10, description="Equal bins of timesteps; every image gets one timestep in each of them.")
-    images: Count = Field(64, description="Held-out images used; all of them when there are fewer.")
-    batch: Count = Field(64, description="Evaluations per forward pass.")
-    seed: Natural = Field(0, description="Seed of timesteps and noise; unrelated to the seeds of training.")
+class Tune(Section):
+    """A small budget that each variant of an ablation may tune with before it is judged."""
+
+    what: tuple[Literal["lr"], ...] = Field(("lr",), min_length=1, max_length=1, description="what is tuned")
+    factors: tuple[Annotated[float, Field(gt=0)], ...] = Field(
+        (0.5, 1.0, 2.0), min_length=2, max_length=9, description="the values tried, as multiples of train.lr"
+    )
+    seeds: Count = Field(2, description="trainings for each value, on seeds that no comparison uses")
+
+
+def _tune(value: Any) -> Any:
+    return {"what": value} if isinstance(value, list | tuple) else value
 
 
 class Protocol(Section):
     """Everything about a trial but its architecture and its seed."""
 
     data: Data = Field(default_factory=Digits, description="Where the images come from.")
-    objective: Objective = Field(default_factory=Objective, description="What the network learns.")
+    objective: AnyObjective = Field(default_factory=Objective, description="What the network learns.")
+    init: Init | None = Field(None, description="Start from a checkpoint; null: from values drawn by the seed.")
     train: Train = Field(default_factory=Train, description="How it is trained.")
     evaluate: Evaluate = Field(default_factory=Evaluate, description="How its loss is taken.")
+    tune: Annotated[Tune | None, BeforeValidator(_tune, json_schema_input_type=Tune | list[Literal["lr"]] | None)] = (
+        Field(None, description="[lr]: each variant of the ablation tunes its learning rate before it is judged.")
+    )
     seeds: Count | tuple[Natural, ...] = Field(
         8, description="Number of training seeds per variant (N means 0 to N−1), or the list of them."
     )
@@ -179,13 +222,23 @@ class Protocol(Section):
             )
         return self
 
+    @model_validator(mode="after")
+    def _untrained_only_if_pretrained(self) -> Protocol:
+        if self.train.steps == 0 and self.init is None:
+            raise ValueError("train.steps is 0, so nothing would be trained: say init: {from: CHECKPOINT}, or steps")
+        return self
+
     def seed_list(self) -> tuple[int, ...]:
         """The training seeds, in order."""
         return tuple(range(self.seeds)) if isinstance(self.seeds, int) else self.seeds
 
     def resolved(self, folder: Path) -> Protocol:
-        """This protocol with the paths of its data taken relative to `folder`."""
-        return self.model_copy(update={"data": self.data.resolved(folder)})
+        """This protocol with its paths taken relative to `folder`."""
+        changed: dict[str, Any] = {"data": self.data.resolved(folder), "evaluate": self.evaluate.resolved(folder)}
+        if self.init is not None:
+            source = (folder / self.init.source.expanduser()).resolve()
+            changed["init"] = self.init.model_copy(update={"source": source})
+        return self.model_copy(update=changed)
 
 
 class Measure(Section):
@@ -198,17 +251,29 @@ class Measure(Section):
     device: Annotated[str, Field(pattern=r"^(auto|cpu|cuda(:\d+)?)$")] = Field(
         "auto", description="auto (CUDA where there is one), cpu, cuda or cuda:N; training runs there too."
     )
-    threads: Count | None = Field(None, description="CPU threads of torch; null: what torch takes by itself.")
+    threads: Count | None = Field(
+        1, description="CPU threads of torch, for training too; null: what torch takes by itself."
+    )
     batch: Count = Field(8, description="Images per measured call, of inference and of a training step.")
+    batches: tuple[Count, ...] = Field((), description="Further batch sizes to measure, kept in the record by batch.")
     latency: bool = Field(default=True, description="Measure the time of inference and of a training step.")
     memory: bool = Field(default=True, description="Measure the peak memory of inference and of a training step.")
+    energy: bool = Field(default=False, description="Measure joules per call where NVML or RAPL has a counter.")
     rounds: Count = Field(10, description="Timed rounds at least, unless max_seconds is over.")
+    precision: Share = Field(
+        0.01, description="Half-width of the 95 % interval of the ratio, relative, at which timing stops early."
+    )
     min_seconds: Annotated[float, Field(strict=True, ge=0)] = Field(
         0.2, description="Seconds that the timed rounds last at least."
     )
     max_seconds: Annotated[float, Field(strict=True, gt=0)] = Field(
         2.0, description="Seconds after which no round is added to the first three, for warm-up and rounds each."
     )
+    repeats: Natural = Field(1, description="How often a disturbed measurement is taken again before it is flagged.")
+    exclusive: bool = Field(default=True, description="While one worker of this machine times, the others pause.")
+    processes: Natural = Field(0, description="Fresh processes that measure, one after another; 0: the trial's own.")
+    compile: bool = Field(default=False, description="Time the network under torch.compile, warm-up kept apart.")
+    cuda_graph: bool = Field(default=False, description="Time replays of a CUDA graph instead of launches.")
 
     @model_validator(mode="after")
     def _seconds_in_order(self) -> Measure:

@@ -8,14 +8,16 @@ from typing import Any, Literal, TypeVar, get_args
 
 from pydantic import BaseModel, ConfigDict, Field
 
-Part = Literal["ablation", "search"]
-Status = Literal["finished", "replayed", "refused", "oom", "diverged", "failed", "interrupted", "running"]
+Part = Literal["tuning", "ablation", "search", "confirmation"]
+Status = Literal[
+    "finished", "replayed", "pruned", "refused", "oom", "diverged", "failed", "interrupted", "running"
+]  # fmt: skip
 
 PARTS: tuple[Part, ...] = get_args(Part)
 #: Statuses after which a trial is not run again.
-SETTLED: frozenset[Status] = frozenset({"finished", "replayed", "refused", "oom", "diverged", "failed"})
+SETTLED: frozenset[Status] = frozenset({"finished", "replayed", "pruned", "refused", "oom", "diverged", "failed"})
 #: Statuses that stand for a training that was begun and came to an end: what a budget of trials counts.
-TRAINED: frozenset[Status] = frozenset({"finished", "oom", "diverged", "failed"})
+TRAINED: frozenset[Status] = frozenset({"finished", "pruned", "oom", "diverged", "failed"})
 #: Statuses that have results.
 WITH_RESULT: frozenset[Status] = frozenset({"finished", "replayed"})
 
@@ -30,6 +32,10 @@ class TrialRecord(BaseModel):
         part: which question of the study it belongs to.
         trial: its number within the part.
         variant: the ablation's variant, ``base`` for the base; None in a search.
+        design: key below ``ablation:`` that asked for the variant.
+        reference: the variant that it is compared to.
+        factors: factor -> level, where the design has factors.
+        tuned: training parameters that took the place of the protocol's, such as lr.
         seed: training seed.
         params: the search point, dimension -> value.
         edits: the edits that make its architecture out of the base, in words.
@@ -53,6 +59,10 @@ class TrialRecord(BaseModel):
     part: Part
     trial: int
     variant: str | None = None
+    design: str | None = None
+    reference: str | None = None
+    factors: dict[str, str] = Field(default_factory=dict)
+    tuned: dict[str, float] = Field(default_factory=dict)
     seed: int
     params: dict[str, Any] = Field(default_factory=dict)
     edits: tuple[str, ...] = ()
@@ -68,6 +78,12 @@ class TrialRecord(BaseModel):
     data: dict[str, Any] = Field(default_factory=dict)
     started: str
     wall: float = 0.0
+
+    def compared(self, name: str) -> float | None:
+        """What trials are compared by: of a latency its ratio to the reference network, of others the metric itself."""
+        spread = self.detail.get(name)
+        ratio: float | None = spread.get("ratio") if isinstance(spread, dict) else None
+        return self.metrics.get(name) if ratio is None else ratio
 
     @property
     def feasible(self) -> bool:
@@ -88,6 +104,7 @@ class Glance:
     fingerprint: str | None
     edits: tuple[str, ...]
     metrics: dict[str, float]
+    tuned: dict[str, float]
     started: str
     feasible: bool
 
@@ -97,7 +114,7 @@ def glance(data: dict[str, Any]) -> Glance:
     return Glance(
         part=data["part"], trial=data["trial"], variant=data.get("variant"), seed=data["seed"], status=data["status"],
         reason=data.get("reason"), fingerprint=data.get("fingerprint"), edits=tuple(data.get("edits", ())),
-        metrics=data.get("metrics", {}), started=data["started"],
+        metrics=data.get("metrics", {}), tuned=data.get("tuned", {}), started=data["started"],
         feasible=all(excess <= 0 for excess in data.get("violations", {}).values()),
     )  # fmt: skip
 
@@ -106,17 +123,23 @@ AnyRecord = TypeVar("AnyRecord", TrialRecord, Glance)
 
 
 def current(records: Iterable[AnyRecord]) -> list[AnyRecord]:
-    """The records that count: of an ablation's cell the last one, of a variant only its present architecture.
+    """The records that count: of a variant's cell the last one, of a variant only its present architecture.
 
     A cell has several records if it was interrupted or retried, or if the variant's edits have changed since.
     """
     kept = list(records)
-    ablation = [record for record in kept if record.part == "ablation"]
-    architecture = {record.variant: record.fingerprint for record in ablation}
-    last = {(record.variant, record.seed): record.trial for record in ablation}
+    of_variants = [record for record in kept if record.part != "search"]
+    architecture = {(record.part, record.variant): record.fingerprint for record in of_variants}
+    last = {_cell(record): record.trial for record in of_variants}
     return [
         record
         for record in kept
-        if record.part != "ablation"
-        or (record.fingerprint == architecture[record.variant] and record.trial == last[record.variant, record.seed])
+        if record.part == "search"
+        or (record.fingerprint == architecture[record.part, record.variant] and record.trial == last[_cell(record)])
     ]
+
+
+def _cell(record: TrialRecord | Glance) -> tuple[object, ...]:
+    # A variant is tuned at several rates with one seed, but judged at one.
+    rate = record.tuned.get("lr") if record.part == "tuning" else None
+    return record.part, record.variant, record.seed, rate

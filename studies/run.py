@@ -15,18 +15,28 @@ from studies.ledger import Ledger
 from studies.locks import sole_driver
 from studies.loop import Launcher, Question, drive
 from studies.observe import Observer
+from studies.predicted import MemoryPredictor
 from studies.resume import refuse_changes
 from studies.searching import SearchQuestion
 from studies.store import Store
 from studies.study import Study
+from studies.tuning import TuningQuestion, grid
 from studies.worker import Preparation
 
 #: Makes the launcher of a run that works in a folder.
 Start = Callable[[Run, Path], AbstractContextManager[Launcher]]
+#: What a run asks, one question after another.
+Questions = Callable[[Ledger], Iterator[Question]]
 
 
 def run_study(
-    study: Study, folder: Path, observer: Observer, *, retry_failed: bool = False, start: Start = start
+    study: Study,
+    folder: Path,
+    observer: Observer,
+    *,
+    retry_failed: bool = False,
+    questions: Questions | None = None,
+    start: Start = start,
 ) -> None:
     """Run what is not there yet; returns when the ablation is complete and the search's budget is used up.
 
@@ -35,6 +45,7 @@ def run_study(
         folder: where its results lie or will lie.
         observer: told what happens.
         retry_failed: run failed trials of the ablation again.
+        questions: what is asked instead of the study's ablation and search.
         start: makes the launcher; by default the one that the study names.
 
     Raises:
@@ -44,20 +55,23 @@ def run_study(
     """
     check_fits(study.base, study.protocol.data)
     with sole_driver(folder), start(study.run, folder) as launcher:
-        launcher.prepare(Preparation(device=study.file.measure.device, data=study.protocol.data))
+        protocol = study.protocol
+        launcher.prepare(Preparation(device=study.file.measure.device, data=protocol.data, init=protocol.init))
         store = Store(folder, study.name, create=True, storage=study.run.storage)
         with store.driving(observer.said):
             refuse_changes(store.remembered_study(), study)
-            _drive(study, Ledger(study, store, observer), launcher, retry_failed=retry_failed)
+            ledger = Ledger(study, store, observer)
+            asked = questions(ledger) if questions else _questions(study, ledger, retry_failed=retry_failed)
+            _drive(asked, ledger, launcher)
 
 
-def _drive(study: Study, ledger: Ledger, launcher: Launcher, *, retry_failed: bool) -> None:
+def _drive(questions: Iterator[Question], ledger: Ledger, launcher: Launcher) -> None:
     observer = ledger.observer
     interrupted = ledger.settle()
     if interrupted:
         observer.said(f"{interrupted} trial(s) were under way when the last run stopped; they run again.")
     try:
-        for question in _questions(study, ledger, retry_failed=retry_failed):
+        for question in questions:
             drive(question, launcher, lambda task, progress: observer.progressed(task.begun, progress))
     except (KeyboardInterrupt, UserError):
         with suppress(UserError):  # where there is no database, the next run does it
@@ -69,7 +83,10 @@ def _drive(study: Study, ledger: Ledger, launcher: Launcher, *, retry_failed: bo
 
 def _questions(study: Study, ledger: Ledger, *, retry_failed: bool) -> Iterator[Question]:
     """What the study asks; each begins when the one before has ended."""
+    if grid(study):
+        yield TuningQuestion(study, ledger, retry_failed=retry_failed)
     if study.file.ablation is not None:
         yield AblationQuestion(study, ledger, retry_failed=retry_failed)
     if study.file.search is not None:
-        yield SearchQuestion(study, study.file.search, ledger)
+        predictor = MemoryPredictor(study.protocol, study.file.measure)
+        yield SearchQuestion(study, study.file.search, ledger, predictor)

@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import json
 import weakref
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -28,6 +28,7 @@ from optuna.trial import FrozenTrial, Trial
 
 from archspec import user_error
 from archspec.atomic import write_text
+from search.objectives import Goals
 from search.optuna_bridge import quiet
 from studies.database import Storage
 from studies.locks import ServerLock, is_driven
@@ -121,14 +122,15 @@ class Store:
         begun = set(self._tables.studies())
         return [part for part in PARTS if f"{self.name}/{part}" in begun]
 
-    def open(self, part: Part, objectives: Sequence[str], sampler: BaseSampler | None = None) -> optuna.Study:
-        """The Optuna study of a part, made if it is new."""
+    def open(self, part: Part, objectives: Goals | Sequence[str], sampler: BaseSampler | None = None) -> optuna.Study:
+        """The Optuna study of a part, made if it is new; a plain list of objectives is minimised."""
+        ways = list(objectives.values()) if isinstance(objectives, Mapping) else ["minimize"] * len(objectives)
         with quiet():
             study = optuna.create_study(
                 storage=self._storage,
                 sampler=sampler,
                 study_name=f"{self.name}/{part}",
-                directions=[StudyDirection.MINIMIZE] * len(objectives),
+                directions=[StudyDirection[way.upper()] for way in ways],
                 load_if_exists=True,
             )
             if study.metric_names is None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -12,21 +12,23 @@ from typing import Any
 
 from archspec import Problem, Spec, UserError, build, check_data, check_file, check_spec, fingerprint
 from archspec.document import Architecture
-from archspec.errors import merged
+from archspec.errors import Severity, merged
 from archspec.files import read_text
 from archspec.graph import ArchGraph
 from archspec.parse import Document, parse
 from archspec.positions import DataPath, Positions
 from archspec.silence import silenced
-from archspec.suggest import did_you_mean
 from archspec.validate import validate
 from search import space as spaces
-from search.decode import value_faults
 from search.space import Primitive
-from studies.document import Sampler, StudyFile
+from studies.designs.expand import Expansion, expand
+from studies.designs.forms import Losses, Origin
+from studies.document import StudyFile
 from studies.execution import Run
 from studies.fairness import group_doubts, size_doubts
-from studies.protocol import Protocol
+from studies.pretrained import completed, shared_init
+from studies.protocol import Measure, Protocol
+from studies.sampled import sample_problems
 
 
 @dataclass(frozen=True)
@@ -75,8 +77,20 @@ class Study:
     @property
     def levels(self) -> int:
         """Number of levels of the base; 0 for a base written as a graph."""
-        unet = self.spec.architecture.unet
-        return len(unet.ch_mult) if unet else 0
+        form = self.spec.architecture.short_form
+        return len(form[1].ch_mult) if form else 0
+
+    @property
+    def seeds(self) -> tuple[int, ...]:
+        """The training seeds of the ablation in order: those of the protocol, or with `until` as many as it allows."""
+        until = self.file.ablation.until if self.file.ablation else None
+        return tuple(range(until.max_seeds)) if until else self.protocol.seed_list()
+
+    def expansion(self, losses: Losses | None = None) -> Expansion:
+        """The ablation's variants; with `losses` also those that a design asks for in view of them."""
+        assert self.file.ablation is not None
+        origin = Origin(self.spec, self.base, self.path.parent)
+        return expand(self.file.ablation, origin, losses, self.seeds)
 
     def primitives(self) -> dict[str, Primitive]:
         """The plain choices of the search space; empty without a search."""
@@ -87,15 +101,26 @@ class Study:
         document: dict[str, Any] = self.file.model_dump(mode="json", by_alias=True, exclude_none=True)
         # The base as it is, not the name of a file that may change.
         document["base"] = self.spec.architecture.model_dump(mode="json", by_alias=True, exclude_unset=True)
+        if self.file.ablation is not None:
+            document["ablation"]["planned"] = {one.name: one.design for one in self.expansion().variants}
         return document
 
-    def protocol_hash(self) -> str:
-        """16 hexadecimal digits over everything that all variants share; seeds do not enter."""
-        shared = {
-            "protocol": self.file.protocol.model_dump(mode="json", exclude={"seeds"}),
-            "measure": self.file.measure.model_dump(mode="json"),
-        }
+    def protocol_hash(self, tuned: Mapping[str, float] | None = None, measure: Measure | None = None) -> str:
+        """16 hexadecimal digits over everything that all variants share; seeds do not enter.
+
+        Args:
+            tuned: parameters of the training that take the place of the protocol's.
+            measure: how it is measured, if not as the study says.
+        """
+        protocol = self.file.protocol.model_dump(mode="json", exclude={"seeds", "tune", "init"})
+        protocol["train"] |= tuned or {}
+        shared = {"protocol": protocol, "measure": (measure or self.file.measure).model_dump(mode="json")}
+        shared |= shared_init(self.protocol)
         return hashlib.sha256(json.dumps(shared, sort_keys=True).encode()).hexdigest()[:16]
+
+    def tuned_protocol(self, tuned: Mapping[str, float]) -> Protocol:
+        """The protocol, with absolute paths, and with these parameters of the training."""
+        return self.protocol.model_copy(update={"train": self.protocol.train.model_copy(update=dict(tuned))})
 
 
 def load_study(path: str | Path) -> Study:
@@ -155,8 +180,10 @@ def _check_document(document: Document, path: Path) -> tuple[Study | None, tuple
     if file is None or checked.spec is None or checked.graph is None:
         return None, merged(problems)
     spec = checked.spec if not inline or checked.spec.name != "unnamed" else replace(checked.spec, name="base")
-    study = Study(path, document.text, file, spec, file.protocol.resolved(path.parent.absolute()))
-    return study, merged([*problems, *_cross_checks(study, document.positions)])
+    protocol = file.protocol.resolved(path.parent.absolute())
+    protocol, faults = completed(protocol, checked.graph, path, document.positions)
+    study = Study(path, document.text, file, spec, protocol)
+    return study, merged([*problems, *faults, *_cross_checks(study, document.positions)])
 
 
 def _beside(study: Path, base: str) -> Path:
@@ -170,7 +197,12 @@ def _cross_checks(study: Study, positions: Positions) -> Iterator[Problem]:
         hint = "Add `ablation:` (take parts away) or `search:` (vary parameters)."
         yield positions.problem("U401", "the study asks nothing.", hint)
     yield from _variant_problems(study, positions)
-    yield from _search_problems(study, positions)
+    if study.file.search is not None:
+        # Only studies that search pay for importing Optuna.
+        from studies.search_check import search_problems
+
+        yield from search_problems(study, study.file.search, positions)
+    yield from sample_problems(study.protocol, study.file.search, positions)
 
 
 def _variant_problems(study: Study, positions: Positions) -> Iterator[Problem]:
@@ -178,57 +210,29 @@ def _variant_problems(study: Study, positions: Positions) -> Iterator[Problem]:
         return
     share = study.file.ablation.same_parameters
     seen = {fingerprint(study.base): "the base"}
-    for name, edits in study.file.ablation.variants.items():
-        path: DataPath = ("ablation", "variants", name)
-        checked = check_spec(study.spec.with_edits(edits, positions, path))
-        yield from (problem for problem in checked.problems if problem.severity == "error")
+    found = study.expansion()
+    for fault in found.faults:
+        severity: Severity = "warning" if fault.doubt else "error"
+        where = ("ablation", *fault.path)
+        yield positions.problem("U407", fault.message, fault.hint, path=where, severity=severity)
+    for one in found.variants:
+        path: DataPath = ("ablation", *one.path)
+        checked = check_spec(study.spec.with_edits(one.edits, positions, path))
+        named = one.design == "variants"
+        yield from (_of_variant(problem, one.name, named=named) for problem in checked.errors)
         if checked.graph is None:
             continue
         mark = fingerprint(checked.graph)
-        if mark in seen:
-            message = f"the variant `{name}` is the same architecture as {seen[mark]}."
+        if mark in seen and one.design != "path":
+            message = f"the variant `{one.name}` is the same architecture as {seen[mark]}."
             yield positions.problem("U402", message, "Change it or take it out.", path=path)
-        yield from size_doubts(study.base, checked.graph, share, positions, path)
-        yield from group_doubts(study.base, checked.graph, positions, path)
-        seen.setdefault(mark, f"the variant `{name}`")
+        if named:
+            yield from size_doubts(study.base, checked.graph, share, positions, path)
+            yield from group_doubts(study.base, checked.graph, positions, path)
+        if named or one.design == "factorial":
+            seen.setdefault(mark, f"the variant `{one.name}`")
 
 
-def _search_problems(study: Study, positions: Positions) -> Iterator[Problem]:
-    search = study.file.search
-    if search is None:
-        return
-    found = list(spaces.faults(search.space, study.spec.architecture.unet))
-    if not found:
-        found = [((name,), message, hint) for name, message, hint in value_faults(study.spec, search.space)]
-    for where, message, hint in found:
-        yield positions.problem("U403", message, hint, path=("search", "space", *where))
-    fault = _sampler_fault(search.sampler, study.primitives(), len(search.objectives))
-    if fault is not None:
-        where, message, hint = fault
-        yield positions.problem("U403", message, hint, path=("search", "sampler", *where))
-
-
-def _sampler_fault(
-    sampler: Sampler, primitives: dict[str, Primitive], objectives: int
-) -> tuple[tuple[str, ...], str, str | None] | None:
-    """What is wrong with a sampler: (path below it, message, hint)."""
-    # Only studies that search pay for importing Optuna.
-    from search.optuna_bridge import make_sampler, missing_package, option_fault, rehearse, sampler_names
-
-    name, names = sampler.name, sampler_names()
-    if name not in names:
-        hint = did_you_mean(name, names) or f"Samplers: {', '.join(names)}."
-        return (), f"optuna has no sampler `{name}`.", hint
-    package = missing_package(name)
-    if package is not None:
-        return (), f"{name} needs the package {package}.", f"Run `pip install {package}`."
-    unknown = option_fault(name, sampler.options)
-    if unknown is not None:
-        option, known = unknown
-        hint = did_you_mean(option, known) or f"Its options: {', '.join(known)}."
-        return ("options", option), f"{name} has no option `{option}`.", hint
-    try:
-        rehearse(make_sampler(name, sampler.options, sampler.seed), primitives, objectives)
-    except (TypeError, ValueError, AttributeError, RuntimeError) as error:
-        return ("options",), f"{name} cannot be used so: {str(error).rstrip('.')}.", None
-    return None
+def _of_variant(problem: Problem, name: str, *, named: bool) -> Problem:
+    """A problem of a variant; one that a design made is named, since its edits stand nowhere in the file."""
+    return problem if named else replace(problem, message=f"in the variant `{name}`: {problem.message}")

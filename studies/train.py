@@ -17,7 +17,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from studies.diffusion import Diffusion
+from studies.accumulate import Accumulation
+from studies.diffusion import process
 from studies.protocol import Protocol, Train
 
 CURVE_POINTS = 50
@@ -39,7 +40,7 @@ class Diverged(Exception):  # noqa: N818 - an outcome of training, not a mistake
 
 @dataclass(frozen=True, eq=False)
 class Batch:
-    """What one training step sees: images ``[b, c, h, w]``, timesteps ``[b]`` and noise like the images."""
+    """What one training step sees: images ``[b, c, h, w]``, timesteps (or σ) ``[b]`` and noise like the images."""
 
     images: Tensor
     timesteps: Tensor
@@ -70,11 +71,12 @@ def batches(images: Tensor, protocol: Protocol, seed: int) -> Iterator[Batch]:
     order = torch.Generator().manual_seed(derived_seed(seed, "order"))
     draw = torch.Generator().manual_seed(derived_seed(seed, "noise"))
     waiting = torch.empty(0, dtype=torch.int64)
+    levels = process(protocol.objective, torch.device("cpu"))
     while True:
         while len(waiting) < size:
             waiting = torch.cat([waiting, torch.randperm(len(images), generator=order)])
         chosen, waiting = waiting[:size], waiting[size:]
-        timesteps = torch.randint(protocol.objective.timesteps, (size,), generator=draw)
+        timesteps = levels.draw(size, draw)
         noise = torch.randn((size, *images.shape[1:]), generator=draw)
         yield Batch(images[chosen], timesteps, noise)
 
@@ -118,7 +120,7 @@ class TrainingStep:
         self.module = module.train()
         self.train = protocol.train
         self.device = device
-        self.diffusion = Diffusion(protocol.objective, device)
+        self.diffusion = process(protocol.objective, device)
         # Fused, because the loop over parameters is slower and `foreach` peaks a parameter's worth higher.
         self.optimizer = torch.optim.AdamW(
             module.parameters(),
@@ -126,8 +128,10 @@ class TrainingStep:
             betas=self.train.betas,
             weight_decay=self.train.weight_decay,
             fused=True,
+            capturable=device.type == "cuda",
         )
         self.averaged = None if self.train.ema is None else Averaged(module, self.train.ema)
+        self.accumulated = Accumulation(self.loss, module, self.train)
 
     @property
     def evaluated(self) -> nn.Module:
@@ -140,12 +144,7 @@ class TrainingStep:
         Returns:
             The loss before the step, a scalar on the device.
         """
-        noisy = self.diffusion.noisy(batch.images, batch.timesteps, batch.noise)
-        target = self.diffusion.target(batch.images, batch.timesteps, batch.noise)
-        with autocast(self.train, self.device):
-            output = self.module(noisy, batch.timesteps)
-        loss = functional.mse_loss(output.float(), target)
-        torch.autograd.backward([loss])
+        loss = self.accumulated.backward(batch)
         if self.train.grad_clip is not None:
             nn.utils.clip_grad_norm_(self.module.parameters(), self.train.grad_clip)
         for group in self.optimizer.param_groups:
@@ -154,7 +153,15 @@ class TrainingStep:
         self.optimizer.zero_grad(set_to_none=True)
         if self.averaged is not None:
             self.averaged.update(self.module)
-        return loss.detach()
+        return loss
+
+    def loss(self, batch: Batch) -> Tensor:
+        """Mean squared error of the network on a batch, a scalar in float32 with its graph."""
+        noisy = self.diffusion.noisy(batch.images, batch.timesteps, batch.noise)
+        target = self.diffusion.target(batch.images, batch.timesteps, batch.noise)
+        with autocast(self.train, self.device):
+            output = self.module(noisy, self.diffusion.time(batch.timesteps))
+        return functional.mse_loss(output.float(), target)
 
 
 def autocast(train: Train, device: torch.device) -> torch.autocast:
@@ -167,7 +174,14 @@ def warmup(step: int, train: Train) -> float:
     return min(1.0, step / (train.warmup + 1))
 
 
-def fit(step: TrainingStep, images: Tensor, protocol: Protocol, seed: int, report: Report) -> None:
+def fit(
+    step: TrainingStep,
+    images: Tensor,
+    protocol: Protocol,
+    seed: int,
+    report: Report,
+    between: Callable[[], None] = lambda: None,
+) -> None:
     """Train for the protocol's steps and report the curve as it grows.
 
     Args:
@@ -177,6 +191,7 @@ def fit(step: TrainingStep, images: Tensor, protocol: Protocol, seed: int, repor
         seed: order of data, timesteps, noise and dropout.
         report: called at most 50 times, at the last step too, with the step, from 1, and the mean training loss since
             the call before.
+        between: called after each step.
 
     Raises:
         Diverged: a loss was NaN or infinite; reported points are finite.
@@ -191,6 +206,7 @@ def fit(step: TrainingStep, images: Tensor, protocol: Protocol, seed: int, repor
             if number % every == 0 or number == steps:
                 report(number, _mean(losses, number))
                 losses.clear()
+            between()
 
 
 def _mean(losses: list[Tensor], last: int) -> float:

@@ -5,19 +5,18 @@ The models import no torch, so that planning and reading records stay light; `ru
 
 from __future__ import annotations
 
+import base64
 import gc
-import re
 import time
 import traceback
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from pathlib import Path
+from contextlib import closing, contextmanager
 from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import Field
 
-from archspec.errors import UserError
-from studies.protocol import Measure, Protocol, Section
+from studies.failures import explained, is_device_lost
+from studies.protocol import Measure, Protocol, Samples, Section
 
 if TYPE_CHECKING:
     import torch
@@ -25,6 +24,7 @@ if TYPE_CHECKING:
 
     from archspec.graph import ArchGraph
     from studies.data.dataset import Dataset
+    from studies.measure.lock import Turn
 
 Status = Literal["finished", "oom", "diverged", "failed"]
 Stage = Literal["load", "build", "train", "evaluate", "measure"]
@@ -62,15 +62,18 @@ class Outcome(Section):
     Attributes:
         status: `finished`, or why not: `oom`, `diverged` (NaN or infinite loss), `failed` (anything else raised).
         reason: one sentence for people; None when finished.
-        metrics: `parameters`, `macs` (one image), `loss`, `latency` and `train_latency` (s per batch), `memory` and
-            `train_memory` (bytes), as far as the trial came and as they were asked for.
-        detail: `loss_bins` [[t_low, t_high, mse], …], `evaluation` (hash and counts), `latency` and `train_latency`
-            (spread, rounds, ratio to the reference, warm-up), `load_average` before and after measuring, `seconds` of
-            each stage, and after an error `stage`, `traceback` and, for diverged ones, `diverged_step`.
+        metrics: `parameters`, `macs` (one image), `loss`, `loss_edm`, `latency` and `train_latency` (s per batch),
+            `memory` and `train_memory` (bytes) with `predicted_memory` and `predicted_train_memory` as they were
+            predicted before training, `fd` and `kd`, as far as the trial came and as they were asked for.
+        detail: `loss_bins` [[t_low, t_high, mse], …], `snr_bins` (rows of `studies.weighting.SnrBin`), `evaluation`
+            (hash and counts), `samples` (see `studies.sampling.judge`), `latency` and `train_latency` (spread, rounds,
+            ratio to the reference, warm-up), `load_average` before and after measuring, `seconds` of each stage, and
+            after an error `stage`, `traceback` and, for diverged ones, `diverged_step`.
         curve: (step, mean training loss since the point before), as far as training came.
         environment: versions, code, device; equal for trials run under equal circumstances.
         data: the summary of the data; empty when they could not be loaded.
         wall: seconds from start to end.
+        files: name -> content in base64, such as `samples.png`; they are kept beside the record, not in it.
     """
 
     status: Status
@@ -81,6 +84,7 @@ class Outcome(Section):
     environment: dict[str, str | int | float | bool | None]
     data: dict[str, Any]
     wall: float
+    files: dict[str, str] = Field(default_factory=dict)
 
 
 def run_trial(job: Job, progress: Callable[[Progress], None]) -> Outcome:
@@ -106,6 +110,7 @@ def run_trial(job: Job, progress: Callable[[Progress], None]) -> Outcome:
         trial.detail |= {"stage": trial.stage, "traceback": "".join(traceback.format_exception(error))}
         if status == "diverged":
             trial.detail["diverged_step"] = getattr(error, "step", None)
+        trial.detail["device_lost"] = is_device_lost(error)
     _free_memory()
     return Outcome(
         status=status,
@@ -116,6 +121,7 @@ def run_trial(job: Job, progress: Callable[[Progress], None]) -> Outcome:
         environment=trial.environment,
         data=trial.data,
         wall=time.perf_counter() - start,
+        files=trial.files,
     )
 
 
@@ -131,6 +137,8 @@ class _Trial:
         self.curve: list[tuple[int, float]] = []
         self.environment: dict[str, str | int | float | bool | None] = {}
         self.data: dict[str, Any] = {}
+        self.files: dict[str, str] = {}
+        self.turn: Turn
 
     def run(self) -> None:
         """All stages in order."""
@@ -141,17 +149,20 @@ class _Trial:
         self.environment.update(devices.describe(device))
         with self._in("load"):
             graph, data = self._load()
-        with self._in("build"):
-            module = self._build(graph, device)
-        with self._in("train"):
-            trained = self._train(module, data, device)
-        with self._in("evaluate"):
-            self._evaluate(trained, data, device)
-        del trained
-        with self._in("measure"):
-            before = devices.load_average()
-            self._measure(module, (*data.train.shape[1:],), device)
-            self.detail["load_average"] = [before, devices.load_average()]
+        with closing(devices.turn_on(device)) as self.turn:
+            with self.turn.training():
+                with self._in("build"):
+                    module = self._build(graph, device)
+                with self._in("train"):
+                    trained = self._train(module, data, device)
+                with self._in("evaluate"):
+                    self._evaluate(trained, data, device)
+            del trained
+            with self._in("measure"):
+                before = devices.load_average()
+                self._measure(module, (*data.train.shape[1:],), device)
+                self.detail["load_average"] = [before, devices.load_average()]
+            self.detail["turns"] = self.turn.summary()
 
     @contextmanager
     def _in(self, stage: Stage) -> Iterator[None]:
@@ -179,11 +190,27 @@ class _Trial:
         from archspec import total_price
         from builder import assemble, initialise
 
-        module: nn.Module = assemble(graph)
+        module = assemble(graph)
         initialise(module, self.job.seed)
+        if self.job.protocol.init is not None:
+            from studies.pretrained import take_over
+
+            self.detail["inherited"] = take_over(self.job.protocol.init, module)
         self.metrics["parameters"] = float(sum(p.numel() for p in module.parameters()))
         self.metrics["macs"] = float(total_price(graph).macs)
+        self._predict(graph)
         return module.to(device)
+
+    def _predict(self, graph: ArchGraph) -> None:
+        """Peak memory as predicted, to stand beside the measured one."""
+        from studies.predicted import predicted_metrics
+
+        if not self.job.measure.memory:
+            return
+        try:
+            self.metrics |= predicted_metrics(graph, self.job.protocol, self.job.measure)
+        except Exception as error:  # noqa: BLE001 - an operation from outside need not run on meta; training matters more
+            self.detail["prediction"] = f"{type(error).__name__}: {error}"
 
     def _train(self, module: nn.Module, data: Dataset, device: torch.device) -> nn.Module:
         """Train `module` in place and return the network that is evaluated."""
@@ -195,7 +222,11 @@ class _Trial:
             self.curve.append((number, loss))
             self.progress(Progress(stage="train", step=number, steps=self.job.protocol.train.steps, loss=loss))
 
-        fit(step, data.train, self.job.protocol, self.job.seed, report)
+        try:
+            fit(step, data.train, self.job.protocol, self.job.seed, report, self.turn.give_way)
+        finally:
+            if self.job.protocol.train.micro_batch is not None:
+                self.detail["micro_batch"] = step.accumulated.summary()
         return step.evaluated
 
     def _evaluate(self, module: nn.Module, data: Dataset, device: torch.device) -> None:
@@ -203,67 +234,45 @@ class _Trial:
         from studies.train import Diverged
 
         protocol = self.job.protocol
-        chosen = evaluation_set(data, protocol.evaluate, protocol.objective.timesteps)
+        chosen = evaluation_set(data, protocol.evaluate, protocol.objective)
         self.detail["evaluation"] = chosen.summary()
         quality = denoising_loss(module, chosen, protocol.objective, protocol.evaluate.batch, device)
         if not quality.is_finite():
             raise Diverged(protocol.train.steps, "the held-out loss")
-        self.metrics["loss"] = quality.loss
+        self.metrics |= {"loss": quality.loss, "loss_edm": quality.loss_edm}
         self.detail["loss_bins"] = [list(one) for one in quality.bins]
+        self.detail["snr_bins"] = [one.row() for one in quality.levels]
+        if protocol.evaluate.samples is not None:
+            self._judge(module, protocol.evaluate.samples, device)
+
+    def _judge(self, module: nn.Module, samples: Samples, device: torch.device) -> None:
+        from studies.sampling.judge import judge
+
+        found = judge(module, self.job.protocol, samples, device)
+        self.metrics |= found.metrics
+        self.detail["samples"] = found.detail
+        if found.png is not None:
+            self.files["samples.png"] = base64.b64encode(found.png).decode("ascii")
 
     def _measure(self, module: nn.Module, shape: tuple[int, ...], device: torch.device) -> None:
-        from studies.measure.calls import inference, sample_batch, training
-        from studies.measure.latency import latency, reference_call
-        from studies.measure.memory import peak_bytes
+        from studies.measure.apart import Apart, found_apart
+        from studies.measure.network import measure_network, put_together
 
-        job = self.job
-        batch = sample_batch(shape, job.measure.batch, job.protocol.objective.timesteps, device)
-        for prefix, kind in (("", inference), ("train_", training)):
-            measured = kind(module, batch, job.protocol, device)
-            if job.measure.latency:
-                found = latency(measured.call, reference_call(kind, device), device, job.measure)
-                self.metrics[f"{prefix}latency"] = found.median
-                self.detail[f"{prefix}latency"] = found.as_dict()
-            if job.measure.memory:
-                self.metrics[f"{prefix}memory"] = float(peak_bytes(measured, device))
-
-
-def explained(error: Exception, doing: str) -> tuple[Status, str]:
-    """The status that an exception means for a trial, and a sentence for people.
-
-    Args:
-        error: what was raised.
-        doing: what the trial was doing, such as `training`.
-    """
-    from studies.train import Diverged
-
-    if isinstance(error, Diverged):
-        return "diverged", str(error)
-    if is_out_of_memory(error):
-        asked = re.search(r"allocate ([\d.]+ ?\w+)", str(error))
-        more = f" ({_readable(asked[1])} more were asked for)" if asked else ""
-        return "oom", f"out of memory while {doing}{more}; a smaller batch, width or resolution needs less"
-    if isinstance(error, UserError):
-        return "failed", str(error)
-    frame = traceback.extract_tb(error.__traceback__)[-1:]
-    place = "".join(f" ({Path(f.filename).name}:{f.lineno}, in {f.name})" for f in frame)
-    first_line = (str(error).strip().splitlines() or [""])[0]
-    return "failed", f"{type(error).__name__} while {doing}: {first_line}{place}"
-
-
-def is_out_of_memory(error: Exception) -> bool:
-    """Whether an exception means that the device or the host had no more memory to give."""
-    import torch
-
-    if isinstance(error, torch.OutOfMemoryError | MemoryError):
-        return True
-    return isinstance(error, RuntimeError) and "DefaultCPUAllocator: can't allocate memory" in str(error)
-
-
-def _readable(asked: str) -> str:
-    """An allocator's amount, bytes brought to GiB."""
-    number, unit = re.fullmatch(r"([\d.]+) ?(\w+)", asked).groups()  # type: ignore[union-attr]
-    return f"{float(number) / 2**30:,.2f} GiB" if unit == "bytes" else f"{number} {unit}"
+        job, measure = self.job, self.job.measure
+        if not (measure.latency or measure.memory):
+            return
+        if measure.processes:
+            apart = Apart(what="network", documents=(job.document,), protocol=job.protocol, measure=measure)
+            timed = measure.model_copy(update={"memory": False})  # memory is the same in each of them
+            with self.turn.measuring():
+                found = [found_apart(apart)]
+                for _ in range(measure.processes - 1 if measure.latency else 0):
+                    found.append(found_apart(apart.model_copy(update={"measure": timed})))
+        else:
+            found = [measure_network(module, shape, job.protocol, measure, self.turn)]
+        metrics, detail = put_together(found, measure, own_process=not measure.processes)
+        self.metrics.update(metrics)
+        self.detail.update(detail)
 
 
 def _free_memory() -> None:

@@ -23,9 +23,10 @@ from typing import Any
 from pydantic import Field
 
 from archspec import UserError, user_error
+from studies.deaths import OomKills, death, oom_kills
 from studies.launch.limits import failed, limit_memory, timed_out
 from studies.launch.log import BoundedLog
-from studies.protocol import Data, Section
+from studies.protocol import Data, Init, Section
 from studies.trial import Job, Outcome, Progress
 
 #: Seconds between two looks at whether the other side is still there.
@@ -39,6 +40,7 @@ class Preparation(Section):
 
     device: str = Field(description="As in `Measure.device`.")
     data: Data = Field(description="With absolute paths.")
+    init: Init | None = Field(None, description="The checkpoint that trials start from, its architecture spelled out.")
 
 
 @dataclass(frozen=True)
@@ -143,16 +145,18 @@ class Worker:
             UserError: no child can be started.
         """
         self._wait_until_ready()
-        began = time.perf_counter()
+        began, kills = time.perf_counter(), oom_kills()
         try:
             outcome = self._answer(job, on_progress, began)
         except (EOFError, ConnectionError):
-            return self._died(time.perf_counter() - began)
+            return self._died(time.perf_counter() - began, kills)
         if outcome is None:
             assert self._conditions.timeout is not None
             self.close(kill=True)
             return timed_out(self._conditions.timeout, time.perf_counter() - began)
-        if self._conditions.fresh:
+        if outcome.detail.get("device_lost"):
+            self.close(kill=True)  # only a new process can use the device again
+        elif self._conditions.fresh:
             self.close()
             self.start()
         return outcome
@@ -181,14 +185,10 @@ class Worker:
         self.close(kill=True)
         return code
 
-    def _died(self, wall: float) -> Outcome:
+    def _died(self, wall: float, kills: OomKills) -> Outcome:
         code = self._ended()
-        said = f"the worker process {_how_it_ended(code)}"
-        if code == -signal.SIGKILL:
-            said += ", as the system does when memory runs out"
-        elif code >= 0 or self._conditions.memory is not None:
-            said += f"; see {self._log_path.name}"
-        return failed(said, wall, exit_code=code)
+        status, reason = death(code, kills, oom_kills(), self._log_path.name)
+        return failed(reason, wall, status=status, exit_code=code)
 
     def kill(self) -> None:
         """End the child at once; whoever waits for its answer gets an outcome that says so."""
@@ -273,10 +273,13 @@ def prepared(preparation: Preparation) -> tuple[str | None, int]:
     """(why a study cannot be run in this process, or None; the devices that trials can have to themselves)."""
     from studies.data.dataset import load
     from studies.measure.device import choose
+    from studies.pretrained import check_checkpoint
 
     try:
         device = choose(preparation.device)
         load(preparation.data)
+        if preparation.init is not None:
+            check_checkpoint(preparation.init)
     except UserError as error:
         return "; ".join(f"{p.message} {p.hint or ''}".strip() for p in error.problems), 0
     return None, _devices(device.type) if ":" not in preparation.device else 1

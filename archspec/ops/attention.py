@@ -19,10 +19,9 @@ from archspec.ops.base import (
     Width,
     divisors,
     feature_map,
-    group_misfits,
     listed,
-    num_groups,
 )
+from archspec.ops.norms import NormType, norm_as_it_acts, norm_misfits, norm_parameters
 from archspec.shapes import Shape
 
 
@@ -59,11 +58,15 @@ class Attention(Op):
         1.0, description="factor of the result, of the sum where it is residual, such as 1/sqrt(2)"
     )
 
-    LATER: ClassVar[frozenset[str]] = frozenset({"qkv_bias", "fused_qkv", "zero_init", "residual_scale"})
+    norm_type: NormType = Field("group", description="kind of the norm, as the type of the operation norm")
+
+    LATER: ClassVar[frozenset[str]] = frozenset({"qkv_bias", "fused_qkv", "zero_init", "residual_scale", "norm_type"})
 
     @property
     def has_norm(self) -> bool:
-        """`norm` with its default resolved."""
+        """`norm` with its default resolved; not where its kind is none."""
+        if self.norm_type == "none":
+            return False
         return self.type == "vanilla" if self.norm is None else self.norm
 
     @property
@@ -89,7 +92,7 @@ class Attention(Op):
         x = feature_map(inputs)
         yield from head_misfits(self.heads, self.head_dim, x.channels)
         if self.has_norm:
-            yield from group_misfits(x.channels, self.groups)
+            yield from norm_misfits(self.norm_type, x.channels, self.groups)
 
     def _inner(self, channels: int) -> int:
         heads, width = self.split(channels)
@@ -100,7 +103,7 @@ class Attention(Op):
         channels = feature_map(inputs).channels
         inner = self._inner(channels)
         biases = (3 * inner if self.has_qkv_bias else 0) + channels
-        return 4 * channels * inner + biases + (2 * channels if self.has_norm else 0)
+        return 4 * channels * inner + biases + (norm_parameters(self.norm_type, channels) if self.has_norm else 0)
 
     def macs(self, inputs: Mapping[str, Shape]) -> int:
         """Projections, and the two products of attention: quadratic in the positions, or in the head width."""
@@ -115,8 +118,10 @@ class Attention(Op):
         heads, head_dim = self.split(feature_map(inputs).channels)
         resolved = self.written()
         resolved.update(heads=heads, head_dim=head_dim, norm=self.has_norm, residual=self.is_residual)
-        groups = num_groups(self.groups, feature_map(inputs).channels)
-        resolved.update({"groups": groups} if self.has_norm else {"groups": None, "eps": None})
+        kind = self.norm_type if self.has_norm else "none"
+        resolved.update(norm_as_it_acts(kind, self.groups, self.eps, feature_map(inputs).channels))
+        if not self.has_norm:
+            resolved.pop("norm_type", None)
         resolved.pop("fused_qkv", None)
         if self.has_qkv_bias == (self.type == "vanilla"):
             resolved.pop("qkv_bias", None)

@@ -83,6 +83,8 @@ class Op(Form):
     op: str
 
     PORTS: ClassVar[tuple[Port, ...]] = (Port("x", FeatureMap),)
+    #: Parameters that `labels` tells; the fingerprint sees them there.
+    LABELLED: ClassVar[frozenset[str]] = frozenset()
     #: Parameters that came after version 1 of the fingerprint: they enter it only where they are not at their default.
     LATER: ClassVar[frozenset[str]] = frozenset()
 
@@ -122,6 +124,18 @@ class Op(Form):
 
     def commutative(self, inputs: Mapping[str, Shape]) -> bool:
         """Whether the inputs may be swapped without changing the result."""
+        del inputs
+        return False
+
+    def labels(self, inputs: Mapping[str, Shape]) -> dict[str, str]:
+        """Port -> what the fingerprint calls it; inputs at ports of one label may be swapped.
+
+        With `LABELLED` the labels also tell what is done to each input.
+        """
+        return dict.fromkeys(inputs, "") if self.commutative(inputs) else {port: port for port in inputs}
+
+    def identity(self, inputs: Mapping[str, Shape]) -> bool:
+        """Whether it gives what it takes at its only port, so that it might as well not be there."""
         del inputs
         return False
 

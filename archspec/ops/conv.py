@@ -1,9 +1,9 @@
-"""Single layers on feature maps: convolution, group norm, activation."""
+"""Single layers on feature maps: convolution, norm, activation."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import Field
 
@@ -19,11 +19,13 @@ from archspec.ops.base import (
     Width,
     divisors,
     feature_map,
-    group_misfits,
     listed,
-    num_groups,
 )
+from archspec.ops.norms import NormType, norm_as_it_acts, norm_misfits, norm_parameters
 from archspec.shapes import FeatureMap, Shape
+
+#: Activation functions; GELU is the exact one.
+ActFn = Literal["silu", "relu", "gelu"]
 
 
 class Conv(Op):
@@ -64,11 +66,20 @@ class Conv(Op):
 
 
 class Norm(Op):
-    """Group norm with affine parameters (Wu and He 2018)."""
+    """A norm: of groups of channels by default (Wu and He 2018), or one of the kinds of `archspec.ops.norms`.
+
+    Weight names: ``weight bias`` of group and layer, ``weight`` of rms.
+    """
 
     op: Literal["norm"] = "norm"
+    type: NormType = Field(
+        "group",
+        description="group norm; layer norm or RMS norm over each position's channels; pixel: RMS norm without weights",
+    )
     groups: Groups = Field(32, description="number of groups; must divide the channels. auto: min(32, channels / 4)")
-    eps: Epsilon = Field(1e-6, description="added to the variance")
+    eps: Epsilon = Field(1e-6, description="added to the variance (the mean square in rms and pixel)")
+
+    LATER: ClassVar[frozenset[str]] = frozenset({"type"})
 
     def shape(self, inputs: Mapping[str, Shape]) -> Shape:
         """As it comes."""
@@ -76,22 +87,28 @@ class Norm(Op):
 
     def misfits(self, inputs: Mapping[str, Shape]) -> Iterator[Misfit]:
         """Groups must divide the channels."""
-        yield from group_misfits(feature_map(inputs).channels, self.groups)
+        yield from norm_misfits(self.type, feature_map(inputs).channels, self.groups)
 
     def parameters(self, inputs: Mapping[str, Shape]) -> int:
-        """Scale and shift."""
-        return 2 * feature_map(inputs).channels
+        """Scale and shift, as far as its kind has them."""
+        return norm_parameters(self.type, feature_map(inputs).channels)
+
+    def identity(self, inputs: Mapping[str, Shape]) -> bool:
+        """Where it is none."""
+        del inputs
+        return self.type == "none"
 
     def canonical(self, inputs: Mapping[str, Shape]) -> dict[str, Any]:
-        """The number of groups, whichever way it was said."""
-        return {**self.written(), "groups": num_groups(self.groups, feature_map(inputs).channels)}
+        """The number of groups, whichever way it was said, and what has an effect."""
+        acts = norm_as_it_acts(self.type, self.groups, self.eps, feature_map(inputs).channels)
+        return {**self.written(), **acts}
 
 
 class Act(Op):
     """An activation function."""
 
     op: Literal["act"] = "act"
-    fn: Annotated[Literal["silu", "relu", "gelu"], HARMLESS] = Field("silu", description="the function")
+    fn: Annotated[ActFn, HARMLESS] = Field("silu", description="the function")
 
     def shape(self, inputs: Mapping[str, Shape]) -> Shape:
         """As it comes."""

@@ -3,14 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Any, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
+from pydantic_core import PydanticCustomError
 
-from archspec.ops.base import Flag, Misfit, Op, Port, feature_map
+from archspec.ops.base import HARMLESS, Flag, Misfit, Number, Op, Port, feature_map
 from archspec.shapes import FeatureMap, Shape
 
 _MERGE = (Port("x", FeatureMap), Port("skip", FeatureMap, "skip"))
+
+#: A factor of one input of a join.
+Scale = Annotated[Number, Field(ge=-100.0, le=100.0), HARMLESS]
+
+
+def refuse_constant_zero(scale: float, *, learned: bool, at: str) -> None:
+    """A factor that stays 0 cuts the connection, which is to be said as such."""
+    if scale == 0.0 and not learned:
+        hint = f"Disconnect it instead, or let it be learned from 0 (learn_{at}: true)."
+        raise PydanticCustomError("U012", "must not be 0, which cuts the connection", {"at": at, "hint": hint})
 
 
 def _size_misfits(inputs: Mapping[str, Shape]) -> Iterator[Misfit]:
@@ -21,11 +32,24 @@ def _size_misfits(inputs: Mapping[str, Shape]) -> Iterator[Misfit]:
 
 
 class Concat(Op):
-    """The skip's channels after the running map's."""
+    """The skip's channels, times a factor that may be learned, after the running map's.
+
+    Weight name of a learned factor: ``skip_scale.weight``.
+    """
 
     op: Literal["concat"] = "concat"
+    skip_scale: Scale = Field(1.0, description="factor of the skip, such as 1/sqrt(2)")
+    learn_skip_scale: Annotated[Flag, HARMLESS] = Field(
+        default=False, description="whether that factor is a trained number, which starts there"
+    )
 
     PORTS: ClassVar[tuple[Port, ...]] = _MERGE
+    LATER: ClassVar[frozenset[str]] = frozenset({"skip_scale", "learn_skip_scale"})
+
+    @model_validator(mode="after")
+    def _connects(self) -> Self:
+        refuse_constant_zero(self.skip_scale, learned=self.learn_skip_scale, at="skip_scale")
+        return self
 
     def shape(self, inputs: Mapping[str, Shape]) -> Shape:
         """The size of ``x``, the channels of both."""
@@ -36,19 +60,41 @@ class Concat(Op):
         """Sizes must agree."""
         yield from _size_misfits(inputs)
 
+    def parameters(self, inputs: Mapping[str, Shape]) -> int:
+        """The factor, if it is learned."""
+        del inputs
+        return int(self.learn_skip_scale)
+
 
 class Add(Op):
     """The sum of the running map and the skip, the skip through a 1×1 convolution where its channels differ.
 
-    Weight name of that convolution: ``proj``.
+    Each of the two may be multiplied by a factor, a constant one or a learned one. Weight names: ``proj`` of the
+    convolution, ``x_scale.weight`` and ``skip_scale.weight`` of learned factors.
     """
 
     op: Literal["add"] = "add"
     project: Flag = Field(
         default=False, description="bring the skip to the channels of x by a 1×1 convolution if they differ"
     )
+    x_scale: Scale = Field(1.0, description="factor of x, such as 1/sqrt(2)")
+    skip_scale: Scale = Field(1.0, description="factor of the skip, after its convolution if there is one")
+    learn_x_scale: Annotated[Flag, HARMLESS] = Field(
+        default=False, description="whether the factor of x is a trained number, which starts at x_scale"
+    )
+    learn_skip_scale: Annotated[Flag, HARMLESS] = Field(
+        default=False, description="whether the factor of the skip is a trained number, which starts at skip_scale"
+    )
 
     PORTS: ClassVar[tuple[Port, ...]] = _MERGE
+    LATER: ClassVar[frozenset[str]] = frozenset({"x_scale", "skip_scale", "learn_x_scale", "learn_skip_scale"})
+    LABELLED: ClassVar[frozenset[str]] = LATER
+
+    @model_validator(mode="after")
+    def _connects(self) -> Self:
+        refuse_constant_zero(self.x_scale, learned=self.learn_x_scale, at="x_scale")
+        refuse_constant_zero(self.skip_scale, learned=self.learn_skip_scale, at="skip_scale")
+        return self
 
     def projects(self, inputs: Mapping[str, Shape]) -> bool:
         """Whether there is a projection for these inputs."""
@@ -72,9 +118,10 @@ class Add(Op):
             )
 
     def parameters(self, inputs: Mapping[str, Shape]) -> int:
-        """The projection, if there is one."""
+        """The projection, if there is one, and the factors that are learned."""
         x, skip = feature_map(inputs), feature_map(inputs, "skip")
-        return (skip.channels + 1) * x.channels if self.projects(inputs) else 0
+        projection = (skip.channels + 1) * x.channels if self.projects(inputs) else 0
+        return projection + self.learn_x_scale + self.learn_skip_scale
 
     def macs(self, inputs: Mapping[str, Shape]) -> int:
         """The projection, if there is one."""
@@ -82,9 +129,19 @@ class Add(Op):
         return x.size**2 * skip.channels * x.channels if self.projects(inputs) else 0
 
     def commutative(self, inputs: Mapping[str, Shape]) -> bool:
-        """Without a projection a sum does not care which is which."""
-        return not self.projects(inputs)
+        """Without a projection, and with the same factor on both, a sum does not care which is which."""
+        x, skip = (self._factor(port) for port in ("x", "skip"))
+        return x == skip and not self.projects(inputs)
+
+    def _factor(self, port: str) -> str:
+        """The factor at a port in a word, empty where there is none."""
+        scale, learned = getattr(self, f"{port}_scale"), getattr(self, f"learn_{port}_scale")
+        return "" if scale == 1.0 and not learned else f"{scale!r}{' learned' if learned else ''}"
+
+    def labels(self, inputs: Mapping[str, Shape]) -> dict[str, str]:
+        """The factor of each, and which it is where it matters: where one of them is projected."""
+        return {port: f"{port if self.projects(inputs) else ''} {self._factor(port)}".strip() for port in inputs}
 
     def canonical(self, inputs: Mapping[str, Shape]) -> dict[str, Any]:
         """`project` only where it has an effect."""
-        return {"op": self.op, "project": self.projects(inputs)}
+        return {**self.written(), "project": self.projects(inputs)}

@@ -13,6 +13,7 @@ from pydantic import AfterValidator, Field
 from pydantic_core import PydanticCustomError
 
 from archspec.ops.base import Misfit, Number, Op, feature_map, halving_misfits
+from archspec.ops.resample import Downsample, Upsample
 from archspec.shapes import FeatureMap, Shape
 
 
@@ -49,6 +50,10 @@ def even_taps(taps: tuple[float, ...]) -> list[float]:
     return [round(tap / sum(taps), 12) for tap in taps]
 
 
+#: The filter that is the average of 2×2 pixels on the way down, and nearest neighbour on the way up.
+BOX = [0.5, 0.5]
+
+
 class FirResample(Op):
     """Half or twice the size by a FIR filter alone."""
 
@@ -71,5 +76,9 @@ class FirResample(Op):
         return filter_macs(feature_map(inputs), self.resample, self.filter)
 
     def canonical(self, inputs: Mapping[str, Shape]) -> dict[str, Any]:
-        """The filter as it acts."""
-        return {**super().canonical(inputs), "filter": even_taps(self.filter)}
+        """The filter as it acts; taps (1, 1) are average pooling, and nearest neighbour."""
+        taps = even_taps(self.filter)
+        if taps == BOX:
+            plain = Downsample(method="avg_pool") if self.resample == "down" else Upsample(conv=False)
+            return plain.canonical(inputs)
+        return {**super().canonical(inputs), "filter": taps}

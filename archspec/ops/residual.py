@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from fractions import Fraction
+from dataclasses import replace
 from typing import Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import Field, model_validator
@@ -23,14 +23,26 @@ from archspec.ops.base import (
     Width,
     embedding_dim,
     feature_map,
-    group_misfits,
     halving_misfits,
-    num_groups,
 )
+from archspec.ops.conv import ActFn
+from archspec.ops.norms import NormType, norm_as_it_acts, norm_misfits, norm_parameters
+from archspec.ops.resampling import BOX, even_taps, resampled
 from archspec.shapes import Embedding, FeatureMap, Shape
 
-#: Factor of the size.
-_FACTORS = {"none": Fraction(1), "down": Fraction(1, 2), "up": Fraction(2)}
+_EMB = Port("emb", Embedding, "emb")
+#: Whether the embedding must be there -> the ports of a conditioned block.
+_PORTS: dict[bool, tuple[Port, ...]] = {
+    needed: (Port("x", FeatureMap), replace(_EMB, required=needed)) for needed in (True, False)
+}
+
+
+def refuse_unconditioned(conditioning: str, *, both: bool) -> None:
+    """Both norms can only be conditioned where one is."""
+    if both and conditioning != "scale_shift":
+        hint = "Set conditioning: scale_shift, or leave it out."
+        where = {"at": "condition_both", "conditioning": conditioning, "hint": hint}
+        raise PydanticCustomError("U012", "has no meaning with conditioning: {conditioning}", where)
 
 
 class ResnetBlock(Op):
@@ -40,15 +52,23 @@ class ResnetBlock(Op):
     names: ``norm1 conv1 temb_proj norm2 conv2 nin_shortcut conv_shortcut``.
 
     With ``conditioning: scale_shift`` the embedding is projected to a scale s and a shift b, and norm2(h) becomes
-    norm2(h) · (1 + s) + b (Nichol and Dhariwal 2021). With `resample` both branches are halved or doubled, the residual
-    one between its first SiLU and its first convolution (Dhariwal and Nichol 2021): by averages and nearest neighbours,
-    or by a FIR filter (Song et al. 2021).
+    norm2(h) · (1 + s) + b (Nichol and Dhariwal 2021); with `condition_both` norm1 gets a scale and a shift of its own
+    (weight name ``temb_proj_other``).
+
+    With `resample` both branches are halved or doubled, the residual one right before its first convolution (Dhariwal
+    and Nichol 2021): by averages and nearest neighbours, or by a FIR filter (Song et al. 2021).
+
+    With ``norm_order: post`` it is conv, norm, SiLU; dropout, conv, norm, SiLU; plus the input (as He et al. 2016 order
+    them, without their last activation after the sum). The embedding still enters after the first convolution: it is
+    added before norm1, or scales and shifts norm1's result.
     """
 
     op: Literal["resnet_block"] = "resnet_block"
     out: Width = Field(description="output channels")
     conditioning: Literal["none", "add", "scale_shift"] = Field(
-        "add", description="how the embedding enters: not at all, added, or as scale and shift after the second norm"
+        "add",
+        description="how the embedding enters after the first convolution: not at all, added, or as scale and shift of "
+        "the norm there",
     )
     emb_dim: Width | None = Field(
         None, description="allocate the embedding's projection for this width even if no embedding arrives (unused)"
@@ -73,52 +93,75 @@ class ResnetBlock(Op):
         default=False, description="have the shortcut's convolution even where the channels stay"
     )
 
-    LATER: ClassVar[frozenset[str]] = frozenset(
-        {"resample", "resample_filter", "hidden", "residual", "residual_scale", "project_shortcut"}
+    norm_type: NormType = Field("group", description="kind of both norms, as the type of the operation norm")
+    norm_order: Annotated[Literal["pre", "post"], HARMLESS] = Field(
+        "pre", description="norm and activation before each convolution, or after it"
     )
+    act: Annotated[ActFn, HARMLESS] = Field("silu", description="activation function, also that of the embedding")
+    condition_both: Flag = Field(
+        default=False, description="with scale_shift: scale and shift both norms, not only that after the first conv"
+    )
+
+    LATER: ClassVar[frozenset[str]] = frozenset(
+        {
+            "resample", "resample_filter", "hidden", "residual", "residual_scale", "project_shortcut",
+            "norm_type", "norm_order", "act", "condition_both",
+        }
+    )  # fmt: skip
     PORTS: ClassVar[tuple[Port, ...]] = (Port("x", FeatureMap),)
 
     @model_validator(mode="after")
     def _embedding_is_wanted(self) -> Self:
         if self.conditioning == "none" and self.emb_dim is not None:
             raise PydanticCustomError("U012", "has no meaning with conditioning: none", {"at": "emb_dim"})
+        refuse_unconditioned(self.conditioning, both=self.condition_both)
         return self
 
     def ports(self) -> tuple[Port, ...]:
         """``x``, and ``emb`` where there is conditioning."""
         if self.conditioning == "none":
             return self.PORTS
-        return (*self.PORTS, Port("emb", Embedding, "emb", required=self.emb_dim is None))
+        return _PORTS[self.emb_dim is None]
 
     @property
     def inner(self) -> int:
         """Channels between the two convolutions."""
         return self.hidden or self.out
 
-    @property
-    def emb_channels(self) -> int:
-        """What the embedding is projected to: a shift, or a scale and a shift, for each inner channel."""
-        return self.inner * (2 if self.conditioning == "scale_shift" else 1)
+    def norm_widths(self, channels: int) -> tuple[int, int]:
+        """Channels of the first and of the second norm, for an input of `channels`."""
+        return (channels, self.inner) if self.norm_order == "pre" else (self.inner, self.out)
+
+    def emb_channels(self, channels: int) -> int:
+        """What the embedding is projected to: a shift, or a scale and a shift, for each channel that it conditions."""
+        if self.conditioning != "scale_shift":
+            return self.inner
+        return 2 * (sum(self.norm_widths(channels)) if self.condition_both else self.inner)
 
     def _size(self, size: int) -> int:
-        return max(int(size * _FACTORS[self.resample]), 1)
+        return size if self.resample == "none" else resampled(size, self.resample)
 
     def shape(self, inputs: Mapping[str, Shape]) -> Shape:
         """`out` channels, at the same size unless it resamples."""
         return FeatureMap(self.out, self._size(feature_map(inputs).size))
 
     def misfits(self, inputs: Mapping[str, Shape]) -> Iterator[Misfit]:
-        """Groups must divide the input's channels (norm1) and the inner ones (norm2); a halved size is even."""
+        """Groups must divide the channels of both norms; a halved size is even."""
         x = feature_map(inputs)
-        if self.inner != x.channels:
-            yield from group_misfits(x.channels, self.groups, field="x")
-        yield from group_misfits(self.inner, self.groups, field="out" if self.hidden is None else "hidden")
+        for width in dict.fromkeys(self.norm_widths(x.channels)):
+            yield from norm_misfits(self.norm_type, width, self.groups, self._said_by(width))
         emb = embedding_dim(inputs, "emb")
         if emb and self.emb_dim not in (None, emb):
             message = f"emb_dim is {self.emb_dim}, but an embedding of {emb} arrives."
             yield Misfit("U202", message, "Leave emb_dim out.", "emb_dim")
         if self.resample == "down":
             yield from halving_misfits(x.size)
+
+    def _said_by(self, width: int) -> str:
+        """The parameter or port that decides a norm's width."""
+        if width == self.inner:
+            return "out" if self.hidden is None else "hidden"
+        return "x" if self.norm_order == "pre" else "out"
 
     def _projects(self, channels: int) -> bool:
         return self.residual and (self.project_shortcut or channels != self.out)
@@ -131,10 +174,10 @@ class ResnetBlock(Op):
     def parameters(self, inputs: Mapping[str, Shape]) -> int:
         """Norms, convolutions, the embedding's projection (used or not) and the shortcut."""
         channels, inner, out = feature_map(inputs).channels, self.inner, self.out
-        norms = 2 * channels + 2 * inner
+        norms = sum(norm_parameters(self.norm_type, width) for width in self.norm_widths(channels))
         convs = 9 * channels * inner + inner + 9 * inner * out + out
         width = embedding_dim(inputs, "emb") or self.emb_dim or 0
-        projection = (width + 1) * self.emb_channels if width else 0
+        projection = (width + 1) * self.emb_channels(channels) if width else 0
         shortcut = self._shortcut_weights(channels)
         return norms + convs + projection + shortcut + (out if shortcut else 0)
 
@@ -142,7 +185,7 @@ class ResnetBlock(Op):
         """Convolutions, shortcut, FIR filters, and the embedding's projection if an embedding arrives."""
         x = feature_map(inputs)
         per_position = 9 * x.channels * self.inner + 9 * self.inner * self.out + self._shortcut_weights(x.channels)
-        projection = embedding_dim(inputs, "emb") * self.emb_channels
+        projection = embedding_dim(inputs, "emb") * self.emb_channels(x.channels)
         return self._size(x.size) ** 2 * per_position + projection + self._filter_macs(x)
 
     def _filter_macs(self, x: FeatureMap) -> int:
@@ -161,12 +204,12 @@ class ResnetBlock(Op):
             resolved["conv_shortcut"] = False
         if channels != self.out or not self.residual:
             resolved.pop("project_shortcut", None)
-        both = [num_groups(self.groups, channels), num_groups(self.groups, self.inner)]
-        resolved["groups"] = both if both[0] != both[1] else both[0]
+        resolved |= norm_as_it_acts(self.norm_type, self.groups, self.eps, *self.norm_widths(channels))
         if self.hidden == self.out:
             del resolved["hidden"]
-        if self.resample == "none":
+        taps = even_taps(self.resample_filter or (1.0, 1.0))
+        if self.resample == "none" or taps == BOX:
             resolved.pop("resample_filter", None)
-        if "resample_filter" in resolved:
-            resolved["resample_filter"] = [tap / sum(self.resample_filter or ()) for tap in self.resample_filter or ()]
+        else:
+            resolved["resample_filter"] = taps
         return resolved

@@ -20,9 +20,8 @@ from archspec.ops.base import (
     Rate,
     Width,
     feature_map,
-    group_misfits,
-    num_groups,
 )
+from archspec.ops.norms import NormType, norm_as_it_acts, norm_misfits, norm_parameters
 from archspec.shapes import FeatureMap, Shape, Tokens
 
 
@@ -55,6 +54,9 @@ class Transformer(Op):
     residual: Annotated[Flag, HARMLESS] = Field(default=True, description="add it to its input")
     zero_init: Annotated[Flag, HARMLESS] = Field(default=False, description="start the last projection from zero")
 
+    norm_type: NormType = Field("group", description="kind of the norm before it, as the type of the operation norm")
+
+    LATER: ClassVar[frozenset[str]] = frozenset({"norm_type"})
     PORTS: ClassVar[tuple[Port, ...]] = (Port("x", FeatureMap),)
 
     def ports(self) -> tuple[Port, ...]:
@@ -73,7 +75,7 @@ class Transformer(Op):
         """Heads (or channels per head) and groups must divide the channels."""
         channels = feature_map(inputs).channels
         yield from head_misfits(self.heads, self.head_dim, channels)
-        yield from group_misfits(channels, self.groups)
+        yield from norm_misfits(self.norm_type, channels, self.groups)
 
     def inner(self, channels: int) -> int:
         """Width inside: heads times channels per head."""
@@ -90,7 +92,7 @@ class Transformer(Op):
         """Norm and projections, and in each block: attentions, feed-forward, and a layer norm before each."""
         channels = feature_map(inputs).channels
         inner = self.inner(channels)
-        ends = 2 * channels + (channels + 1) * inner + (inner + 1) * channels
+        ends = norm_parameters(self.norm_type, channels) + (channels + 1) * inner + (inner + 1) * channels
         block = 0
         if self.self_attention:
             block += 2 * inner + 4 * inner**2 + inner
@@ -119,7 +121,8 @@ class Transformer(Op):
         """Heads, width and groups spelled out; the kind of projection is no part of the computation."""
         resolved, channels = self.written(), feature_map(inputs).channels
         heads, head_dim = self.split(channels)
-        resolved.update(heads=heads, head_dim=head_dim, groups=num_groups(self.groups, channels))
+        resolved.update(heads=heads, head_dim=head_dim)
+        resolved |= norm_as_it_acts(self.norm_type, self.groups, self.eps, channels)
         del resolved["projection"]
         if not self.feed_forward:
             resolved.update(ff_act=None, ff_mult=None)

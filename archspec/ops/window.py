@@ -3,34 +3,37 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import Field, model_validator
 from pydantic_core import PydanticCustomError
 
 from archspec.ops.attention import head_misfits, split_heads
 from archspec.ops.base import (
+    HARMLESS,
     Count,
     Epsilon,
+    Flag,
     Groups,
     Misfit,
     Op,
     Width,
     divisors,
     feature_map,
-    group_misfits,
     listed,
-    num_groups,
 )
+from archspec.ops.norms import NormType, norm_as_it_acts, norm_misfits, norm_parameters
 from archspec.shapes import Shape
 
 
 class WindowAttention(Op):
-    """Softmax self-attention inside windows of pixels (Liu et al. 2021), without their relative positions.
+    """Softmax self-attention inside windows of pixels (Liu et al. 2021).
 
     As `attention` of type vanilla, with norm and residual, but each position sees those of its own window alone. With
     `shift` the windows are moved right and down by so many pixels, and parts that meet only by wrapping around the
-    border do not see each other. Weight names: ``norm qkv proj_out``.
+    border do not see each other. With `relative_position` each head adds to its scores a learned number for each of the
+    (2·window − 1)² offsets between two positions. Weight names: ``norm qkv proj_out``, and the table
+    ``relative_position [(2·window − 1)², heads]``.
     """
 
     op: Literal["window_attention"] = "window_attention"
@@ -42,6 +45,12 @@ class WindowAttention(Op):
     head_dim: Width | None = Field(None, description="channels per head; default channels / heads")
     groups: Groups = Field(32, description="groups of the norm; auto: min(32, channels / 4)")
     eps: Epsilon = Field(1e-6, description="added to the variance in the norm")
+    norm_type: NormType = Field("group", description="kind of the norm, as the type of the operation norm")
+    relative_position: Annotated[Flag, HARMLESS] = Field(
+        default=False, description="add a learned bias for the offset between two positions to the scores of each head"
+    )
+
+    LATER: ClassVar[frozenset[str]] = frozenset({"norm_type", "relative_position"})
 
     @model_validator(mode="after")
     def _shifts_within_a_window(self) -> Self:
@@ -66,14 +75,16 @@ class WindowAttention(Op):
             hint = f"Windows that divide {x.size}: {listed(divisors(x.size))}."
             yield Misfit("U210", message, hint, "window", about="size")
         yield from head_misfits(self.heads, self.head_dim, x.channels)
-        yield from group_misfits(x.channels, self.groups)
+        yield from norm_misfits(self.norm_type, x.channels, self.groups)
 
     def parameters(self, inputs: Mapping[str, Shape]) -> int:
-        """Projections with bias, and the norm."""
+        """Projections with bias, the norm, and the table of relative positions."""
         channels = feature_map(inputs).channels
         heads, head_dim = self.split(channels)
         inner = heads * head_dim
-        return (channels + 1) * 3 * inner + (inner + 1) * channels + 2 * channels
+        table = (2 * self.window - 1) ** 2 * heads if self.relative_position else 0
+        norm = norm_parameters(self.norm_type, channels)
+        return (channels + 1) * 3 * inner + (inner + 1) * channels + norm + table
 
     def macs(self, inputs: Mapping[str, Shape]) -> int:
         """Projections, and two products that are quadratic in the positions of a window."""
@@ -86,5 +97,5 @@ class WindowAttention(Op):
         """Heads and their width spelled out."""
         channels = feature_map(inputs).channels
         heads, head_dim = self.split(channels)
-        groups = num_groups(self.groups, channels)
-        return {**super().canonical(inputs), "heads": heads, "head_dim": head_dim, "groups": groups}
+        norm = norm_as_it_acts(self.norm_type, self.groups, self.eps, channels)
+        return {**super().canonical(inputs), "heads": heads, "head_dim": head_dim, **norm}

@@ -6,10 +6,10 @@ tokens ``[batch, length, dim]``.
 
 from builder.layers.attention import AttentionBlock, LinearAttention, LinearAttentionBlock, ProjectionOptions
 from builder.layers.conv import ZeroConv2d, conv2d
-from builder.layers.embedding import Mlp, get_timestep_embedding, sinusoidal
+from builder.layers.embedding import LearnedTimesteps, Mlp, get_timestep_embedding, sinusoidal
 from builder.layers.filters import Resample
 from builder.layers.label import LabelLinear, LabelTable
-from builder.layers.merge import AddProjected
+from builder.layers.merge import ScaledConcat, Sum, factor, scaled_add, scaled_concat
 from builder.layers.mp_block import MpAttention, MpBlock
 from builder.layers.norm import Normalize, NormOptions
 from builder.layers.resample import Downsample, SpaceToDepth, Upsample
@@ -17,8 +17,9 @@ from builder.layers.residual import BlockOptions, ResnetBlock
 from builder.layers.transformer import Transformer, TransformerOptions
 
 __all__ = [
-    "AddProjected", "AttentionBlock", "BlockOptions", "Downsample", "LabelLinear", "LabelTable", "LinearAttention",
-    "LinearAttentionBlock", "Mlp", "MpAttention", "MpBlock", "NormOptions", "Normalize", "ProjectionOptions",
-    "Resample", "ResnetBlock", "SpaceToDepth", "Transformer", "TransformerOptions", "Upsample", "ZeroConv2d",
-    "conv2d", "get_timestep_embedding", "sinusoidal",
+    "AttentionBlock", "BlockOptions", "Downsample", "LabelLinear", "LabelTable", "LearnedTimesteps",
+    "LinearAttention", "LinearAttentionBlock", "Mlp", "MpAttention", "MpBlock", "NormOptions", "Normalize",
+    "ProjectionOptions", "Resample", "ResnetBlock", "ScaledConcat", "SpaceToDepth", "Sum", "Transformer",
+    "TransformerOptions", "Upsample", "ZeroConv2d", "conv2d", "factor", "get_timestep_embedding", "scaled_add",
+    "scaled_concat", "sinusoidal",
 ]  # fmt: skip

@@ -18,7 +18,7 @@ SILU_MAGNITUDE = 0.596
 
 def unit_magnitude(x: Tensor, dims: tuple[int, ...], eps: float = 1e-4) -> Tensor:
     """`x` divided by its magnitude over `dims`, to which `eps` is added; computed in float32, in the type of `x`."""
-    count = math.prod(x.shape[dim] for dim in dims)
+    count = math.prod([x.shape[dim] for dim in dims])  # a list, because torch.compile cannot follow a generator here
     magnitude = torch.linalg.vector_norm(x, dim=dims, keepdim=True, dtype=torch.float32) / math.sqrt(count)
     unit: Tensor = x / (magnitude + eps).to(x.dtype)
     return unit

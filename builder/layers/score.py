@@ -12,14 +12,14 @@ from torch.nn import functional
 class FourierFeatures(nn.Module):
     """``[b] -> [b, dim]``: sines, then cosines, of 2π·f·t, in float32; f is normal times `scale`, drawn once and kept.
 
-    Buffer name: ``frequencies``.
+    With `cos_first` the cosines come first. Buffer name: ``frequencies``.
     """
 
     frequencies: Tensor
 
-    def __init__(self, dim: int, scale: float = 16.0) -> None:
+    def __init__(self, dim: int, scale: float = 16.0, *, cos_first: bool = False) -> None:
         super().__init__()
-        self.scale = scale
+        self.scale, self.cos_first = scale, cos_first
         self.register_buffer("frequencies", torch.empty(dim // 2))
         self.reset_parameters()
 
@@ -32,7 +32,8 @@ class FourierFeatures(nn.Module):
         if t.ndim != 1:
             raise ValueError(f"timesteps must have one dimension, one number per image, not {list(t.shape)}.")
         angles = 2.0 * math.pi * t.float()[:, None] * self.frequencies.float()
-        return torch.cat([angles.sin(), angles.cos()], dim=1)
+        halves = [angles.cos(), angles.sin()] if self.cos_first else [angles.sin(), angles.cos()]
+        return torch.cat(halves, dim=1)
 
 
 class EmbeddingLinear(nn.Linear):

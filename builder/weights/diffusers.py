@@ -1,40 +1,40 @@
-"""Weights to and from diffusers' ``UNet2DModel``. Does not import diffusers."""
+"""Weights to and from diffusers' ``UNet2DModel`` and ``UNet2DConditionModel``. Does not import diffusers."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
+from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Size, Tensor
 
-from archspec import ArchGraph, Op, Problem, UserError, ops
-from archspec.errors import merged
-from archspec.graph import op_of, shape_of
+from archspec import ArchGraph, Op, UserError, ops
+from archspec.graph import input_shapes, op_of, shape_of
+from archspec.ops.base import feature_map
 from archspec.shapes import FeatureMap
-from builder.assemble import assemble
-from builder.weights.unet2d import config, num_levels
+from builder.weights.condition import Vector, condition_config, is_conditional
+from builder.weights.piece import Piece, Side, State, Tensors, own_shapes, packed, plain, projections, unpacked, wrong
+from builder.weights.standard import node_of, placed
+from builder.weights.unet2d import config as unet2d_config
 
-__all__ = ["config", "from_diffusers", "key_map", "to_diffusers"]
+__all__ = ["config", "from_diffusers", "key_map", "model_class", "pieces", "to_diffusers"]
 
-State = Mapping[str, Tensor]
-
-#: Node -> the module there; {0}, {1} are the node's numbers and {up} the level counted from the deepest one.
-_PATHS: tuple[tuple[str, str], ...] = (
-    (r"down\.(\d+)\.block\.(\d+)", "down_blocks.{0}.resnets.{1}"),
-    (r"down\.(\d+)\.attn\.(\d+)", "down_blocks.{0}.attentions.{1}"),
-    (r"down\.(\d+)\.downsample", "down_blocks.{0}.downsamplers.0"),
-    (r"up\.(\d+)\.block\.(\d+)", "up_blocks.{up}.resnets.{1}"),
-    (r"up\.(\d+)\.attn\.(\d+)", "up_blocks.{up}.attentions.{1}"),
-    (r"up\.(\d+)\.upsample", "up_blocks.{up}.upsamplers.0"),
-    (r"mid\.block_1", "mid_block.resnets.0"),
-    (r"mid\.attn_1", "mid_block.attentions.0"),
-    (r"mid\.block_2", "mid_block.resnets.1"),
-    (r"temb", "time_embedding"),
-    (r"conv_in", "conv_in"),
-    (r"norm_out", "conv_norm_out"),
-    (r"conv_out", "conv_out"),
-)
+#: Part of a level -> the modules there.
+_PARTS = {"block": "resnets", "attn": "attentions"}
+_RESAMPLERS = {"downsample": "downsamplers.0", "upsample": "upsamplers.0"}
+_FIXED = {
+    "mid.block_1": "mid_block.resnets.0",
+    "mid.attn_1": "mid_block.attentions.0",
+    "mid.block_2": "mid_block.resnets.1",
+    "temb": "time_embedding",
+    "label_emb": "class_embedding",
+    "conv_in": "conv_in",
+    "norm_out": "conv_norm_out",
+    "conv_out": "conv_out",
+}
+_VECTORS = {"text_time": "add_embedding", "projection": "class_embedding"}
+_PROJECTIONS = ("q", "k", "v")
 
 #: Operation -> names of its layers here and there, where they differ.
 _LAYERS: dict[type[Op], dict[str, str]] = {
@@ -44,86 +44,123 @@ _LAYERS: dict[type[Op], dict[str, str]] = {
 }
 
 
-def key_map(architecture: ArchGraph) -> dict[str, str]:
-    """Our weight names -> those of ``UNet2DModel``, for every weight; `UserError` if that model cannot say it."""
-    config(architecture)
-    return {ours: _their_key(architecture, ours) for ours in _our_shapes(architecture)}
+def model_class(architecture: ArchGraph) -> str:
+    """Which of diffusers' classes it is a matter for."""
+    return "UNet2DConditionModel" if is_conditional(architecture) else "UNet2DModel"
 
 
-def to_diffusers(architecture: ArchGraph, state: State) -> dict[str, Tensor]:
-    """Our weights as a `state_dict` of ``UNet2DModel(**config(architecture))``.
+def config(architecture: ArchGraph, vector: Vector = "text_time") -> dict[str, Any]:
+    """The arguments of `model_class` that make the same network.
+
+    Args:
+        architecture: what is to be said.
+        vector: whether its vector is that of SDXL, made of a pooled text and of sizes, or goes in as it is.
+
+    Raises:
+        UserError: that class cannot say this architecture; with every reason.
+    """
+    return condition_config(architecture, vector) if is_conditional(architecture) else unet2d_config(architecture)
+
+
+def key_map(architecture: ArchGraph, vector: Vector = "text_time") -> dict[str, str]:
+    """Our weight names -> those of diffusers, for every weight; where there are three for one, as ``to_{q,k,v}``.
+
+    Raises:
+        UserError: diffusers cannot say this architecture.
+    """
+    found: dict[str, str] = {}
+    for piece in pieces(architecture, vector):
+        several = len(piece.ours) != len(piece.theirs)
+        joined = [piece.theirs[0].replace("to_q", "to_{q,k,v}")] if several else piece.theirs
+        found.update(zip(piece.ours, joined, strict=False))
+    return found
+
+
+def to_diffusers(architecture: ArchGraph, state: State, vector: Vector = "text_time") -> dict[str, Tensor]:
+    """Our weights as a `state_dict` of diffusers' model with `config(architecture)`.
 
     Down- and upsampling without convolution becomes a convolution that does the same (average, identity).
 
     Raises:
-        UserError: that model cannot say the architecture, or `state` does not fit it; with everything that is wrong.
+        UserError: diffusers cannot say the architecture, or `state` does not fit it; with everything that is wrong.
     """
-    names = key_map(architecture)
-    _check(_our_shapes(architecture), state)
-    theirs = {names[ours]: state[ours].reshape(_their_shape(architecture, ours, state[ours])) for ours in names}
-    return theirs | _resampling(architecture, state["conv_in.weight"])
+    found = packed(pieces(architecture, vector), own_shapes(architecture), state)
+    like = state["conv_in.weight"]
+    fixed = {key for piece in _resampling(architecture) for key in piece.theirs}
+    return {key: value.to(like.device, like.dtype) if key in fixed else value for key, value in found.items()}
 
 
-def from_diffusers(architecture: ArchGraph, state: State) -> dict[str, Tensor]:
-    """A `state_dict` of ``UNet2DModel(**config(architecture))`` as our weights; the inverse of `to_diffusers`.
+def from_diffusers(architecture: ArchGraph, state: State, vector: Vector = "text_time") -> dict[str, Tensor]:
+    """A `state_dict` of diffusers' model with `config(architecture)` as our weights; the inverse of `to_diffusers`.
 
     Raises:
-        UserError: that model cannot say the architecture, or `state` does not fit it, or it has trained convolutions
+        UserError: diffusers cannot say the architecture, or `state` does not fit it, or it has trained convolutions
             where the architecture resamples without; with everything that is wrong.
     """
-    names, shapes = key_map(architecture), _our_shapes(architecture)
-    expected = {
-        names[ours]: _their_shape(architecture, ours, torch.empty(shape, device="meta"))
-        for ours, shape in shapes.items()
-    }
-    fixed = _resampling(architecture, state.get("conv_in.weight", torch.empty(0)))
-    _check(expected | {key: value.shape for key, value in fixed.items()}, state)
-    trained = [key for key, value in fixed.items() if not torch.equal(state[key], value)]
-    if trained:
-        message = "these weights have a convolution where the architecture resamples without one."
-        raise UserError([_wrong(trained[0], message, len(trained))])
-    return {ours: state[names[ours]].reshape(shape) for ours, shape in shapes.items()}
+    return unpacked(pieces(architecture, vector), own_shapes(architecture), state)
 
 
-def _our_shapes(architecture: ArchGraph) -> dict[str, torch.Size]:
-    with torch.device("meta"):
-        return {key: value.shape for key, value in assemble(architecture).state_dict().items()}
+def pieces(architecture: ArchGraph, vector: Vector = "text_time") -> list[Piece]:
+    """How each weight stands there; `UserError` if diffusers cannot say the architecture."""
+    config(architecture, vector)
+    paths = _paths(architecture, vector)
+    shapes = own_shapes(architecture)
+    found: list[Piece] = []
+    for key, shape in shapes.items():
+        node, layer, leaf = node_of(architecture, key)
+        op = op_of(architecture, node)
+        if isinstance(op, ops.Attention) and layer in ("qkv", *_PROJECTIONS):
+            if layer in ("qkv", "q"):
+                found.append(_projections(architecture, node, paths[node], leaf, shapes))
+            continue
+        renamed = _LAYERS.get(type(op), {}).get(layer, layer)
+        there = ".".join(filter(None, (paths[node], renamed, leaf)))
+        # Attention's 1×1 convolutions are linear layers there.
+        found.append(plain(key, there, shape, shape[:2] if isinstance(op, ops.Attention) else None))
+    return [*found, *_resampling(architecture)]
 
 
-def _split(architecture: ArchGraph, key: str) -> tuple[str, str, str]:
-    """(node, layer, weight or bias) of one of our keys."""
-    words = key.split(".")
-    end = next(end for end in range(len(words), 0, -1) if ".".join(words[:end]) in architecture)
-    return ".".join(words[:end]), ".".join(words[end:-1]), words[-1]
+def _projections(architecture: ArchGraph, node: str, path: str, leaf: str, shapes: Mapping[str, Size]) -> Piece:
+    op = op_of(architecture, node)
+    assert isinstance(op, ops.Attention)
+    channels = feature_map(input_shapes(architecture, node)).channels
+    heads, width = op.split(channels)
+    layers = ("qkv",) if op.fused_qkv else _PROJECTIONS
+    keys = tuple(f"{node}.{layer}.{leaf}" for layer in layers)
+    each = Size((heads * width, channels) if leaf == "weight" else (heads * width,))
+    theirs = tuple(f"{path}.to_{name}.{leaf}" for name in _PROJECTIONS)
+    return projections(Side(keys, tuple(shapes[key] for key in keys)), Side(theirs, (each,) * 3), heads)
 
 
-def _their_key(architecture: ArchGraph, key: str) -> str:
-    node, layer, leaf = _split(architecture, key)
-    renamed = _LAYERS.get(type(op_of(architecture, node)), {}).get(layer, layer)
-    return ".".join(filter(None, (_their_path(node, num_levels(architecture)), renamed, leaf)))
+def _paths(architecture: ArchGraph, vector: Vector) -> dict[str, str]:
+    """Node -> the module there."""
+    where = placed(architecture)
+    deepest = max(at.level for at in where.values())
+    paths = {node: path for node, path in _FIXED.items() if node in architecture}
+    paths["vector_emb"] = _VECTORS[vector]
+    for node, at in where.items():
+        if at.part in _PARTS:
+            paths[node] = f"{_side(at.side, at.level, deepest)}.{_PARTS[at.part]}.{at.number}"
+    for node in architecture:
+        match = re.fullmatch(r"(down|up)\.(\d+)\.(downsample|upsample)", node)
+        if match:
+            paths[node] = f"{_side(match[1], int(match[2]), deepest)}.{_RESAMPLERS[match[3]]}"
+    return paths
 
 
-def _their_path(node: str, levels: int) -> str:
-    pattern, template = next((p, t) for p, t in _PATHS if re.fullmatch(p, node))
-    match = re.fullmatch(pattern, node)
-    numbers = match.groups() if match else ()
-    return template.format(*numbers, up=levels - 1 - int(numbers[0]) if numbers else 0)
+def _side(side: str, level: int, deepest: int) -> str:
+    return f"down_blocks.{level}" if side == "down" else f"up_blocks.{deepest - level}"
 
 
-def _their_shape(architecture: ArchGraph, key: str, value: Tensor) -> torch.Size:
-    """Attention's 1×1 convolutions are linear layers there."""
-    is_attention = isinstance(op_of(architecture, _split(architecture, key)[0]), ops.Attention)
-    return value.shape[:2] if is_attention else value.shape
-
-
-def _resampling(architecture: ArchGraph, like: Tensor) -> dict[str, Tensor]:
+def _resampling(architecture: ArchGraph) -> Iterator[Piece]:
     """The weights of convolutions that average 2×2 pixels, or leave the map as it is."""
-    padding = int(config(architecture)["downsample_padding"])
-    fixed: dict[str, Tensor] = {}
+    if is_conditional(architecture):
+        return
+    padding = int(unet2d_config(architecture)["downsample_padding"])
+    paths = _paths(architecture, "text_time")
+    values: dict[str, Tensor] = {}
     for node in architecture:
         op, shape = op_of(architecture, node), shape_of(architecture, node)
-        if not isinstance(shape, FeatureMap):
-            continue
         kernel = torch.zeros(3, 3)
         if isinstance(op, ops.Downsample) and op.method != "conv":
             kernel[padding : padding + 2, padding : padding + 2] = 0.25
@@ -131,28 +168,24 @@ def _resampling(architecture: ArchGraph, like: Tensor) -> dict[str, Tensor]:
             kernel[1, 1] = 1.0
         else:
             continue
-        path = _their_path(node, num_levels(architecture))
-        weight = torch.eye(shape.channels)[:, :, None, None] * kernel
-        fixed[f"{path}.conv.weight"] = weight.to(like.device, like.dtype)
-        fixed[f"{path}.conv.bias"] = torch.zeros(shape.channels, device=like.device, dtype=like.dtype)
-    return fixed
+        assert isinstance(shape, FeatureMap)
+        values[f"{paths[node]}.conv.weight"] = torch.eye(shape.channels)[:, :, None, None] * kernel
+        values[f"{paths[node]}.conv.bias"] = torch.zeros(shape.channels)
+    if values:
+        yield _fixed(values)
 
 
-def _check(expected: Mapping[str, torch.Size], state: State) -> None:
-    problems = list(_misfits(expected, state))
-    if problems:
-        raise UserError(merged(problems))
+def _fixed(values: Mapping[str, Tensor]) -> Piece:
+    """Weights that only diffusers has, always with these values."""
 
+    def unpack(given: Tensors) -> Tensors:
+        trained = [
+            key for key, here in zip(values, given, strict=True) if not torch.equal(here.cpu().float(), values[key])
+        ]
+        if trained:
+            message = "these weights have a convolution where the architecture resamples without one."
+            raise UserError([wrong(trained[0], message, len(trained))])
+        return ()
 
-def _misfits(expected: Mapping[str, torch.Size], state: State) -> Iterator[Problem]:
-    for key in sorted(expected.keys() - state.keys()):
-        yield _wrong(key, "this weight is missing.")
-    for key in sorted(state.keys() - expected.keys()):
-        yield _wrong(key, "this weight has no place in the architecture.")
-    for key in sorted(expected.keys() & state.keys()):
-        if state[key].shape != expected[key]:
-            yield _wrong(key, f"this weight has the shape {list(state[key].shape)}, not {list(expected[key])}.")
-
-
-def _wrong(key: str, message: str, count: int = 1) -> Problem:
-    return Problem(code="U090", message=message, node=key, count=count)
+    shapes = tuple(value.shape for value in values.values())
+    return Piece((), tuple(values), shapes, lambda _: tuple(values.values()), unpack)

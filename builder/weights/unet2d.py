@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, cast
 
@@ -10,9 +10,10 @@ from archspec import ArchGraph, Op, Problem, UserError, ops
 from archspec.errors import merged
 from archspec.graph import input_nodes, input_shapes, inputs_of, op_of, output_node, shape_of
 from archspec.infer import annotate
-from archspec.ops.base import feature_map, num_groups
 from archspec.shapes import FeatureMap, Shape
 from archspec.template import UNet, expand
+from archspec.unet_parts import LabelOptions
+from builder.weights.unet2d_limits import LIMITS, no_limits, shared
 
 #: Nodes without which nothing of the reference U-Net can be recognised.
 _LANDMARKS = ("conv_in", "down.0.block.0", "conv_out")
@@ -32,6 +33,9 @@ def config(architecture: ArchGraph) -> dict[str, Any]:
         raise UserError(merged(found))
     levels = range(num_levels(architecture))
     time = cast(ops.TimeEmbedding, op_of(architecture, "time"))
+    by_blocks = _resamples_by_blocks(architecture)
+    one = {name: next(iter(values)) for name, values in shared(architecture).items()}
+    label = op_of(architecture, "label_emb") if "label_emb" in architecture else None
     with_attention = [f"down.{level}.attn.0" in architecture for level in levels]
     return {
         "sample_size": _map(architecture, "conv_in").size,
@@ -42,20 +46,32 @@ def config(architecture: ArchGraph) -> dict[str, Any]:
         "time_embedding_dim": cast(ops.Mlp, op_of(architecture, "temb")).out,
         "freq_shift": int(time.freq_shift) if time.freq_shift.is_integer() else time.freq_shift,
         "flip_sin_to_cos": time.order == "cos_sin",
-        "down_block_types": ["AttnDownBlock2D" if attn else "DownBlock2D" for attn in with_attention],
+        "down_block_types": [_block_type("Down", attn=attn, by_blocks=by_blocks) for attn in with_attention],
         "mid_block_type": "UNetMidBlock2D",
-        "up_block_types": ["AttnUpBlock2D" if attn else "UpBlock2D" for attn in reversed(with_attention)],
+        "up_block_types": [_block_type("Up", attn=attn, by_blocks=by_blocks) for attn in reversed(with_attention)],
         "block_out_channels": [_map(architecture, f"down.{level}.block.0").channels for level in levels],
         "layers_per_block": num_blocks(architecture),
         "mid_block_scale_factor": 1,
-        "downsample_type": "conv",
-        "upsample_type": "conv",
+        "downsample_type": "resnet" if by_blocks else "conv",
+        "upsample_type": "resnet" if by_blocks else "conv",
         "act_fn": "silu",
-        "resnet_time_scale_shift": "default",
-        "attn_norm_num_groups": None,
         "add_attention": "mid.attn_1" in architecture,
-        **{name: next(iter(values)) for name, values in _shared(architecture).items()},
+        "num_class_embeds": label.classes if isinstance(label, ops.LabelEmbedding) else None,
+        **one,
+        # With scale and shift the middle's attention has a norm only where its groups are said.
+        "attn_norm_num_groups": None if one["resnet_time_scale_shift"] == "default" else one["norm_num_groups"],
     }
+
+
+def _block_type(side: str, *, attn: bool, by_blocks: bool) -> str:
+    if attn:
+        return f"Attn{side}Block2D"
+    return f"Resnet{side}sampleBlock2D" if by_blocks else f"{side}Block2D"
+
+
+def _resamples_by_blocks(architecture: ArchGraph) -> bool:
+    first = "down.0.downsample"
+    return first in architecture and isinstance(op_of(architecture, first), ops.ResnetBlock)
 
 
 def num_levels(architecture: ArchGraph) -> int:
@@ -94,8 +110,8 @@ def _unsayable(architecture: ArchGraph) -> Iterator[Problem]:
     yield from _other_structure(architecture, expected)
     for node in architecture:
         op, inputs = op_of(architecture, node), input_shapes(architecture, node)
-        yield from (_reason(node, message) for message in _LIMITS.get(type(op), _no_limits)(op, inputs))
-    for name, values in _shared(architecture).items():
+        yield from (_reason(node, message) for message in LIMITS.get(type(op), no_limits)(op, inputs))
+    for name, values in shared(architecture).items():
         if len(values) > 1:
             shown = ", ".join(map(str, values))
             yield _reason(None, f"{name} is one value for the whole network, and here there are {shown}.")
@@ -112,6 +128,8 @@ def _counterpart(architecture: ArchGraph) -> ArchGraph:
         num_res_blocks=num_blocks(architecture),
         attn_resolutions=tuple(maps[level].size for level in levels if f"down.{level}.attn.0" in architecture),
         mid_attn="mid.attn_1" in architecture,
+        resblock_updown=_resamples_by_blocks(architecture),
+        label=LabelOptions(classes=1) if "label_emb" in architecture else None,
         in_channels=_map(architecture, input_nodes(architecture)["image"]).channels,
         resolution=maps[0].size,
     )
@@ -172,116 +190,3 @@ def _article(word: str) -> str:
 
 def _listed(inputs: Mapping[str, str]) -> str:
     return ", ".join(f"{port} = {source}" for port, source in inputs.items()) or "none"
-
-
-Limits = Callable[[Any, Mapping[str, Shape]], Iterator[str]]
-
-
-def _no_limits(op: Op, inputs: Mapping[str, Shape]) -> Iterator[str]:
-    del op, inputs
-    yield from ()
-
-
-def _attention_limits(op: ops.Attention, inputs: Mapping[str, Shape]) -> Iterator[str]:
-    del inputs
-    if op.type != "vanilla":
-        yield f"{op.type} attention."
-    elif not (op.has_norm and op.is_residual):
-        yield "attention without norm or residual."
-    elif op.fused_qkv or not op.has_qkv_bias:
-        yield "attention with a fused projection, or without bias."
-
-
-def _block_limits(op: ops.ResnetBlock, inputs: Mapping[str, Shape]) -> Iterator[str]:
-    if op.conv_shortcut and feature_map(inputs).channels != op.out:
-        yield "a 3x3 shortcut."
-    if op.conditioning != "add":
-        yield f"a block with conditioning: {op.conditioning}."
-    other = [name for name in ("resample", "hidden", "residual", "residual_scale") if _is_set(op, name)]
-    if other:
-        yield f"a block with {', '.join(other)}."
-
-
-def _is_set(op: Op, name: str) -> bool:
-    return bool(getattr(op, name) != type(op).model_fields[name].default)
-
-
-def _downsample_limits(op: ops.Downsample, inputs: Mapping[str, Shape]) -> Iterator[str]:
-    del inputs
-    if op.method == "space_to_depth":
-        yield "downsampling by space_to_depth."
-
-
-def _upsample_limits(op: ops.Upsample, inputs: Mapping[str, Shape]) -> Iterator[str]:
-    del inputs
-    if op.mode != "nearest":
-        yield f"{op.mode} upsampling."
-
-
-def _conv_limits(op: ops.Conv, inputs: Mapping[str, Shape]) -> Iterator[str]:
-    del inputs
-    if (op.kernel, op.groups, op.bias) != (3, 1, True):
-        yield "a convolution that is not 3x3 with bias and without groups."
-
-
-def _act_limits(op: ops.Act, inputs: Mapping[str, Shape]) -> Iterator[str]:
-    del inputs
-    if op.fn != "silu":
-        yield f"the activation {op.fn}."
-
-
-def _time_limits(op: ops.TimeEmbedding, inputs: Mapping[str, Shape]) -> Iterator[str]:
-    del inputs
-    if op.max_period != 10_000.0:
-        yield f"a longest period of {op.max_period:g} steps instead of 10000."
-
-
-def _mlp_limits(op: ops.Mlp, inputs: Mapping[str, Shape]) -> Iterator[str]:
-    del inputs
-    if op.hidden != op.out:
-        yield f"a timestep embedding whose layers have different widths, {op.hidden} and {op.out}."
-
-
-#: Operation -> what of its parameters has no counterpart.
-_LIMITS: dict[type[Op], Limits] = {
-    ops.Attention: _attention_limits,
-    ops.ResnetBlock: _block_limits,
-    ops.Conv: _conv_limits,
-    ops.Downsample: _downsample_limits,
-    ops.Upsample: _upsample_limits,
-    ops.Act: _act_limits,
-    ops.TimeEmbedding: _time_limits,
-    ops.Mlp: _mlp_limits,
-}
-
-
-def _shared(architecture: ArchGraph) -> dict[str, dict[Any, None]]:
-    """Arguments that hold for the whole network -> the values found in it, in order and each once."""
-    nodes = [(op_of(architecture, node), input_shapes(architecture, node)) for node in architecture]
-    blocks = [op for op, _ in nodes if isinstance(op, ops.ResnetBlock)]
-    normed = [(op, inputs) for op, inputs in nodes if isinstance(op, ops.ResnetBlock | ops.Norm | ops.Attention)]
-    norms = [op for op, _ in normed]
-    strided = [op for op, _ in nodes if isinstance(op, ops.Downsample) and op.method == "conv"]
-    heads = [(op, feature_map(inputs).channels) for op, inputs in nodes if isinstance(op, ops.Attention)]
-    return {
-        "norm_num_groups": dict.fromkeys(number for op, inputs in normed for number in _groups(op, inputs)),
-        "norm_eps": dict.fromkeys(op.eps for op in norms),
-        "dropout": dict.fromkeys(op.dropout for op in blocks),
-        "downsample_padding": dict.fromkeys(int(op.padding == "symmetric") for op in strided) or {0: None},
-        "attention_head_dim": _head_dims([(*op.split(channels), channels) for op, channels in heads]),
-    }
-
-
-def _groups(op: ops.ResnetBlock | ops.Norm | ops.Attention, inputs: Mapping[str, Shape]) -> list[int]:
-    """The groups of an operation's norms."""
-    widths = [feature_map(inputs).channels, *([op.inner] if isinstance(op, ops.ResnetBlock) else [])]
-    return [num_groups(op.groups, width) for width in widths]
-
-
-def _head_dims(splits: list[tuple[int, int, int]]) -> dict[Any, None]:
-    """None for one head as wide as the map everywhere, or else the channels per head."""
-    if all((heads, width) == (1, channels) for heads, width, channels in splits):
-        return {None: None}
-    return dict.fromkeys(
-        width if heads * width == channels else f"{heads} x {width} of {channels}" for heads, width, channels in splits
-    )

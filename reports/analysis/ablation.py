@@ -1,251 +1,210 @@
-"""Each variant against the base, paired by seed."""
+"""Each variant against what it is compared to, paired by seed, all comparisons of a study in one family."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from enum import StrEnum
 
 import pandas as pd
 
-from reports.analysis.statistics import ALPHA, PairedT, detectable, holm, holm_levels, paired_t
-from reports.analysis.trials import has_values, part, status_of, usable
+from reports.analysis.effects import MIN_SEEDS, Effect, Verdict
+from reports.analysis.factorial import terms_of
+from reports.analysis.rules import Rules
+from reports.analysis.samples import BASE, Sample, base_values, comparable, compared_metrics, samples_of
+from reports.analysis.statistics import (
+    ALPHA,
+    PairedT,
+    detectable,
+    holm,
+    holm_levels,
+    improvement,
+    paired_t,
+    standardised,
+    tost,
+)  # fmt: skip
+from reports.analysis.trials import part
 from reports.metrics import METRICS
+from search import sequential
 
-BASE = "base"
-"""Name of the base among the variants of an ablation."""
+__all__ = [
+    "BASE", "MIN_SEEDS", "Effect", "Rules", "Verdict", "base_values", "compare", "compared_metrics",
+]  # fmt: skip
 
-MIN_SEEDS = 5
-"""Fewer paired seeds than this get no verdict."""
+_IN_DESIGN = ("factorial", "path")
+"""Designs whose variants are judged together (effects, steps) and not one by one."""
 
-
-class Verdict(StrEnum):
-    """What may be said of a difference. There is no "no effect": few seeds can't show that."""
-
-    BETTER = "better"
-    WORSE = "worse"
-    INCONCLUSIVE = "inconclusive"
-    TOO_FEW = "too few seeds"
-    EXACT = "counted"
-    NO_DATA = "no paired seeds"
+_NO_RULES = Rules()
 
 
-@dataclass(frozen=True)
-class Dropped:
-    """A seed that could not be paired, and why."""
+def compare(trials: pd.DataFrame, metric: str, rules: Rules = _NO_RULES) -> tuple[Effect, ...]:
+    """Compare every variant of the ablation with its reference, the base as a rule, on one metric.
 
-    seed: int
-    reason: str
-    by_variant: bool
-    """Whether the variant lost it (the survivors may then be a biased choice), not the base."""
-
-
-@dataclass(frozen=True)
-class Sample:
-    """The paired measurements of one variant and the base."""
-
-    variant: str
-    seeds: tuple[int, ...]
-    values: tuple[float, ...]
-    base_values: tuple[float, ...]
-    dropped: tuple[Dropped, ...] = ()
-    relative: bool = False
-    """Values are ratios to the reference network, compared on a log scale."""
-
-
-@dataclass(frozen=True)
-class Effect:
-    """The difference of one variant to the base on one metric; a negative one is an improvement.
-
-    `differences`, `mean`, `low` … are in the metric's recorded unit (variant minus base) or, where `relative`, in per
-    cent of the base (geometric mean of the ratios, minus one).
-    """
-
-    variant: str
-    metric: str
-    relative: bool
-    seeds: tuple[int, ...]
-    differences: tuple[float, ...]
-    dropped: tuple[Dropped, ...]
-    base_mean: float
-    mean: float
-    low: float
-    """Lower end of the 95 % t interval."""
-    high: float
-    low_adjusted: float
-    """Lower end of the interval widened as Holm's procedure tests it: clear of zero where a difference is found."""
-    high_adjusted: float
-    p: float
-    p_holm: float
-    comparisons: int
-    """Number of variants that were tested together."""
-    percent: float
-    """The mean difference in per cent of the base's mean."""
-    percent_low: float
-    percent_high: float
-    smallest_detectable: float
-    """True difference that this many seeds find with 80 % power, at the spread seen here; NaN below 3 seeds."""
-    verdict: Verdict
-
-    @property
-    def n(self) -> int:
-        """Number of paired seeds."""
-        return len(self.seeds)
-
-    @property
-    def seeds_better(self) -> int:
-        """Number of seeds in which the variant is smaller than the base."""
-        return sum(1 for difference in self.differences if difference < 0)
-
-    @property
-    def verdict_text(self) -> str:
-        """The verdict in words, with the numbers it lacks."""
-        if self.verdict is Verdict.TOO_FEW:
-            return f"too few seeds for a verdict (n={self.n}; {MIN_SEEDS} needed)"
-        return str(self.verdict)
-
-    @property
-    def survivors_only(self) -> bool:
-        """Whether the variant lost seeds that the base finished, so that the mean is of the survivors."""
-        return any(drop.by_variant for drop in self.dropped)
-
-
-def compare(trials: pd.DataFrame, metric: str) -> tuple[Effect, ...]:
-    """Compare every variant of the ablation with the base on one metric.
+    The family of Holm's procedure is all that the study compares on this metric: its variants, and the effects of its
+    factorial (Holm 1979).
 
     Args:
         trials: the study's frame.
         metric: a frame column; smaller is better.
+        rules: what the study stated: margin of equivalence (of the loss only), sequential stopping.
 
     Returns:
         One effect per variant in the order of the study, also for variants without any paired seed.
     """
     ablation = part(trials, "ablation")
-    variants = [str(v) for v in ablation["variant"].dropna().unique() if v != BASE]
-    column = _column(ablation, metric, variants)
-    samples = [_sample(ablation, variant, column, relative=column != metric) for variant in variants]
     counted = metric in METRICS and METRICS[metric].counted
-    tests = [paired_t(_comparable(sample)) for sample in samples]
-    p_values = [math.nan if counted else test.p for test in tests]
-    adjusted = holm(p_values)
-    levels = holm_levels(p_values)
-    tested = sum(1 for p in p_values if not math.isnan(p))
+    look = _Sequential() if rules.sequential else _Fixed()
+    tests = [_Test(sample, metric, paired_t(comparable(sample)), rules, look)
+             for sample in samples_of(ablation, metric, sequential=rules.sequential)]  # fmt: skip
+    p_values = [math.nan if counted or not test.tested else look.p(comparable(test.sample)) for test in tests]
+    others = [] if counted else [term.p for term in terms_of(trials, metric)]
+    family = [*p_values, *others]
+    equal = [test.p_equivalence if p == p else math.nan for test, p in zip(tests, p_values, strict=True)]  # noqa: PLR0124
+    tested = sum(1 for p in family if not math.isnan(p))
+    told = zip(p_values, holm(family), holm_levels(family), holm(equal), holm_levels(equal), strict=False)
     return tuple(
-        _effect(sample, metric, test, _Family(p, p_holm, level, tested, counted))
-        for sample, test, p, p_holm, level in zip(samples, tests, p_values, adjusted, levels, strict=True)
+        test.effect(_Family(*numbers, comparisons=tested, counted=counted))
+        for test, numbers in zip(tests, told, strict=False)
     )
-
-
-def compared_metrics(trials: pd.DataFrame) -> tuple[str, ...]:
-    """Return the metrics on which variants can be compared at all: those with a value in any usable trial."""
-    rows = usable(part(trials, "ablation"))
-    return tuple(name for name in METRICS if has_values(rows, name))
-
-
-def base_values(trials: pd.DataFrame, metric: str) -> dict[int, float]:
-    """Return the base's value by seed."""
-    return _by_seed(part(trials, "ablation"), BASE, metric)
 
 
 @dataclass(frozen=True)
 class _Family:
-    """What Holm's procedure says of one variant among those tested together."""
+    """What Holm's procedure says of one variant among those tested together: of a difference and of equivalence."""
 
     p: float
     p_holm: float
     level: float
+    p_equivalence: float
+    level_equivalence: float
     comparisons: int
     counted: bool
 
 
-def _column(ablation: pd.DataFrame, metric: str, variants: Sequence[str]) -> str:
-    """Prefer the ratio to the reference network where every usable trial has it."""
-    ratio = METRICS[metric].ratio if metric in METRICS else None
-    if ratio is None or ratio not in ablation.columns:
-        return metric
-    rows = usable(ablation)
-    rows = rows[rows["variant"].isin([BASE, *variants])]
-    return ratio if len(rows) and bool(rows[ratio].notna().all()) else metric
+class _Fixed:
+    """Tests and intervals of a fixed number of seeds: the paired t test."""
+
+    @staticmethod
+    def p(differences: Sequence[float]) -> float:
+        """Two-sided p value."""
+        return paired_t(differences).p
+
+    @staticmethod
+    def interval(differences: Sequence[float], level: float) -> tuple[float, float]:
+        """Two-sided interval."""
+        return paired_t(differences).interval(level)
 
 
-def _by_seed(ablation: pd.DataFrame, variant: str, column: str) -> dict[int, float]:
-    rows = usable(ablation[ablation["variant"] == variant])
-    if column not in rows.columns:
-        return {}
-    rows = rows[rows[column].notna()]
-    return {int(seed): float(value) for seed, value in zip(rows["seed"], rows[column], strict=True)}
+class _Sequential:
+    """Tests and intervals that hold however often the results were looked at."""
+
+    @staticmethod
+    def p(differences: Sequence[float]) -> float:
+        """Always-valid p value."""
+        return sequential.always_valid_p(differences) if len(differences) > 1 else math.nan
+
+    @staticmethod
+    def interval(differences: Sequence[float], level: float) -> tuple[float, float]:
+        """What all intervals so far have in common; the last one where that is nothing."""
+        return sequential.running_interval(differences, level)
 
 
-def _sample(ablation: pd.DataFrame, variant: str, column: str, *, relative: bool) -> Sample:
-    ours, base = _by_seed(ablation, variant, column), _by_seed(ablation, BASE, column)
-    wanted = {int(seed) for seed in ablation.loc[ablation["variant"].isin([BASE, variant]), "seed"]}
-    seeds = tuple(sorted(ours.keys() & base.keys()))
-    dropped = [
-        Dropped(seed, _why(ablation, variant if seed not in ours else BASE, seed, column), seed not in ours)
-        for seed in sorted(wanted - set(seeds))
-    ]
-    return Sample(
-        variant, seeds, tuple(ours[s] for s in seeds), tuple(base[s] for s in seeds), tuple(dropped), relative=relative
-    )
+@dataclass(frozen=True)
+class _Test:
+    """One variant's test, before its place in the family is known."""
+
+    sample: Sample
+    metric: str
+    test: PairedT
+    rules: Rules
+    look: _Fixed | _Sequential
+
+    @property
+    def tested(self) -> bool:
+        return self.sample.design not in _IN_DESIGN
+
+    @property
+    def base_mean(self) -> float:
+        values = self.sample.base_values
+        return sum(values) / len(values) if values else math.nan
+
+    @property
+    def margin(self) -> float | None:
+        return None if self.sample.relative else self.rules.margin_for(self.metric, self.base_mean)
+
+    @property
+    def p_equivalence(self) -> float:
+        margin = self.margin
+        if margin is None or not self.tested:
+            return math.nan
+        if not self.rules.sequential:
+            return tost(self.test, margin)
+        return _least_alpha(self.look.interval, comparable(self.sample), margin)
+
+    def effect(self, family: _Family) -> Effect:
+        """The effect, with its verdict."""
+        sample, test = self.sample, self.test
+        differences = comparable(sample)
+        scale: Callable[[float], float] = _to_percent if sample.relative else _same
+        ends = self._intervals(family, differences)
+        low, high = (scale(end) for end in ends[0])
+        mean = scale(test.mean)
+        percents = (mean, low, high) if sample.relative else tuple(_share(x, self.base_mean) for x in (mean, low, high))
+        wanted = self.margin if self.margin is not None else test.mean
+        spread = test.spread
+        return Effect(
+            variant=sample.variant, metric=self.metric, relative=sample.relative, seeds=sample.seeds,
+            differences=tuple(scale(d) for d in differences), dropped=sample.dropped, base_mean=self.base_mean,
+            mean=mean, low=low, high=high,
+            low_adjusted=scale(ends[1][0]), high_adjusted=scale(ends[1][1]),
+            p=family.p, p_holm=family.p_holm, comparisons=family.comparisons,
+            percent=percents[0], percent_low=percents[1], percent_high=percents[2],
+            smallest_detectable=scale(detectable(test.n, max(1, family.comparisons)) * spread),
+            verdict=self._verdict(family),
+            sds=standardised(test), improvement=improvement(differences), margin=self.margin,
+            p_equivalence=family.p_equivalence, low_equivalence=ends[2][0], high_equivalence=ends[2][1],
+            wanted=abs(wanted) / spread if spread > 0 else math.nan,
+            design=sample.design, reference=sample.reference, sequential=self.rules.sequential,
+        )  # fmt: skip
+
+    def _intervals(self, family: _Family, differences: list[float]) -> list[tuple[float, float]]:
+        """The 95 % interval, the one of Holm's test for a difference, and the one of the test for equivalence."""
+        level = ALPHA if math.isnan(family.level) else family.level
+        equal = ALPHA if math.isnan(family.level_equivalence) else family.level_equivalence
+        # TOST at alpha is inclusion of the 1 - 2 alpha interval; a confidence sequence has no such half to give.
+        sides = equal if self.rules.sequential else 2 * equal
+        return [self.look.interval(differences, 1 - alpha) for alpha in (ALPHA, level, sides)]
+
+    def _verdict(self, family: _Family) -> Verdict:
+        if self.test.n == 0:
+            return Verdict.NO_DATA
+        if family.counted:
+            return Verdict.EXACT
+        if not self.tested:
+            return Verdict.IN_DESIGN
+        if self.test.n < MIN_SEEDS:
+            return Verdict.TOO_FEW
+        if family.p_holm < ALPHA:
+            return Verdict.BETTER if self.test.mean < 0 else Verdict.WORSE
+        return Verdict.EQUIVALENT if family.p_equivalence < ALPHA else Verdict.INCONCLUSIVE
 
 
-def _why(ablation: pd.DataFrame, variant: str, seed: int, column: str) -> str:
-    rows = ablation[(ablation["variant"] == variant) & (ablation["seed"] == seed)]
-    who = "the base" if variant == BASE else "the variant"
-    if rows.empty:
-        return f"{who} has no trial yet"
-    status = str(rows["status"].iloc[-1])
-    return f"{who} has no {column}" if status in ("finished", "replayed") else f"{who}: {status_of(status).label}"
+def _least_alpha(
+    interval: Callable[[Sequence[float], float], tuple[float, float]], differences: list[float], margin: float
+) -> float:
+    """The smallest alpha whose interval lies inside the margin, to 1e-4 of its logarithm; 1 where none does."""
 
+    def inside(alpha: float) -> bool:
+        low, high = interval(differences, 1 - alpha)
+        return -margin < low and high < margin
 
-def _comparable(sample: Sample) -> list[float]:
-    pairs = zip(sample.values, sample.base_values, strict=True)
-    return [math.log(v / b) for v, b in pairs] if sample.relative else [v - b for v, b in pairs]
-
-
-def _effect(sample: Sample, metric: str, test: PairedT, family: _Family) -> Effect:
-    base_mean = sum(sample.base_values) / len(sample.base_values) if sample.base_values else math.nan
-    level = family.level if not math.isnan(family.level) else ALPHA
-    scale = _to_percent if sample.relative else _same
-    low, high = (scale(end) for end in test.interval(1 - ALPHA))
-    low_adjusted, high_adjusted = (scale(end) for end in test.interval(1 - level))
-    mean = scale(test.mean)
-    percents = (mean, low, high) if sample.relative else tuple(_share(x, base_mean) for x in (mean, low, high))
-    return Effect(
-        variant=sample.variant,
-        metric=metric,
-        relative=sample.relative,
-        seeds=sample.seeds,
-        differences=tuple(scale(d) for d in _comparable(sample)),
-        dropped=sample.dropped,
-        base_mean=base_mean,
-        mean=mean,
-        low=low,
-        high=high,
-        low_adjusted=low_adjusted,
-        high_adjusted=high_adjusted,
-        p=family.p,
-        p_holm=family.p_holm,
-        comparisons=family.comparisons,
-        percent=percents[0],
-        percent_low=percents[1],
-        percent_high=percents[2],
-        smallest_detectable=scale(detectable(test.n, max(1, family.comparisons)) * test.spread),
-        verdict=_verdict(test, family),
-    )
-
-
-def _verdict(test: PairedT, family: _Family) -> Verdict:
-    if test.n == 0:
-        return Verdict.NO_DATA
-    if family.counted:
-        return Verdict.EXACT
-    if test.n < MIN_SEEDS:
-        return Verdict.TOO_FEW
-    if not family.p_holm < ALPHA:
-        return Verdict.INCONCLUSIVE
-    return Verdict.BETTER if test.mean < 0 else Verdict.WORSE
+    low, high = math.log(1e-12), math.log(0.999)
+    if len(differences) < 2 or not inside(math.exp(high)):
+        return 1.0
+    while high - low > 1e-4:
+        middle = (low + high) / 2
+        low, high = (low, middle) if inside(math.exp(middle)) else (middle, high)
+    return math.exp(high)
 
 
 def _same(value: float) -> float:
@@ -253,7 +212,7 @@ def _same(value: float) -> float:
 
 
 def _to_percent(log_ratio: float) -> float:
-    return math.expm1(log_ratio) * 100
+    return math.expm1(min(log_ratio, 700.0)) * 100
 
 
 def _share(value: float, base: float) -> float:

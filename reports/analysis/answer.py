@@ -3,34 +3,24 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from reports.analysis.ablation import MIN_SEEDS, Effect, Verdict, base_values, compare, compared_metrics
+from reports.analysis.ablation_answer import ablation_sentences
+from reports.analysis.confirmation import confirmation_sentences
+from reports.analysis.rankings import search_disagreement
+from reports.analysis.sentences import Sentence
 from reports.analysis.trials import has_values, part, status_counts, status_of, usable
-from reports.metrics import NARROW, Metric, interval_text, join_words, metric_of, metrics_of, p_phrase, percent_text
+from reports.metrics import NARROW, Metric, join_words, metric_of, metrics_of, percent_text
 
 if TYPE_CHECKING:
     from studies.frame import StudyResults
 
 TOLERANCE = 0.01
 """A cheaper architecture counts if its first objective is within this share of the best."""
-
-
-@dataclass(frozen=True)
-class Sentence:
-    """One statement: a head that can be read alone, and the numbers behind it."""
-
-    kind: str
-    """better, worse, inconclusive, few, best, cheapest or note."""
-    head: str
-    text: str = ""
-
-    def __str__(self) -> str:
-        return f"{self.head} {self.text}".strip()
 
 
 @dataclass(frozen=True)
@@ -47,7 +37,7 @@ def answer(results: StudyResults) -> Answer:
     """Say what the study found."""
     parts = [name for name in ("ablation", "search") if len(part(results.trials, name))]
     return Answer(
-        ablation=tuple(_ablation(results)) if "ablation" in parts else (),
+        ablation=tuple(ablation_sentences(results, primary_metric(results))) if "ablation" in parts else (),
         search=tuple(_search(results)) if "search" in parts else (),
         counts={name: status_counts(part(results.trials, name)) for name in parts},
     )
@@ -87,71 +77,6 @@ def _kept(results: StudyResults) -> pd.DataFrame:
     return rows[rows["feasible"].astype(bool)]
 
 
-# ---- ablation ------------------------------------------------------------------------------------------------------
-
-
-def _ablation(results: StudyResults) -> list[Sentence]:
-    name = primary_metric(results)
-    metric = metric_of(name, metrics_of(results.trials))
-    if name not in compared_metrics(results.trials):
-        return [Sentence("note", "No ablation trial has finished.", "There is nothing to compare yet.")]
-    if not base_values(results.trials, name):
-        return [Sentence("note", "The base has no finished trial.", "Variants can't be compared without it.")]
-    effects = compare(results.trials, name)
-    if not effects:
-        return [Sentence("note", "Only the base has run.", "There is no variant to compare it with yet.")]
-    clear = [e for e in effects if e.verdict in (Verdict.BETTER, Verdict.WORSE)]
-    sentences = [_clear(e, metric) for e in sorted(clear, key=lambda e: -e.mean)]
-    return sentences + _inconclusive(effects, metric) + _few(effects) + _unpaired(effects)
-
-
-def _clear(effect: Effect, metric: Metric) -> Sentence:
-    shown = tuple(metric.shown(x) for x in (effect.mean, effect.low, effect.high))
-    unit = f" {metric.unit}" if metric.unit else ""
-    agreeing = effect.seeds_better if effect.verdict is Verdict.BETTER else sum(d > 0 for d in effect.differences)
-    rest = (
-        f"{metric.label} {interval_text(*shown)}{unit}, {percent_text(effect.percent)} of the base; "
-        f"{p_phrase(effect.p_holm)} (Holm), {effect.verdict} in {agreeing} of {effect.n} seeds."
-    )
-    if effect.survivors_only:
-        lost = sum(1 for drop in effect.dropped if drop.by_variant)
-        rest += f" It lost {lost} more {_seeds(lost)} without a result: this is the mean of the survivors."
-    return Sentence(str(effect.verdict), f"{effect.variant} is {effect.verdict} than the base:", rest)
-
-
-def _inconclusive(effects: Sequence[Effect], metric: Metric) -> list[Sentence]:
-    open_ones = [e for e in effects if e.verdict is Verdict.INCONCLUSIVE]
-    if not open_ones:
-        return []
-    detectable = max(e.smallest_detectable for e in open_ones)
-    rest = (
-        f"the differences of {metric.label} are not told apart from chance. True ones smaller than about "
-        f"{metric.text(detectable, 2)} would often be missed by so few seeds."
-    )
-    return [Sentence("inconclusive", f"Inconclusive: {join_words(e.variant for e in open_ones)};", rest)]
-
-
-def _few(effects: Sequence[Effect]) -> list[Sentence]:
-    few = [e for e in effects if e.verdict is Verdict.TOO_FEW]
-    if not few:
-        return []
-    if len({e.n for e in few}) == 1 and len(few) == len(effects):
-        head = f"Too few seeds for a verdict (n={few[0].n}; {MIN_SEEDS} needed)."
-        return [Sentence("few", head, "The differences below are shown without one.")]
-    named = join_words(f"{e.variant} (n={e.n})" for e in few)
-    return [Sentence("few", f"Too few seeds for a verdict: {named};", f"{MIN_SEEDS} are needed.")]
-
-
-def _unpaired(effects: Sequence[Effect]) -> list[Sentence]:
-    lost = [e for e in effects if e.verdict is Verdict.NO_DATA]
-    named = join_words(e.variant for e in lost)
-    return [Sentence("note", f"No seed of {named} can be paired with the base.")] if lost else []
-
-
-def _seeds(number: int) -> str:
-    return "seed" if number == 1 else "seeds"
-
-
 # ---- search --------------------------------------------------------------------------------------------------------
 
 
@@ -167,7 +92,8 @@ def _search(results: StudyResults) -> list[Sentence]:
         f"trial {best['trial']}, {metric.text(best[metric.name])}{_costs(results, best)}.{_against_base(results, best)}"
     )
     sentences = [Sentence("best", label, text), *_cheapest(results, best, metric)]
-    return [*sentences, *_caution(results)]
+    doubts = [Sentence("note", *said) for said in search_disagreement(results.trials)]
+    return [*sentences, *doubts, *_caution(results)]
 
 
 def _endings(results: StudyResults) -> str:
@@ -233,9 +159,15 @@ def _closest(results: StudyResults) -> Sentence:
 
 
 def _caution(results: StudyResults) -> list[Sentence]:
+    told = confirmation_sentences(results)
+    if told:
+        return told
     rows = _trained(results)
     if not rows["fingerprint"].duplicated().any() or rows.groupby("fingerprint")["seed"].nunique().max() <= 1:
-        text = "Differences between neighbours may be chance; train the winners with fresh seeds before claiming them."
+        text = (
+            "Differences between neighbours may be chance, so no winner is claimed; `ushape confirm` trains the best "
+            "with fresh seeds."
+        )
         return [Sentence("note", "Every architecture of the search ran with one seed.", text)]
     return []
 

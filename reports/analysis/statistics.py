@@ -12,6 +12,7 @@ from functools import lru_cache
 
 import numpy as np
 from scipy import optimize, stats
+from statsmodels.stats.proportion import proportion_confint
 
 ALPHA = 0.05
 """Family-wise error rate of the verdicts, and one minus the level of the intervals."""
@@ -104,3 +105,65 @@ def detectable(n: int, comparisons: int = 1) -> float:
 
     # The noncentral t has its mean near effect * sqrt(n): twice the critical value is far beyond 80 %.
     return float(optimize.brentq(shortfall, 1e-3, 3 * critical / math.sqrt(n) + 3))
+
+
+MOST_SEEDS = 10_000
+"""Beyond this many seeds the number is not worked out."""
+
+
+def tost(test: PairedT, margin: float) -> float:
+    """Return the p value of equivalence within ±margin: the larger of two one-sided t tests (Schuirmann 1987).
+
+    NaN where n < 2. Without any spread it is 0 inside the margin and 1 outside.
+    """
+    if test.n < 2:
+        return math.nan
+    if test.spread == 0.0:
+        return 0.0 if abs(test.mean) < margin else 1.0
+    error = test.spread / math.sqrt(test.n)
+    sides = ((test.mean + margin) / error, (margin - test.mean) / error)
+    return max(float(stats.t.sf(side, test.n - 1)) for side in sides)
+
+
+def standardised(test: PairedT) -> float:
+    """Return the mean in standard deviations of the paired difference (Cohen's d_z); NaN where n < 2."""
+    if test.n < 2:
+        return math.nan
+    return test.mean / test.spread if test.spread else math.copysign(math.inf, test.mean) if test.mean else 0.0
+
+
+@dataclass(frozen=True)
+class Improvement:
+    """The share of seeds in which the variant is better, ties half, with its exact 95 % interval."""
+
+    share: float
+    low: float
+    high: float
+
+
+def improvement(differences: Sequence[float]) -> Improvement:
+    """Estimate the probability that a training of the variant beats the base's of the same seed.
+
+    The interval is that of Clopper and Pearson (1934); NaN without any pair.
+    """
+    n = len(differences)
+    if not n:
+        return Improvement(math.nan, math.nan, math.nan)
+    better = sum(1.0 if d < 0 else 0.5 if d == 0 else 0.0 for d in differences)
+    low, high = proportion_confint(better, n, ALPHA, method="beta")
+    return Improvement(better / n, 0.0 if better == 0 else float(low), 1.0 if better == n else float(high))
+
+
+@lru_cache(maxsize=1024)
+def seeds_needed(effect: float, comparisons: int = 1) -> int | None:
+    """Return how many seeds find a true effect, in SDs of the paired difference, with 80 % power.
+
+    None where it would be more than `MOST_SEEDS`.
+    """
+    if not abs(effect) > 0 or detectable(MOST_SEEDS, comparisons) > abs(effect):
+        return None
+    low, high = 2, MOST_SEEDS
+    while high - low > 1:
+        middle = (low + high) // 2
+        low, high = (low, middle) if detectable(middle, comparisons) <= abs(effect) else (middle, high)
+    return high

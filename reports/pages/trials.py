@@ -28,7 +28,18 @@ from reports.pages.method import moment
 if TYPE_CHECKING:
     from studies.frame import StudyResults
 
-_TABLE_METRICS = ("loss", "latency", "train_latency", "memory", "train_memory", "parameters", "macs")
+_TABLE_METRICS = (
+    "loss",
+    "loss_edm",
+    "fd",
+    "kd",
+    "latency",
+    "train_latency",
+    "memory",
+    "train_memory",
+    "parameters",
+    "macs",
+)
 
 
 @dataclass(frozen=True)
@@ -68,7 +79,7 @@ def _kinds(results: StudyResults) -> dict[tuple[str, int], str]:
     rows = part(results.trials, "search")
     if rows.empty:
         return {}
-    kinds = pareto_kinds(rows, results.objectives or ("loss",))
+    kinds = pareto_kinds(rows, results.objectives or ("loss",), results.maximised)
     return {("search", int(t)): kind for t, kind in zip(rows["trial"], kinds, strict=True)}
 
 
@@ -95,7 +106,7 @@ def _metric_cell(value: Any, metric: Metric) -> Cell:
     number = float(value) if value is not None and not pd.isna(value) else math.nan
     if math.isnan(number):
         return Cell("", None, metric=metric.name)
-    text = significant(metric.shown(number), 4 if metric.name == "loss" else 3)
+    text = significant(metric.shown(number), 4 if metric.name in ("loss", "loss_edm") else 3)
     return Cell(text, number, metric=metric.name)
 
 

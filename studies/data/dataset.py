@@ -64,11 +64,12 @@ def load(source: Source) -> Dataset:
         UserError: the source cannot be read.
     """
     images = torch.from_numpy(read(source))
-    count = min(max(round(len(images) * source.holdout), 1), len(images) - 1)
-    order = torch.randperm(len(images), generator=torch.Generator().manual_seed(source.split_seed))
-    return Dataset(
-        name=source.name,
-        train=images[order[count:].sort().values],
-        held_out=images[order[:count]],
-        hash=tensor_hash([images]),
-    )
+    train, held_out = split(source, len(images))
+    return Dataset(name=source.name, train=images[train], held_out=images[held_out], hash=tensor_hash([images]))
+
+
+def split(source: Source, images: int) -> tuple[Tensor, Tensor]:
+    """Which of so many images of a source are trained on, and which are held out, by their place in its order."""
+    count = min(max(round(images * source.holdout), 1), images - 1)
+    order = torch.randperm(images, generator=torch.Generator().manual_seed(source.split_seed))
+    return order[count:].sort().values, order[:count]

@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
+from studies.failures import Failure
 from studies.trial import Outcome
 
 
@@ -48,10 +49,10 @@ def time_limit(seconds: float | None) -> Iterator[None]:
         signal.signal(signal.SIGALRM, before)
 
 
-def failed(reason: str, wall: float, **detail: Any) -> Outcome:
+def failed(reason: str, wall: float, *, status: Failure = "failed", **detail: Any) -> Outcome:
     """The outcome of a trial that could not say itself what became of it."""
     return Outcome(
-        status="failed", reason=reason, metrics={}, detail=detail, curve=(), environment={}, data={}, wall=wall
+        status=status, reason=reason, metrics={}, detail=detail, curve=(), environment={}, data={}, wall=wall
     )
 
 

@@ -5,11 +5,13 @@ from __future__ import annotations
 import os
 import platform
 import re
+from functools import partial
 from pathlib import Path
 
 import torch
 
 from archspec.errors import user_error
+from studies.measure.lock import Turn, identity
 
 Fact = str | int | float | None
 
@@ -46,6 +48,12 @@ def pin(threads: int | None) -> int:
     torch.backends.cudnn.deterministic = True
     torch.backends.cudnn.benchmark = False
     return torch.get_num_threads()
+
+
+def turn_on(device: torch.device) -> Turn:
+    """This process's turns on a device that other workers of the machine may use too."""
+    idle = partial(torch.cuda.synchronize, device) if device.type == "cuda" else (lambda: None)
+    return Turn(identity(device), idle=idle)
 
 
 def load_average() -> float | None:

@@ -1,182 +1,163 @@
-"""Latency of a call, interleaved with a fixed reference network.
+"""Latency of a call, timed against a fixed reference network.
 
-*Warm-up*: the call is repeated until three calls in a row were not more than 5 % faster than the fastest before them
-(warming up only makes calls faster), at most 50 times or for `max_seconds`. *Rounds*: each times the call and the
-reference once, in random order, until there were `rounds` of them and `min_seconds` went by; after `max_seconds`
-three rounds are enough. On a machine with other load the absolute median wanders by tens of per cent while the median
-of the paired ratios stays within a few, so comparisons should use the ratio.
+How the rounds go is said in `race`; how intervals are taken, in `intervals`. On a machine with other load the absolute
+median wanders by tens of per cent while the median of the paired ratios stays within a few, so comparisons should use
+the ratio. What disturbs a measurement is watched (`conditions`); a disturbed one is taken again `repeats` times, the
+narrowest of them is kept, and if it is a disturbed one, it says so.
 
-Times are wall-clock seconds of the whole batch: `perf_counter` on the CPU, CUDA events on CUDA.
+Times are seconds of the whole batch: `perf_counter` on the CPU, CUDA events on CUDA.
 """
 
 from __future__ import annotations
 
-import random
-import time
-from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Sequence
+from typing import Any
 
 import numpy as np
 import torch
-from torch import nn
 
-from studies.measure.calls import Call, Measured, sample_batch
-from studies.protocol import Measure, Protocol, Train
-from studies.train import Batch
-
-REFERENCE = "conv3x3-GroupNorm-SiLU, twice, then conv3x3; 32 channels; 8 images of 3x32x32; float32; version 1"
-WARM_CALLS = 50
-WARM_STREAK = 3
-WARM_GAIN = 0.05
-FEWEST_ROUNDS = 3
-
-Stopwatch = Callable[[Call], float]
-Kind = Callable[[nn.Module, Batch, Protocol, torch.device], Measured]
+from studies.measure.calls import Call
+from studies.measure.conditions import Conditions, Watch
+from studies.measure.intervals import Interval, half_width, median_interval, pooled
+from studies.measure.race import Sample, race
+from studies.measure.stopwatch import Stopwatch, stopwatch
+from studies.protocol import Measure, Section
 
 
-@dataclass(frozen=True)
-class Latency:
+class Taken(Section):
+    """One process's measurement: the kept sample, and under what conditions it was taken.
+
+    Attributes:
+        sample: the rounds.
+        conditions: of the kept sample.
+        attempts: measurements that were taken; more than one where the first was disturbed.
+    """
+
+    sample: Sample
+    conditions: Conditions
+    attempts: int
+
+
+class Latency(Section):
     """Seconds of one call over its rounds.
 
     Attributes:
         median: of the call, in seconds.
         p10: tenth percentile, in seconds.
         p90: ninetieth percentile, in seconds.
-        rounds: number of timed rounds.
+        interval: 95 % interval of the median, in seconds; it knows nothing of a machine that drifts between runs.
+        throughput: images per second at the median.
+        cpu: median CPU time of a call, in seconds, all threads together.
         ratio: median over rounds of the call's time by the reference's.
+        ratio_interval: 95 % interval of the ratio.
         reference: median of the reference, in seconds.
-        warmup: calls before the rounds.
-        stable: whether the warm-up ended by its rule and not at its limit.
+        rounds: number of timed rounds.
+        blocks: blocks of rounds, over all processes.
+        processes: fresh processes that measured; 0: the one that trained.
+        warmup: calls before the rounds; the most of any process.
+        stable: whether each warm-up ended by its rule and not at its limit.
+        narrow: whether the rounds ended because the interval was narrow enough and not at their limit.
+        disturbed: what disturbed the kept measurement; empty where nothing is known to have.
+        attempts: measurements that were taken for it.
     """
 
     median: float
     p10: float
     p90: float
-    rounds: int
+    interval: Interval | None
+    throughput: float
+    cpu: float
     ratio: float
+    ratio_interval: Interval | None
     reference: float
+    rounds: int
+    blocks: int
+    processes: int
     warmup: int
     stable: bool
+    narrow: bool
+    disturbed: tuple[str, ...]
+    attempts: int
 
-    def as_dict(self) -> dict[str, float | int | bool]:
-        """The attributes under their names."""
-        return asdict(self)
-
-
-class ReferenceNetwork(nn.Module):
-    """The network that every measured one is interleaved with; see `REFERENCE`. Its weights are fixed."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(0)
-            self.layers = nn.Sequential(
-                nn.Conv2d(3, 32, 3, padding=1),
-                nn.GroupNorm(8, 32),
-                nn.SiLU(),
-                nn.Conv2d(32, 32, 3, padding=1),
-                nn.GroupNorm(8, 32),
-                nn.SiLU(),
-                nn.Conv2d(32, 3, 3, padding=1),
-            )
-
-    def forward(self, x: torch.Tensor, t: torch.Tensor | None = None) -> torch.Tensor:
-        """Images ``[b, 3, h, w]`` to images; timesteps are taken and not used."""
-        del t
-        images: torch.Tensor = self.layers(x)
-        return images
+    def as_dict(self) -> dict[str, Any]:
+        """The attributes under their names, as plain data."""
+        return self.model_dump(mode="json")
 
 
-_REFERENCE_PROTOCOL = Protocol(train=Train(ema=None, grad_clip=None))
+def take(
+    calls: Sequence[Call],
+    device: torch.device,
+    measure: Measure,
+    *,
+    watch: Callable[[torch.device], Watch] = Watch,
+    seconds_of: Stopwatch | None = None,
+) -> Taken:
+    """Time calls against the first of them on a device, again where something disturbed it.
 
-
-def reference_call(kind: Kind, device: torch.device) -> Call:
-    """The reference network's own inference or training step; `kind` is `calls.inference` or `calls.training`."""
-    batch = sample_batch((3, 32, 32), 8, _REFERENCE_PROTOCOL.objective.timesteps, device)
-    return kind(ReferenceNetwork().to(device), batch, _REFERENCE_PROTOCOL, device).call
-
-
-def stopwatch(device: torch.device) -> Stopwatch:
-    """What measures the seconds of one call on a device; the device is idle before and after."""
-    return _CudaStopwatch(device) if device.type == "cuda" else _wall_seconds
-
-
-def _wall_seconds(call: Call) -> float:
-    start = time.perf_counter()
-    call()
-    return time.perf_counter() - start
-
-
-class _CudaStopwatch:
-    """Seconds between two CUDA events around a call."""
-
-    def __init__(self, device: torch.device) -> None:
-        self.device = device
-
-    def __call__(self, call: Call) -> float:
-        with torch.cuda.device(self.device):
-            start = torch.cuda.Event(enable_timing=True)  # type: ignore[no-untyped-call]
-            end = torch.cuda.Event(enable_timing=True)  # type: ignore[no-untyped-call]
-            torch.cuda.synchronize()
-            start.record()
-            call()
-            end.record()
-            end.synchronize()
-            return float(start.elapsed_time(end)) / 1000
-
-
-def warm_up(call: Call, seconds_of: Stopwatch, max_seconds: float) -> tuple[int, bool]:
-    """Repeat a call until it is stable by the rule above.
-
-    Returns:
-        Number of calls, and whether the rule was met before the limit.
+    Args:
+        calls: the reference and what is compared to it.
+        device: where they run.
+        measure: rounds, seconds, precision and repeats.
+        watch: what looks for disturbances.
+        seconds_of: the stopwatch; default the device's own.
     """
-    best, streak, spent = float("inf"), 0, 0.0
-    for count in range(1, WARM_CALLS + 1):
-        seconds = seconds_of(call)
-        spent += seconds
-        streak = 0 if seconds < best * (1 - WARM_GAIN) else streak + 1
-        best = min(best, seconds)
-        if streak == WARM_STREAK:
-            return count, True
-        if spent > max_seconds:
-            return count, False
-    return WARM_CALLS, False
+    seconds_of = seconds_of or stopwatch(device)
+    best: Taken | None = None
+    for attempt in range(1, measure.repeats + 2):
+        watching = watch(device)
+        sample = race(calls, seconds_of, measure, seed=attempt - 1)
+        taken = Taken(sample=sample, conditions=watching.ended(), attempts=attempt)
+        if not taken.conditions.disturbed:
+            return taken
+        if best is None or _width(taken) < _width(best):
+            best = taken
+    assert best is not None
+    return best.model_copy(update={"attempts": measure.repeats + 1})
 
 
-def paired_rounds(call: Call, reference: Call, seconds_of: Stopwatch, measure: Measure) -> list[tuple[float, float]]:
-    """Seconds of (call, reference) in each round, the order within a round drawn by a fixed seed."""
-    coin = random.Random(0)
-    pairs: list[tuple[float, float]] = []
-    start = time.perf_counter()
-    while True:
-        if coin.random() < 0.5:
-            seconds = seconds_of(call)
-            pairs.append((seconds, seconds_of(reference)))
-        else:
-            seconds = seconds_of(reference)
-            pairs.append((seconds_of(call), seconds))
-        elapsed = time.perf_counter() - start
-        enough = len(pairs) >= measure.rounds and elapsed >= measure.min_seconds
-        late = len(pairs) >= FEWEST_ROUNDS and elapsed >= measure.max_seconds
-        if enough or late:
-            return pairs
+def _width(taken: Taken) -> float:
+    """Half-width of the widest ratio's interval."""
+    sample = taken.sample
+    entrants = range(1, len(sample.repeats))
+    nested = [[sample.ratios(entrant)] for entrant in entrants]
+    return max(half_width(median_interval(one), float(np.median(pooled(one)))) for one in nested)
 
 
-def latency(call: Call, reference: Call, device: torch.device, measure: Measure) -> Latency:
-    """Measure a call against the reference on a device; see the module's text for the rules."""
-    seconds_of = stopwatch(device)
-    warm_up(reference, seconds_of, measure.max_seconds)
-    warm, stable = warm_up(call, seconds_of, measure.max_seconds)
-    pairs = np.array(paired_rounds(call, reference, seconds_of, measure))
-    p10, median, p90 = (float(q) for q in np.quantile(pairs[:, 0], [0.1, 0.5, 0.9]))
+def summary(taken: Sequence[Taken], images: int, entrant: int = 1, *, own_process: bool = True) -> Latency:
+    """What several processes found about one entrant, put together.
+
+    Args:
+        taken: one for each process.
+        images: images per call, for the throughput.
+        entrant: which of the calls; 0 is the reference.
+        own_process: whether the measuring process was the trial's own.
+    """
+    samples = [one.sample for one in taken]
+    seconds = [sample.seconds(entrant) for sample in samples]
+    ratios = [sample.ratios(entrant) for sample in samples]
+    p10, median, p90 = (float(q) for q in np.quantile(pooled(seconds), [0.1, 0.5, 0.9]))
+    cpu = [row[entrant] for sample in samples for block in sample.cpu for row in block]
+    disturbed = dict.fromkeys(reason for one in taken for reason in one.conditions.disturbed)
     return Latency(
         median=median,
         p10=p10,
         p90=p90,
-        rounds=len(pairs),
-        ratio=float(np.median(pairs[:, 0] / pairs[:, 1])),
-        reference=float(np.median(pairs[:, 1])),
-        warmup=warm,
-        stable=stable,
+        interval=_finite(median_interval(seconds)),
+        throughput=images / median,
+        cpu=float(np.median(cpu)),
+        ratio=float(np.median(pooled(ratios))),
+        ratio_interval=_finite(median_interval(ratios)),
+        reference=float(np.median(pooled([sample.seconds(0) for sample in samples]))),
+        rounds=len(pooled(seconds)),
+        blocks=sum(len(sample.blocks) for sample in samples),
+        processes=0 if own_process else len(taken),
+        warmup=max(sample.warmup[entrant] for sample in samples),
+        stable=all(sample.stable[entrant] for sample in samples),
+        narrow=all(sample.narrow for sample in samples),
+        disturbed=tuple(disturbed),
+        attempts=sum(one.attempts for one in taken),
     )
+
+
+def _finite(interval: Interval) -> Interval | None:
+    return interval if np.isfinite(interval).all() else None

@@ -54,6 +54,17 @@ def changed(nodes: str, **to: Any) -> dict[str, Any]:
             {"attn_type": "transformer", "transformer": {**NO_ATTENTION, "feed_forward": False}},
             {"attn_type": "transformer", "transformer": {**NO_ATTENTION, "feed_forward": False, "depth": 2}},
         ),
+        ({"resblock_updown": True}, {"resblock_updown": True, "resample_filter": [3.0, 3.0]}),
+        ({}, {"norm_type": "group", "norm_order": "pre", "act": "silu", "skip_per": "block", "skip_scale": 1.0}),
+        ({"norm_type": "rms"}, {"norm_type": "rms", "num_groups": 7}),
+        ({"norm_type": "none"}, {"norm_type": "none", "num_groups": "auto", "norm_eps": 1e-3}),
+        ({"norm_type": "none"}, {"norm_type": "none", "attn": {"norm": False}}),
+        ({}, {"time": {"type": "sinusoidal", "scale": 1.0}}),
+        ({"time": {"type": "fourier"}}, {"time": {"type": "fourier", "scale": 16.0}}),
+        ({"time": {"type": "learned"}}, {"time": {"type": "learned", "steps": 1000}}),
+        ({"skip": "none"}, {"skip": "none", "skip_scale": 0.5, "skip_per": "level"}),
+        (CROSS, {**CROSS, "transformer": {"depth": [[1, 1], [1, 1]]}}),
+        ({**CROSS, "transformer": {"depth": 2}}, {**CROSS, "transformer": {"depth": [1, [2, 2]]}}),
         (
             {"resblock_updown": True, "resample_filter": [1.0, 3.0, 3.0, 1.0]},
             {"resblock_updown": True, "resample_filter": [0.5, 1.5, 1.5, 0.5]},
@@ -72,7 +83,6 @@ DIFFERENT: list[dict[str, Any]] = [
     {"use_timestep": False},
     {"residual_scale": 0.5},
     {"resblock_updown": True},
-    {"resblock_updown": True, "resample_filter": [1.0, 1.0]},
     {"resblock_updown": True, "resample_filter": [1.0, 3.0, 3.0, 1.0]},
     {"downsample_padding": "symmetric"},
     {"mid_block": False},
@@ -103,6 +113,35 @@ DIFFERENT: list[dict[str, Any]] = [
     {**CROSS, "transformer": {"ff_act": "gelu"}},
     {**CROSS, "mid_attn": {"depth": 2}},
     {**CROSS, "attn": {"residual": False}},
+    {"norm_type": "rms"},
+    {"norm_type": "layer"},
+    {"norm_type": "pixel"},
+    {"norm_type": "none"},
+    {"norm_type": "rms", "attn": {"norm": False}},
+    {"norm_order": "post"},
+    {"norm_order": "post", "conditioning": "scale_shift"},
+    {"norm_order": "post", "conditioning": "scale_shift", "condition_both": True},
+    {"conditioning": "scale_shift", "condition_both": True},
+    {"act": "gelu"},
+    {"act": "relu"},
+    {"skip_per": "level"},
+    {"skip_per": "level", "skip": "add"},
+    {"skip_scale": 0.5},
+    {"skip_scale": -0.5},
+    {"skip_scale": 0.5, "learn_skip_scale": True},
+    {"learn_skip_scale": True},
+    {"skip": "add"},
+    {"skip": "add", "skip_scale": 0.5},
+    {"skip": "add", "learn_skip_scale": True},
+    {"time": {"scale": 2.0}},
+    {"time": {"type": "fourier"}},
+    {"time": {"type": "fourier", "order": "cos_sin"}},
+    {"time": {"type": "fourier", "scale": 1.0}},
+    {"time": {"type": "learned"}},
+    {"time": {"type": "learned", "steps": 999}},
+    {**CROSS, "transformer": {"depth": [1, [1, 2]]}},
+    {**CROSS, "transformer": {"depth": [1, [2, 1]]}},
+    {**CROSS, "norm_type": "rms"},
 ]
 
 
@@ -131,3 +170,69 @@ def test_the_sum_of_embeddings_does_not_care_which_is_which() -> None:
     edges = [[a, b, ports[port] if b == "with_label" else port] for a, b, port in document["graph"]["edges"]]
     swapped = {**document, "graph": {**document["graph"], "edges": edges}}
     assert archspec.fingerprint(archspec.from_document(swapped)) == before
+
+
+Nodes = dict[str, dict[str, Any]]
+
+
+def by_hand(nodes: Nodes, *edges: list[str]) -> str:
+    ends: Nodes = {"x": {"op": "input", "channels": 8, "resolution": 8}, "out": {"op": "output"}}
+    graph = {"nodes": {**ends, **nodes}, "edges": list(edges)}
+    return archspec.fingerprint(archspec.from_document({"version": 1, "name": "by hand", "graph": graph}))
+
+
+def test_a_norm_of_type_none_might_as_well_not_be_there() -> None:
+    conv: Nodes = {"a": {"op": "conv", "out": 4}, "b": {"op": "conv", "out": 8}}
+    plain = by_hand(conv, ["x", "a"], ["a", "b"], ["b", "out"])
+    none: Nodes = {**conv, "n": {"op": "norm", "type": "none", "groups": 3}, "m": {"op": "norm", "type": "none"}}
+    assert by_hand(none, ["x", "n"], ["n", "a"], ["a", "b"], ["b", "m"], ["m", "out"]) == plain
+    real: Nodes = {**conv, "n": {"op": "norm", "type": "pixel"}}
+    assert by_hand(real, ["x", "n"], ["n", "a"], ["a", "b"], ["b", "out"]) != plain
+
+
+def test_one_box_filter_whatever_its_name() -> None:
+    for resample, plain in (
+        ("down", {"op": "downsample", "method": "avg_pool"}),
+        ("up", {"op": "upsample", "conv": False}),
+    ):
+        back = {"op": "upsample"} if resample == "down" else {"op": "downsample"}
+        marks = [
+            by_hand({"a": op, "b": back}, ["x", "a"], ["a", "b"], ["b", "out"])
+            for op in (
+                plain,
+                {"op": "fir_resample", "resample": resample, "filter": [1.0, 1.0]},
+                {"op": "fir_resample", "resample": resample, "filter": [0.5, 0.5]},
+                {"op": "fir_resample", "resample": resample},
+            )
+        ]
+        assert (marks[0], marks[0]) == (marks[1], marks[2])
+        assert marks[3] != marks[0]
+
+
+def test_fourier_features_under_both_names() -> None:
+    nodes: Nodes = {
+        "t": {"op": "input", "kind": "timestep"},
+        "block": {"op": "resnet_block", "out": 8, "groups": 2},
+    }
+    edges = [["t", "f"], ["x", "block"], ["f", "block", "emb"], ["block", "out"]]
+    one = by_hand({**nodes, "f": {"op": "fourier_features", "dim": 8}}, *edges)
+    assert by_hand({**nodes, "f": {"op": "time_embedding", "dim": 8, "type": "fourier"}}, *edges) == one
+    other = {"op": "time_embedding", "dim": 8, "type": "fourier", "scale": 1.0}
+    assert by_hand({**nodes, "f": other}, *edges) != one
+
+
+@pytest.mark.parametrize("learned", [False, True])
+def test_a_sum_with_factors_may_be_written_both_ways(learned: bool) -> None:
+    convs: Nodes = {"a": {"op": "conv", "out": 8}, "b": {"op": "conv", "out": 8, "kernel": 1}}
+
+    def sum_of(x: str, skip: str, **options: Any) -> str:
+        nodes: Nodes = {**convs, "sum": {"op": "add", **options}}
+        return by_hand(nodes, ["x", "a"], ["x", "b"], [x, "sum", "x"], [skip, "sum", "skip"], ["sum", "out"])
+
+    factors = {"x_scale": 2.0, "skip_scale": 0.5, "learn_x_scale": learned}
+    swapped = {"x_scale": 0.5, "skip_scale": 2.0, "learn_skip_scale": learned}
+    assert sum_of("a", "b", **factors) == sum_of("b", "a", **swapped)
+    assert sum_of("a", "b", **factors) != sum_of("b", "a", **factors)
+    assert sum_of("a", "b", **factors) != sum_of("a", "b", **swapped)
+    assert sum_of("a", "b", x_scale=2.0, skip_scale=2.0) == sum_of("b", "a", x_scale=2.0, skip_scale=2.0)
+    assert len({sum_of("a", "b"), sum_of("a", "b", **factors), sum_of("a", "b", learn_x_scale=True)}) == 3

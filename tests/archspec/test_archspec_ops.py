@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import magnitude_cases
+import norm_cases
 import pytest
 import score_cases
 import skip_cases
@@ -31,6 +32,8 @@ from archspec.ops import (
     Upsample,
 )
 from archspec.ops.base import divisors, listed
+from archspec.ops.table import read_op
+from archspec.positions import NOWHERE
 from archspec.shapes import Embedding, FeatureMap, Shape, Timestep
 
 X = FeatureMap(8, 4)
@@ -88,6 +91,7 @@ CASES: list[Case] = [
     *magnitude_cases.CASES,
     *score_cases.CASES,
     *skip_cases.CASES,
+    *norm_cases.CASES,
 ]
 
 
@@ -97,9 +101,8 @@ def test_shape_and_price(op: Op, inputs: Mapping[str, Shape], shape: Shape, para
     assert list(op.misfits(inputs)) == []
     assert op.shape(inputs) == shape
     assert (op.price(inputs).parameters, op.price(inputs).macs) == (parameters, macs)
-    assert op.stateless(inputs) == (
-        parameters == 0 and not isinstance(op, (*magnitude_cases.DRAWN, *score_cases.DRAWN))
-    )
+    drawn = isinstance(op, (*magnitude_cases.DRAWN, *score_cases.DRAWN)) or getattr(op, "type", "") == "fourier"
+    assert op.stateless(inputs) == (parameters == 0 and not drawn)
 
 
 def test_every_operation_is_covered() -> None:
@@ -127,6 +130,7 @@ def test_every_operation_is_covered() -> None:
         *magnitude_cases.RULES,
         *score_cases.RULES,
         *skip_cases.RULES,
+        *norm_cases.RULES,
     ],
 )
 def test_rules(op: Op, inputs: Mapping[str, Shape], codes: list[str]) -> None:
@@ -175,6 +179,12 @@ def test_a_sum_is_commutative_where_it_does_not_project() -> None:
 def test_values_that_are_not_taken(data: dict[str, Any]) -> None:
     with pytest.raises(ValidationError):
         OPS[data["op"]].model_validate(data)
+
+
+@pytest.mark.parametrize(("data", "key", "message"), norm_cases.REFUSED)
+def test_parameters_that_do_not_go_together(data: dict[str, Any], key: str, message: str) -> None:
+    _, problems = read_op(data, NOWHERE.at("node"))
+    assert [problem.message for problem in problems] == [f"`node.{key}` {message}."]
 
 
 def test_operations_are_frozen_and_hashable() -> None:

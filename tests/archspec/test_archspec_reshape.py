@@ -224,7 +224,12 @@ def test_skips_as_edits(edit: dict[str, Any], parameters: int, unet: dict[str, A
 
 @pytest.mark.parametrize("first", ["up.*.skip.1 or up.*.skip.2", "concat and not *.0"])
 def test_one_skip_a_level(first: str) -> None:
-    assert archspec.total_price(edited({"remove": first}, unet=SEED)).parameters == 67_636_483
+    graph = edited({"remove": first}, unet=SEED)
+    assert archspec.total_price(graph).parameters == 67_636_483
+    short = edited(unet={**SEED, "skip_per": "level"})
+    assert archspec.total_price(short).parameters == 67_636_483
+    assert same(graph, short)
+    assert same(graph, edited({"unet": {"skip_per": "level"}}, unet=SEED))
 
 
 def test_one_width_less_a_level_is_resize() -> None:

@@ -166,7 +166,7 @@ def test_mlp_takes_float32_features_whatever_its_own_type():
 
 
 def test_projected_addition():
-    add = layers.AddProjected(8, 3)
+    add = layers.Sum(8, 3, layers.factor(1.0, learned=False), layers.factor(1.0, learned=False))
     x, skip = torch.randn(1, 8, 2, 2), torch.randn(1, 3, 2, 2)
     torch.testing.assert_close(add(x, skip), x + add.proj(skip))
     assert add.proj.weight.shape == (8, 3, 1, 1)

@@ -14,7 +14,7 @@ from builder import assemble
 from builder.initialise import initialise
 from builder.layers import AttentionBlock, NormOptions, ProjectionOptions
 from builder.layers.skips import GatedConcat, freeu_concat
-from builder.layers.window import WindowAttention
+from builder.layers.window import WindowAttention, WindowShape
 
 SMALL = {
     "ch": 32, "out_ch": 3, "num_res_blocks": 1, "attn_resolutions": [8], "in_channels": 3, "resolution": 16,
@@ -96,7 +96,7 @@ def test_freeu_grows_half_of_the_backbone_and_damps_low_frequencies(size):
 
 def test_one_window_is_attention_over_all():
     torch.manual_seed(0)
-    windowed = WindowAttention(8, 6, 0, (2, 4), NormOptions(2))
+    windowed = WindowAttention(8, WindowShape(6, 0), (2, 4), NormOptions(2))
     whole = AttentionBlock(8, heads=2, norm=NormOptions(2), options=ProjectionOptions(fused=True))
     whole.load_state_dict(windowed.state_dict())
     x = torch.randn(2, 8, 6, 6)
@@ -117,9 +117,9 @@ def square(top, left, height, width):
 
 def test_a_position_sees_its_window_alone():
     torch.manual_seed(0)
-    plain = WindowAttention(4, 4, 0, (2, 2), NormOptions(2))
+    plain = WindowAttention(4, WindowShape(4, 0), (2, 2), NormOptions(2))
     assert reach(plain, 1, 6) == square(0, 4, 4, 4)
-    shifted = WindowAttention(4, 4, 1, (2, 2), NormOptions(2))
+    shifted = WindowAttention(4, WindowShape(4, 1), (2, 2), NormOptions(2))
     assert reach(shifted, 3, 3) == square(1, 1, 4, 4)
     assert reach(shifted, 6, 2) == square(5, 1, 3, 4)  # what wraps around the border stays apart
     assert reach(shifted, 0, 2) == square(0, 1, 1, 4)
@@ -129,7 +129,7 @@ def test_a_position_sees_its_window_alone():
 
 def test_shifted_windows_match_attention_inside_one():
     torch.manual_seed(0)
-    layer = WindowAttention(8, 4, 1, (1, 8), NormOptions(2))
+    layer = WindowAttention(8, WindowShape(4, 1), (1, 8), NormOptions(2))
     layer.norm = torch.nn.Identity()
     x = torch.randn(2, 8, 8, 8)
     inside = x[:, :, 1:5, 1:5]

@@ -45,6 +45,22 @@ UNETS = st.fixed_dictionaries(
         "resblock_updown": FLAG,
         "resample_filter": st.sampled_from([[1.0, 1.0], [1.0, 3.0, 3.0, 1.0], [1.0, 2.0, 1.0]]),
         "downsample_padding": st.just("symmetric"),
+        "norm_type": st.sampled_from(["group", "rms", "layer", "pixel", "none"]),
+        "norm_order": st.sampled_from(["pre", "post"]),
+        "act": st.sampled_from(["silu", "relu", "gelu"]),
+        "condition_both": FLAG,
+        "skip_per": st.sampled_from(["block", "level"]),
+        "skip_scale": st.sampled_from([0.5, -2.0]),
+        "learn_skip_scale": FLAG,
+        "time": st.sampled_from(
+            [
+                {"scale": 2.0, "order": "cos_sin"},
+                {"type": "fourier", "order": "cos_sin"},
+                {"type": "fourier", "scale": 2.0},
+                {"type": "learned", "steps": 20},
+                {"steps": 20},
+            ]
+        ),
         "stem": st.just("first_level"),
         "mid_block": FLAG,
         "label": some_of(type=st.sampled_from(["table", "linear"]), before_mlp=FLAG, bias=FLAG).map(
@@ -53,7 +69,7 @@ UNETS = st.fixed_dictionaries(
         "vector": some_of(before_mlp=FLAG).map(lambda options: {"dim": 3, **options}),
         "tokens": st.just({"dim": 5, "length": 2}),
         "transformer": some_of(
-            depth=st.sampled_from([1, 2, [1, 2], [1]]),
+            depth=st.sampled_from([1, 2, [1, 2], [1], [1, [2, 1]], [[1, 2], [2, 1, 1]]]),
             self_attention=FLAG,
             cross_attention=FLAG,
             feed_forward=FLAG,
@@ -64,7 +80,7 @@ UNETS = st.fixed_dictionaries(
 )
 
 
-@settings(max_examples=60, deadline=None, derandomize=True)
+@settings(max_examples=100, deadline=None, derandomize=True)
 @given(UNETS)
 def test_sound_or_refused(parameters):
     checked = check_data({"version": 1, "name": "any", "unet": parameters}, Positions("any"))

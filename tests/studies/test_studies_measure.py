@@ -1,7 +1,5 @@
-import itertools
 import os
-import time
-from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 import torch
@@ -9,10 +7,10 @@ from torch import Tensor, nn
 
 from archspec import UserError
 from studies.measure import device as devices
-from studies.measure import latency as latencies
 from studies.measure.calls import Measured, inference, sample_batch, training
-from studies.measure.latency import ReferenceNetwork, latency, paired_rounds, reference_call, warm_up
-from studies.measure.memory import _without_chatter, allocations, held_bytes, peak_bytes
+from studies.measure.latency import summary, take
+from studies.measure.memory import _without_chatter, allocations, held_bytes, high_water, memory, peak_bytes
+from studies.measure.reference import ReferenceNetwork, reference_call
 from studies.protocol import Measure, Protocol, Train
 
 CPU = torch.device("cpu")
@@ -32,18 +30,6 @@ class Doubling(nn.Module):
 
 def small() -> nn.Module:
     return ReferenceNetwork()
-
-
-def fake(seconds: list[float]) -> tuple[Callable[[object], float], list[object]]:
-    """A stopwatch that says the given seconds one after another, and the calls it was given."""
-    calls: list[object] = []
-    times = iter(seconds)
-
-    def seconds_of(call: object) -> float:
-        calls.append(call)
-        return next(times)
-
-    return seconds_of, calls
 
 
 # memory
@@ -117,6 +103,33 @@ def test_the_peak_is_the_same_every_time_and_grows_with_the_batch() -> None:
     assert four - two == pytest.approx(2 * (two - one), rel=0.05)
 
 
+def test_the_high_water_mark_is_that_of_the_call_and_not_of_the_past() -> None:
+    size = 100 * 2**20
+    past = torch.ones(3 * size, dtype=torch.uint8)
+    del past
+    before, highest = high_water(lambda: torch.ones(size, dtype=torch.uint8))
+    assert before is not None
+    assert highest is not None
+    assert 0.9 * size < highest - before < 2 * size
+
+
+def test_a_system_that_tells_no_high_water_mark_or_forbids_it(tmp_path: Path) -> None:
+    called: list[int] = []
+    assert high_water(lambda: called.append(1), tmp_path / "none") == (None, None)
+    (tmp_path / "status").write_text("Name: x\n", encoding="utf-8")
+    assert high_water(lambda: called.append(2), tmp_path) == (None, None)
+    assert called == [1, 2]
+
+
+def test_memory_says_what_is_held_and_leaves_out_what_the_cpu_has_not() -> None:
+    batch = sample_batch((3, 8, 8), 2, 1000, CPU)
+    found = memory(inference(Doubling(1000), batch, Protocol(), CPU), CPU)
+    assert found.held == 4000 + 2 * 3 * 8 * 8 * FLOAT + 16
+    assert found.held < found.peak < found.held + 4 * 2 * 3 * 8 * 8 * FLOAT
+    assert found.reserved is None
+    assert found.resident_peak is None or found.resident_peak > found.peak
+
+
 def test_the_profiler_says_nothing(capfd: pytest.CaptureFixture[str]) -> None:
     allocations(lambda: torch.ones(3))
     assert capfd.readouterr() == ("", "")
@@ -126,92 +139,6 @@ def test_what_others_write_to_stderr_is_passed_on(capfd: pytest.CaptureFixture[s
     with _without_chatter():
         os.write(2, b"USDT:2026 profiler_start\na warning\nSTAGE:2026 done\n")
     assert capfd.readouterr().err == "a warning\n"
-
-
-# latency
-
-
-def test_warm_up_ends_after_three_calls_without_a_gain() -> None:
-    seconds_of, calls = fake([9.0, 3.0, 2.0, 1.0, 0.97, 1.4, 1.0])
-    assert warm_up(lambda: None, seconds_of, 100) == (7, True)
-    assert len(calls) == 7
-
-
-def test_a_gain_starts_the_count_anew_and_noise_does_not() -> None:
-    seconds_of, _ = fake([1.0, 1.5, 1.0, 0.5, 2.0, 0.5, 0.49])
-    assert warm_up(lambda: None, seconds_of, 100) == (7, True)
-
-
-def test_warm_up_that_never_settles_says_so() -> None:
-    seconds_of, _ = fake([0.9**i for i in range(60)])
-    assert warm_up(lambda: None, seconds_of, 100) == (50, False)
-    seconds_of, _ = fake([3.0, 1.0])
-    assert warm_up(lambda: None, seconds_of, 2.0) == (1, False)
-
-
-def ignore() -> None:
-    return None
-
-
-def test_rounds_go_on_until_both_limits_are_met(monkeypatch: pytest.MonkeyPatch) -> None:
-    clock = itertools.count(0.0, 0.125)
-    monkeypatch.setattr(time, "perf_counter", lambda: next(clock))
-    seconds_of, _ = fake([0.01] * 100)
-    measure = Measure(rounds=4, min_seconds=1.0, max_seconds=9.0)
-    assert len(paired_rounds(ignore, small, seconds_of, measure)) == 8
-    seconds_of, _ = fake([0.01] * 100)
-    measure = Measure(rounds=12, min_seconds=0.1, max_seconds=9.0)
-    assert len(paired_rounds(ignore, small, seconds_of, measure)) == 12
-    seconds_of, _ = fake([0.01] * 100)
-    measure = Measure(rounds=12, min_seconds=0.1, max_seconds=0.125)
-    assert len(paired_rounds(ignore, small, seconds_of, measure)) == 3
-
-
-def test_the_order_within_rounds_is_mixed_and_the_ratio_cancels_drift(monkeypatch: pytest.MonkeyPatch) -> None:
-    order: list[str] = []
-
-    def subject() -> None:
-        order.append("subject")
-
-    def reference() -> None:
-        order.append("reference")
-
-    def drifting(call: Callable[[], object]) -> float:
-        call()
-        load = 1 + len(order) // 2 / 10  # the machine becomes slower from round to round
-        return load * (0.006 if call is subject else 0.002)
-
-    monkeypatch.setattr(latencies, "stopwatch", lambda device: drifting)
-    found = latency(subject, reference, CPU, Measure(rounds=40, min_seconds=0.0))
-    assert found.rounds == 40
-    assert found.ratio == pytest.approx(3.0, rel=0.05)
-    assert found.p10 < found.median < found.p90
-    assert found.p90 / found.p10 > 2
-    firsts = order[-80::2]
-    assert 10 < firsts.count("subject") < 30
-
-
-def test_latency_of_real_calls() -> None:
-    batch = sample_batch((3, 32, 32), 8, 1000, CPU)
-    measure = Measure(rounds=5, min_seconds=0.0)
-    for kind in (inference, training):
-        found = latency(kind(small(), batch, Protocol(), CPU).call, reference_call(kind, CPU), CPU, measure)
-        assert found.rounds == 5
-        assert 0 < found.p10 <= found.median <= found.p90 < 1
-        assert 0.2 < found.ratio < 5  # the reference against itself, on a machine that may be busy
-        assert set(found.as_dict()) == {
-            *("median", "p10", "p90", "rounds", "ratio", "reference", "warmup", "stable"),
-        }
-
-
-def test_the_reference_is_always_the_same_network() -> None:
-    torch.manual_seed(1)
-    before = torch.get_rng_state()
-    first, again = ReferenceNetwork(), ReferenceNetwork()
-    assert torch.equal(torch.get_rng_state(), before)
-    for a, b in zip(first.parameters(), again.parameters(), strict=True):
-        assert torch.equal(a, b)
-    assert sum(p.numel() for p in first.parameters()) == 11_139
 
 
 # the calls
@@ -275,8 +202,7 @@ def test_memory_and_latency_on_cuda() -> None:
     peak = peak_bytes(inference(Doubling(1000).to(cuda), batch, Protocol(), cuda), cuda)
     images = 8 * 3 * 32 * 32 * FLOAT
     assert peak - (3 * images + 4000 + 64) < 16 * 512
-    found = latency(
-        training(small().to(cuda), batch, Protocol(), cuda).call, reference_call(training, cuda), cuda, Measure()
-    )
+    call = training(small().to(cuda), batch, Protocol(), cuda).call
+    found = summary([take([reference_call(training, cuda), call], cuda, Measure())], 8)
     assert 0 < found.median < 1
     assert other.numel() == 10_000_000

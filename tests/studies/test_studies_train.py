@@ -5,7 +5,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from studies.protocol import Objective, Protocol, Train
+from studies.protocol import Evaluate, Objective, Protocol, Train
 from studies.train import Averaged, Batch, Diverged, TrainingStep, batches, derived_seed, fit, warmup
 
 CPU = torch.device("cpu")
@@ -79,7 +79,8 @@ def test_other_seeds_draw_everything_anew_and_the_global_state_plays_no_part() -
 
 
 def test_the_order_of_images_does_not_depend_on_timesteps_or_schedule() -> None:
-    other = Protocol(train=protocol().train, objective=Objective(timesteps=10, schedule="cosine", prediction="v"))
+    objective = Objective(timesteps=10, schedule="cosine", prediction="v")
+    other = Protocol(train=protocol().train, objective=objective, evaluate=Evaluate(strata=10))
     few, many = next(batches(IMAGES, other, 0)), next(batches(IMAGES, protocol(), 0))
     assert torch.equal(few.images, many.images)
     assert few.timesteps.max() < 10

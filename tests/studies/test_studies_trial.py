@@ -67,9 +67,10 @@ class Network(nn.Module):
 def test_a_finished_trial_has_every_metric(finished: tuple[Outcome, list[Progress]]) -> None:
     outcome, _ = finished
     assert (outcome.status, outcome.reason) == ("finished", None)
-    assert list(outcome.metrics) == [
-        *("parameters", "macs", "loss", "latency", "memory", "train_latency", "train_memory"),
-    ]
+    assert set(outcome.metrics) == {
+        *("parameters", "macs", "loss", "loss_edm", "memory", "train_memory"),
+        *("latency", "latency_ratio", "train_latency", "train_latency_ratio"),
+    }
     price = archspec.total_price(archspec.from_document(job().document))
     assert outcome.metrics["parameters"] == price.parameters
     assert outcome.metrics["macs"] == price.macs
@@ -82,12 +83,13 @@ def test_a_finished_trial_has_every_metric(finished: tuple[Outcome, list[Progres
 
 def test_a_finished_trial_has_its_details(finished: tuple[Outcome, list[Progress]]) -> None:
     outcome, _ = finished
-    assert list(outcome.detail) == [
-        *("seconds", "evaluation", "loss_bins", "latency", "train_latency", "load_average"),
-    ]
+    assert set(outcome.detail) == {
+        *("seconds", "evaluation", "loss_bins", "snr_bins", "latency", "train_latency", "memory", "train_memory"),
+        *("conditions", "timer", "turns", "load_average"),
+    }
     assert list(outcome.detail["seconds"]) == ["load", "build", "train", "evaluate", "measure"]
-    assert [bounds[:2] for bounds in outcome.detail["loss_bins"]] == [[0, 250], [250, 500], [500, 750], [750, 1000]]
-    mean = sum(mse for _, _, mse in outcome.detail["loss_bins"]) / 4
+    assert [bounds[:2] for bounds in outcome.detail["loss_bins"]] == [[0, 71], [71, 214], [214, 518], [518, 1000]]
+    mean = sum((high - low) * mse for low, high, mse in outcome.detail["loss_bins"]) / 1000
     assert outcome.metrics["loss"] == pytest.approx(mean)
     assert outcome.detail["latency"]["median"] == outcome.metrics["latency"]
     assert outcome.detail["evaluation"] | {"hash": "-"} == {"hash": "-", "evaluations": 32, "images": 8, "strata": 4}
@@ -128,7 +130,7 @@ def test_the_same_job_gives_bit_identical_losses(finished: tuple[Outcome, list[P
 
 def test_the_loss_does_not_depend_on_what_is_measured() -> None:
     bare = run_trial(job(measure=Measure(latency=False, memory=False, threads=1)), quiet)
-    assert list(bare.metrics) == ["parameters", "macs", "loss"]
+    assert list(bare.metrics) == ["parameters", "macs", "loss", "loss_edm"]
     assert bare.metrics["loss"] == run_trial(job(), quiet).metrics["loss"]
 
 

@@ -7,7 +7,25 @@ from pathlib import Path
 
 import typer
 
-from ushape.cli import check, diff, explain, export, init, report, run, schema, show, status, zoo
+from ushape.cli import (
+    check,
+    confirm,
+    diff,
+    explain,
+    export,
+    init,
+    measure,
+    plan,
+    profile,
+    report,
+    run,
+    schema,
+    show,
+    status,
+    tables,
+    weights,
+    zoo,
+)
 
 #: Exit codes: 0 fine; 1 done, but not all trials have a result; 2 the user has to change something; 130 interrupted.
 USER_ERROR = 2
@@ -23,10 +41,25 @@ app = typer.Typer(
     "Exit codes: 0 fine, 1 some trials have no result, 2 something for you to change, 130 interrupted.",
 )
 for command in (
-    init.init, check.check, explain.explain, show.show, diff.diff, zoo.zoo, run.run, status.status, report.report,
-    export.export, schema.schema,
-):  # fmt: skip
+    init.init,
+    check.check,
+    explain.explain,
+    show.show,
+    diff.diff,
+    zoo.zoo,
+    plan.plan,
+    run.run,
+    confirm.confirm,
+    status.status,
+    report.report,
+    tables.tables,
+    measure.measure,
+    profile.profile,
+    export.export,
+    schema.schema,
+):
     app.command()(command)
+app.add_typer(weights.weights)
 
 
 def main() -> None:

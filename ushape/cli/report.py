@@ -9,7 +9,10 @@ import typer
 
 
 def report(
-    study: Annotated[Path, typer.Argument(help="The study file, or the folder of its results.", show_default=False)],
+    study: Annotated[
+        list[Path],
+        typer.Argument(help="The study file, or the folder of its results; several to compare.", show_default=False),
+    ],
     *,
     out: Annotated[
         Path | None, typer.Option("--out", "-o", help="The HTML file to write; default dashboard.html in the folder.")
@@ -17,28 +20,53 @@ def report(
     folder: Annotated[
         Path | None, typer.Option("--folder", help="Where the results lie, if `ushape run --out` put them elsewhere.")
     ] = None,
+    watch: Annotated[
+        bool, typer.Option("--watch", help="Write it again while the study runs; an open page refreshes itself.")
+    ] = False,
 ) -> None:
     """Write the dashboard of a study, one self-contained HTML file, and results.csv beside its records.
 
-    It can be written while the study runs.
+    It can be written while the study runs. Several studies become one page that compares them (with --out).
     """
     from ushape.cli.console import out as console
+    from ushape.cli.watch import follow
 
-    place = folder or folder_of(study)
-    written = write_report(place, out)
+    if len(study) > 1:
+        console.print(f"comparison: {_compare(study, out, single=folder is not None or watch)}")
+        return
+    place = folder or folder_of(study[0])
+    if watch:
+        written = follow(place, lambda refresh: write_report(place, out, refresh=refresh), console.print)
+    else:
+        written = write_report(place, out)
     console.print(f"results: {place / 'results.csv'}")
     console.print(f"dashboard: {written}")
 
 
-def write_report(folder: Path, html: Path | None = None) -> Path:
-    """Write ``results.csv`` and the dashboard of a folder of results; returns the dashboard's path."""
+def _compare(several: list[Path], out: Path | None, *, single: bool) -> Path:
+    from archspec import user_error
+    from reports.dashboard import write_comparison
+    from studies.frame import load_results
+
+    if single:
+        raise user_error("--folder and --watch go with one study.", "Name one study, or leave them out.")
+    if out is None:
+        raise user_error("several studies need a file to be written to.", "Add `-o comparison.html`.")
+    return write_comparison([load_results(folder_of(one)) for one in several], out)
+
+
+def write_report(folder: Path, html: Path | None = None, *, refresh: int | None = None) -> Path:
+    """Write ``results.csv`` and the dashboard of a folder of results; returns the dashboard's path.
+
+    With `refresh` an open page reads its file again after so many seconds.
+    """
     from reports.dashboard import write_dashboard
     from reports.tables import write_results_csv
     from studies.frame import load_results
 
     results = load_results(folder)
     write_results_csv(results, folder / "results.csv")
-    return write_dashboard(results, html or folder / "dashboard.html")
+    return write_dashboard(results, html or folder / "dashboard.html", refresh=refresh)
 
 
 def folder_of(study: Path) -> Path:

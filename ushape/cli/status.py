@@ -97,5 +97,6 @@ def _planned(document: dict[str, Any], part: str) -> int:
     section = document.get(part) or {}
     if part == "search":
         return int(section.get("trials", 0))
-    seeds = (document.get("protocol") or {}).get("seeds", 0)
-    return (len(section.get("variants", {})) + 1) * (seeds if isinstance(seeds, int) else len(seeds)) if section else 0
+    seeds = (section.get("until") or {}).get("max_seeds") or (document.get("protocol") or {}).get("seeds", 0)
+    planned = section.get("planned") or section.get("variants", {})
+    return (len(planned) + 1) * (seeds if isinstance(seeds, int) else len(seeds)) if section else 0

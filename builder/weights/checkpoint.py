@@ -1,0 +1,130 @@
+"""From a file to a network's weights and back: whole, or not at all."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from archspec import ArchGraph, user_error
+from builder.network import Network
+from builder.weights import files
+from builder.weights.layouts import LDM_PREFIX, Layout, detect, from_layout, layout
+
+#: Names under which checkpoints keep the weights themselves, and averaged ones.
+_PLAIN = ("state_dict", "model_state_dict", "model", "module")
+_AVERAGED = ("ema", "ema_state_dict", "model_ema", "ema_model")
+#: What wrappers put before every name.
+_WRAPPERS = ("module.", "_orig_mod.")
+_LDM_EMA = "model_ema."
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """Weights for an architecture, under our names.
+
+    Attributes:
+        state: our keys -> tensors, in the order and shapes of the compiled model.
+        layout: which one they came in.
+        ignored: first words of names that belong to other parts of the file -> how many of them.
+    """
+
+    state: dict[str, Tensor]
+    layout: Layout
+    ignored: Mapping[str, int] = field(default_factory=dict)
+
+
+def read_checkpoint(
+    path: str | Path, architecture: ArchGraph, *, layout_name: str | None = None, ema: bool = False
+) -> Checkpoint:
+    """The weights of an architecture from a file, or from a folder of diffusers'.
+
+    Args:
+        path: safetensors or torch's; nothing in it is run.
+        architecture: what they must fit.
+        layout_name: one of `LAYOUTS`; None to find out.
+        ema: take the averaged copies that the file has beside the weights.
+
+    Raises:
+        UserError: the file is damaged or holds more than data, or the weights do not fit; with everything that is
+            missing, has no place, or has another shape.
+    """
+    state, wrapped, ignored = _network_of(files.read(path), str(path), ema=ema)
+    chosen = layout(layout_name) if layout_name else detect(architecture, state, wrapped=wrapped, file=str(path))
+    return Checkpoint(from_layout(architecture, state, chosen), chosen, ignored)
+
+
+def load_weights(
+    network: Network, path: str | Path, *, layout_name: str | None = None, ema: bool = False
+) -> Checkpoint:
+    """Give a network the weights of a file; see `read_checkpoint`. If anything is wrong, it stays as it was."""
+    found = read_checkpoint(path, network.architecture, layout_name=layout_name, ema=ema)
+    network.load_state_dict(found.state, strict=True)
+    return found
+
+
+def write_checkpoint(
+    path: str | Path, architecture: ArchGraph, state: Mapping[str, Tensor], layout_name: str = "compvis"
+) -> None:
+    """Write our weights in a layout, in one step.
+
+    Raises:
+        UserError: the layout has no place for them, they do not fit the architecture, or no format has this ending.
+    """
+    files.write(layout(layout_name).pack(architecture, state), path)
+
+
+def _network_of(found: Mapping[str, Any], file: str, *, ema: bool) -> tuple[dict[str, Tensor], bool, dict[str, int]]:
+    """The U-Net's tensors without what stands before their names; whether that was LDM's; and what was left out."""
+    inner = _inner(found, averaged=ema)
+    taken_averages = ema and inner is not None
+    tensors = _tensors(inner if inner is not None else _inner(found, averaged=False) or found)
+    if not tensors:
+        hint = f"Its first entries: {', '.join(map(str, list(found)[:5])) or 'none'}."
+        raise user_error("there are no weights in this file.", hint, file=file)
+    tensors = _unwrapped(tensors)
+    if not any(key.startswith(LDM_PREFIX) for key in tensors):
+        if ema and not taken_averages:
+            raise _no_averages(file)
+        return tensors, False, {}
+    network = {key.removeprefix(LDM_PREFIX): value for key, value in tensors.items() if key.startswith(LDM_PREFIX)}
+    others = [key.split(".")[0] for key in tensors if not key.startswith(LDM_PREFIX)]
+    if ema and not taken_averages:
+        network = _ldm_averages(tensors, network, file)
+    return network, True, {word: others.count(word) for word in dict.fromkeys(others)}
+
+
+def _inner(found: Mapping[str, Any], *, averaged: bool) -> Mapping[str, Any] | None:
+    names = _AVERAGED if averaged else _PLAIN
+    return next((found[name] for name in names if isinstance(found.get(name), Mapping)), None)
+
+
+def _tensors(found: Mapping[str, Any]) -> dict[str, Tensor]:
+    """The dense tensors; step counters and the like go."""
+    return {
+        str(key): value for key, value in found.items() if isinstance(value, Tensor) and value.layout is torch.strided
+    }
+
+
+def _unwrapped(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
+    for word in _WRAPPERS * 2:
+        if all(key.startswith(word) for key in tensors):
+            tensors = {key.removeprefix(word): value for key, value in tensors.items()}
+    return tensors
+
+
+def _ldm_averages(tensors: Mapping[str, Tensor], network: Mapping[str, Tensor], file: str) -> dict[str, Tensor]:
+    """LDM's averages: under the names of the weights with the dots left out."""
+    names = {key: f"{_LDM_EMA}diffusion_model{key.replace('.', '')}" for key in network}
+    if any(name not in tensors for name in names.values()):
+        raise _no_averages(file)
+    return {key: tensors[name] for key, name in names.items()}
+
+
+def _no_averages(file: str) -> Exception:
+    hint = "Many files hold the averages alone: leave that out."
+    return user_error("there are no averaged weights beside the weights in this file.", hint, file=file)

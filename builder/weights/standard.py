@@ -1,0 +1,62 @@
+"""Which part of the reference U-Net a node is, whatever numbers its id has."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+import networkx as nx
+
+from archspec import ArchGraph
+from archspec.graph import op_of
+
+_PLACED = re.compile(r"(down|up)\.(\d+)\.(block|attn|skip)\.(\d+)")
+
+
+@dataclass(frozen=True)
+class Placed:
+    """A node of a level: its side, level, kind of part, and the number of its block counted from 0 without gaps."""
+
+    side: str
+    level: int
+    part: str
+    number: int
+
+
+def placed(architecture: ArchGraph) -> dict[str, Placed]:
+    """The nodes ``down.{level}.{block, attn, skip}.{number}`` and their like on the way up.
+
+    Where blocks were taken out, the ones behind move up: other code numbers what is there.
+    """
+    found = {node: match for node in architecture if (match := _PLACED.fullmatch(node))}
+    blocks: dict[tuple[str, str], set[int]] = {}
+    for match in found.values():
+        if match[3] == "block":
+            blocks.setdefault((match[1], match[2]), set()).add(int(match[4]))
+    ranks = {key: {number: rank for rank, number in enumerate(sorted(numbers))} for key, numbers in blocks.items()}
+    return {
+        node: Placed(match[1], int(match[2]), match[3], ranks[match[1], match[2]][int(match[4])])
+        for node, match in found.items()
+        if int(match[4]) in ranks.get((match[1], match[2]), {})
+    }
+
+
+def renumbered(architecture: ArchGraph) -> ArchGraph:
+    """The same graph, its blocks counted without gaps."""
+    names = {node: f"{at.side}.{at.level}.{at.part}.{at.number}" for node, at in placed(architecture).items()}
+    if all(new == old for old, new in names.items()):
+        return architecture
+    renamed: ArchGraph = nx.relabel_nodes(architecture, names, copy=True)
+    return renamed
+
+
+def node_of(architecture: ArchGraph, key: str) -> tuple[str, str, str]:
+    """(node, layer, weight or bias) of one of our keys."""
+    words = key.split(".")
+    end = next(end for end in range(len(words), 0, -1) if ".".join(words[:end]) in architecture)
+    return ".".join(words[:end]), ".".join(words[end:-1]), words[-1]
+
+
+def kind_of(architecture: ArchGraph, node: str) -> type[object]:
+    """The class of a node's operation."""
+    return type(op_of(architecture, node))

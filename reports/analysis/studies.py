@@ -1,0 +1,122 @@
+"""Several studies beside each other: what differs in how they were made, and what they have in common."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+
+from reports.analysis.ablation import BASE
+from reports.analysis.trials import has_values, usable
+
+if TYPE_CHECKING:
+    from studies.frame import StudyResults
+
+
+@dataclass(frozen=True)
+class Difference:
+    """One setting that is not the same in all studies; `values` in the order of the studies, None where absent."""
+
+    setting: str
+    values: tuple[Any, ...]
+    spoils: str
+    """What does not compare because of it: "losses", "times and memory"."""
+
+
+@dataclass(frozen=True)
+class Mean:
+    """A metric of one architecture in one study: the mean over its trials."""
+
+    value: float
+    trials: int
+
+
+@dataclass(frozen=True)
+class Common:
+    """An architecture that several studies trained."""
+
+    fingerprint: str
+    names: tuple[str, ...]
+    """What each study calls it; empty where it was not trained."""
+    values: dict[str, tuple[Mean | None, ...]]
+    """Metric -> its mean in each study."""
+
+
+_SECTIONS = {"protocol": "losses", "measure": "times and memory"}
+#: Settings that say how much was run, not under what circumstances.
+_HARMLESS = {"protocol.seeds"}
+
+
+def differences(studies: Sequence[StudyResults]) -> list[Difference]:
+    """Every setting of protocol and measurement, data content and device that the studies do not share."""
+    found = []
+    for section, spoils in _SECTIONS.items():
+        flat = [dict(_leaves(section, study.document.get(section) or {})) for study in studies]
+        for setting in dict.fromkeys(key for one in flat for key in one):
+            values = tuple(one.get(setting) for one in flat)
+            if setting not in _HARMLESS and not _all_equal(values):
+                found.append(Difference(setting, values, spoils))
+    hashes = tuple(study.data.get("hash") for study in studies)
+    if not _all_equal(hashes):
+        found.append(Difference("content of the data", hashes, "losses"))
+    devices = tuple(_devices(study) for study in studies)
+    if not _all_equal(devices):
+        found.append(Difference("device", devices, "times and memory"))
+    return found
+
+
+def common_architectures(studies: Sequence[StudyResults], metrics: Sequence[str]) -> list[Common]:
+    """The architectures with a result in at least two studies, in the order of the first study that has them."""
+    frames = [usable(study.trials) for study in studies]
+    marks = dict.fromkeys(str(mark) for frame in frames for mark in frame["fingerprint"].dropna())
+    found = []
+    for mark in marks:
+        rows = [frame[frame["fingerprint"] == mark] for frame in frames]
+        if sum(len(one) > 0 for one in rows) < 2:
+            continue
+        values = {name: tuple(_mean(one, name) for one in rows) for name in metrics}
+        found.append(Common(mark, tuple(_name(one) for one in rows), values))
+    return found
+
+
+def shared_metrics(studies: Sequence[StudyResults], names: Sequence[str]) -> list[str]:
+    """Those of the metrics that every study has values of."""
+    return [name for name in names if all(has_values(usable(study.trials), name) for study in studies)]
+
+
+def _leaves(path: str, value: Any) -> Iterator[tuple[str, Any]]:
+    if isinstance(value, Mapping):
+        for key, inner in value.items():
+            yield from _leaves(f"{path}.{key}", inner)
+    else:
+        yield path, value
+
+
+def _all_equal(values: Sequence[Any]) -> bool:
+    return all(value == values[0] for value in values)
+
+
+def _devices(study: StudyResults) -> str:
+    if study.trials.empty:
+        return ""
+    return ", ".join(sorted({str(name) for name in study.trials["device"].dropna() if name}))
+
+
+def _mean(rows: pd.DataFrame, metric: str) -> Mean | None:
+    values = rows[metric].dropna() if metric in rows.columns else rows.iloc[:0, 0]
+    mean = float(values.mean()) if len(values) else math.nan
+    return Mean(mean, len(values)) if len(values) else None
+
+
+def _name(rows: pd.DataFrame) -> str:
+    names = [
+        (str(row["variant"]) if row["variant"] != BASE else "the base")
+        if isinstance(row["variant"], str)
+        else f"trial {row['trial']}"
+        for _, row in rows.iterrows()
+    ]
+    shown = list(dict.fromkeys(names))
+    return ", ".join(shown[:3]) + (f" and {len(shown) - 3} more" if len(shown) > 3 else "")

@@ -1,0 +1,140 @@
+"""What stands in the tables: numbers for other programs, and words for readers."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import pandas as pd
+
+from reports.analysis.ablation import Effect, compare, compared_metrics
+from reports.analysis.answer import primary_metric
+from reports.analysis.search import search_points, value_text
+from reports.metrics import (
+    MISSING,
+    NARROW,
+    Metric,
+    interval_text,
+    metric_of,
+    metrics_of,
+    p_text,
+    percent_text,
+    signed_significant,
+)
+
+if TYPE_CHECKING:
+    from studies.frame import StudyResults
+
+
+@dataclass(frozen=True)
+class Table:
+    """One table.
+
+    Attributes:
+        name: of its files.
+        caption: one sentence that says what the rows are and what the intervals mean.
+        numbers: recorded units (s, bytes, counts), one column for each number.
+        words: as a reader wants it: units, intervals, honest digits.
+    """
+
+    name: str
+    caption: str
+    numbers: pd.DataFrame
+    words: pd.DataFrame
+
+
+def tables(results: StudyResults) -> list[Table]:
+    """Every table that the study has something for."""
+    found = (_ablation(results), _front(results))
+    return [table for table in found if table is not None]
+
+
+def _ablation(results: StudyResults) -> Table | None:
+    names = compared_metrics(results.trials)
+    effects = {name: compare(results.trials, name) for name in names}
+    if not any(effects.values()):
+        return None
+    metrics = metrics_of(results.trials)
+    numbers = pd.DataFrame([_numbers(effect) for found in effects.values() for effect in found])
+    first = primary_metric(results)
+    words = pd.DataFrame({"variant": [effect.variant for effect in effects.get(first, effects[names[0]])]})
+    for name, found in effects.items():
+        metric = metric_of(name, metrics)
+        words[f"Δ {_head(metric, found)}"] = [_difference(effect, metric) for effect in found]
+        if name == first:
+            words["in per cent"] = [percent_text(effect.percent) for effect in found]
+            words["p (Holm)"] = [p_text(effect.p_holm) for effect in found]
+            words["seeds"] = [effect.n for effect in found]
+            words["verdict"] = [effect.verdict_text for effect in found]
+    caption = (
+        f"{results.name}: difference of each variant to the base, mean over training seeds paired by seed, with the "
+        f"95 % t interval; p values and verdicts are of {metric_of(first, metrics).label}, adjusted by Holm's method "
+        "over all variants. Times are compared by their ratio to a reference network."
+    )
+    return Table("ablation", caption, numbers, words)
+
+
+def _head(metric: Metric, effects: tuple[Effect, ...]) -> str:
+    if any(effect.relative for effect in effects):
+        return f"{metric.label} (%)"
+    return metric.title
+
+
+def _numbers(effect: Effect) -> dict[str, object]:
+    return {
+        "variant": effect.variant,
+        "metric": effect.metric,
+        "unit": "percent" if effect.relative else "recorded",
+        "seeds": effect.n,
+        "base_mean": effect.base_mean,
+        "difference": effect.mean,
+        "low": effect.low,
+        "high": effect.high,
+        "low_holm": effect.low_adjusted,
+        "high_holm": effect.high_adjusted,
+        "percent": effect.percent,
+        "p": effect.p,
+        "p_holm": effect.p_holm,
+        "verdict": str(effect.verdict),
+    }
+
+
+def _difference(effect: Effect, metric: Metric) -> str:
+    if effect.n == 0:
+        return MISSING
+    shown = (lambda value: value) if effect.relative else metric.shown
+    if metric.counted or effect.low == effect.high:
+        return "0" if effect.mean == 0 else signed_significant(shown(effect.mean))
+    return interval_text(shown(effect.mean), shown(effect.low), shown(effect.high))
+
+
+def _front(results: StudyResults) -> Table | None:
+    points = [point for point in search_points(results) if point.kind == "front"]
+    if not points:
+        return None
+    metrics = metrics_of(results.trials)
+    objectives = [metric_of(name, metrics) for name in results.objectives]
+    first = objectives[0].name
+    points.sort(key=lambda point: point.values[first])
+    names = list(dict.fromkeys(name for point in points for name in point.parameters))
+    rows = [{"trial": p.trial, **p.parameters, **{m.name: p.values[m.name] for m in objectives}} for p in points]
+    words = pd.DataFrame(
+        [
+            {
+                "trial": point.trial,
+                **{name: value_text(point.parameters.get(name)) or MISSING for name in names},
+                **{metric.title: _bare(point.values[metric.name], metric) for metric in objectives},
+            }
+            for point in points
+        ]
+    )
+    caption = (
+        f"{results.name}: the search's non-dominated architectures within the budgets. One training seed each, so "
+        "neighbours may differ by chance."
+    )
+    return Table("front", caption, pd.DataFrame(rows), words)
+
+
+def _bare(value: float, metric: Metric) -> str:
+    """A value without its unit, which stands in the column's head."""
+    return metric.text(value).removesuffix(metric.unit).rstrip(f"{NARROW} ") if metric.unit else metric.text(value)

@@ -1,0 +1,106 @@
+"""Tables to files: CSV and Parquet for programs, Markdown and LaTeX for readers."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from io import BytesIO
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pandas as pd
+
+from archspec import user_error
+from archspec.atomic import write_bytes, write_text
+from reports.metrics import MINUS, MISSING, NARROW, NBSP
+from reports.tables.content import Table, tables
+
+if TYPE_CHECKING:
+    from studies.frame import StudyResults
+
+Writer = Callable[[Table, Path], None]
+
+_LATEX = {MINUS: "$-$", MISSING: "---", NARROW: "\\,", NBSP: "~", "×": "$\\times$", "Δ": "$\\Delta$", "<": "$<$"}
+
+
+def write_tables(results: StudyResults, folder: Path, formats: tuple[str, ...] | None = None) -> list[Path]:
+    """Write every table that the study has something for, and all its trials.
+
+    Args:
+        results: the study.
+        folder: where the files go; made if it is missing.
+        formats: keys of `FORMATS`; None: all that can be written here.
+
+    Returns:
+        The files: ``trials.csv`` and ``trials.parquet``, then ``ablation.*`` and ``front.*``.
+
+    Raises:
+        UserError: a format is not known, or Parquet is asked for without pyarrow.
+    """
+    chosen = formats or tuple(name for name in FORMATS if name != "parquet" or _has_pyarrow())
+    for name in chosen:
+        if name not in FORMATS:
+            raise user_error(f"there is no format `{name}`.", f"Formats: {', '.join(FORMATS)}.")
+    if "parquet" in chosen and not _has_pyarrow():
+        raise user_error("Parquet needs the package pyarrow.", "Run `pip install ushape[parquet]`.")
+    everything = Table("trials", "", results.trials, results.trials)
+    written = []
+    for table in (everything, *tables(results)):
+        for name in chosen:
+            if table is everything and name not in _FOR_PROGRAMS:
+                continue
+            path = folder / f"{table.name}.{_SUFFIXES.get(name, name)}"
+            FORMATS[name](table, path)
+            written.append(path)
+    return written
+
+
+def _has_pyarrow() -> bool:
+    from importlib.util import find_spec
+
+    return find_spec("pyarrow") is not None
+
+
+def _csv(table: Table, path: Path) -> None:
+    write_text(path, table.numbers.to_csv(index=False, lineterminator="\n"))
+
+
+def _parquet(table: Table, path: Path) -> None:
+    buffer = BytesIO()
+    # A search parameter may be a number in one trial and a word in another; a column of a file has one type.
+    plain = table.numbers.copy()
+    for column in plain.columns:
+        if plain[column].map(type).nunique() > 1 and plain[column].dtype == object:
+            plain[column] = plain[column].map(lambda value: None if pd.isna(value) else str(value))
+    plain.to_parquet(buffer, index=False)
+    write_bytes(path, buffer.getvalue())
+
+
+def _markdown(table: Table, path: Path) -> None:
+    escaped = table.words.map(lambda value: str(value).replace("|", "\\|"))
+    body = escaped.to_markdown(index=False, disable_numparse=True)
+    write_text(path, f"{table.caption}\n\n{body}\n")
+
+
+def _latex(table: Table, path: Path) -> None:
+    words = table.words.rename(columns=_escaped)
+    text = words.style.format(escape="latex").hide(axis="index").to_latex(
+        hrules=True, caption=_escaped(table.caption), label=f"tab:{table.name}", position_float="centering"
+    )  # fmt: skip
+    write_text(path, _for_latex(f"% needs \\usepackage{{booktabs}}\n{text}"))
+
+
+def _escaped(text: str) -> str:
+    return re.sub(r"([&%$#_{}])", r"\\\1", text)
+
+
+def _for_latex(text: str) -> str:
+    for sign, command in _LATEX.items():
+        text = text.replace(sign, command)
+    return text
+
+
+FORMATS: dict[str, Writer] = {"csv": _csv, "parquet": _parquet, "markdown": _markdown, "latex": _latex}
+"""What tables can be written as."""
+_SUFFIXES = {"markdown": "md", "latex": "tex"}
+_FOR_PROGRAMS = ("csv", "parquet")

@@ -1,0 +1,75 @@
+"""Images from a trained network: the same noise for every network, whatever it predicts."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from studies.diffusion import Process, process
+from studies.evaluation import Samples
+from studies.objective import Edm, Objective
+from studies.sampling.samplers import SAMPLERS
+from studies.train import derived_seed
+
+
+class NetworkDenoiser:
+    """A network as D(x; σ); a noise level between two timesteps is taken for the nearer one (in ln σ).
+
+    Args:
+        module: takes ``(x_t, t)``; on `device`, in eval mode.
+        known: its process.
+        clip: whether images are limited to [-1, 1].
+    """
+
+    def __init__(self, module: nn.Module, known: Process, *, clip: bool) -> None:
+        self.module, self.known, self.clip = module, known, clip
+        self.calls = 0
+
+    def __call__(self, noisy: Tensor, sigma: float) -> Tensor:
+        """The image that the network sees in ``[b, c, h, w]`` with noise of σ, float64."""
+        self.calls += 1
+        t = self.known.level(sigma).to(noisy.device).expand(len(noisy))
+        shown = self.known.scaled(noisy, t)
+        image = self.known.x0_of(self.module(shown.float(), self.known.time(t)).double(), shown, t)
+        return image.clamp(-1, 1) if self.clip else image
+
+
+def starting_noise(samples: Samples, shape: tuple[int, ...]) -> Tensor:
+    """The noise that all networks of a study start from: float32 ``[number, c, h, w]`` on the CPU."""
+    generator = torch.Generator().manual_seed(derived_seed(samples.seed, "samples"))
+    return torch.randn((samples.number, *shape), generator=generator)
+
+
+@torch.inference_mode()
+def drawn(
+    module: nn.Module, objective: Objective | Edm, samples: Samples, shape: tuple[int, ...], device: torch.device
+) -> tuple[Tensor, int]:
+    """Images from a network, in eval mode; it is left in the mode it was in.
+
+    Args:
+        module: takes ``(x_t, t)``; lies on `device`.
+        objective: what it predicts.
+        samples: how many, and how.
+        shape: ``(c, h, w)`` of an image.
+        device: where it runs.
+
+    Returns:
+        Images uint8 ``[number, c, h, w]`` on the CPU, and how often the network was called for each.
+    """
+    training = module.training
+    module.eval()
+    known = process(objective, device)
+    sampler, spacing = SAMPLERS[samples.sampler]
+    sigmas = known.nearest(spacing(known.range(), samples.steps))
+    found, calls = [], 0
+    for noise in torch.split(starting_noise(samples, shape), samples.batch):
+        denoiser = NetworkDenoiser(module, known, clip=samples.clip)
+        found.append(as_bytes(sampler(denoiser, noise.to(device).double() * sigmas[0], sigmas)).cpu())
+        calls = denoiser.calls
+    module.train(training)
+    return torch.cat(found), calls
+
+
+def as_bytes(images: Tensor) -> Tensor:
+    """Images in [-1, 1] as whole numbers 0 to 255, as files hold them; what is beyond is cut, what is NaN is black."""
+    return images.nan_to_num(nan=-1.0).add(1).mul(127.5).round().clamp(0, 255).to(torch.uint8)
