@@ -29,9 +29,8 @@ def main() -> None:
                 memory = predict(graph, call, ProfileOptions(batch=batch)).memory
                 seconds.append(time.process_time() - start)
             first, *warm = seconds
-            print(
-                f"{name:13} batch {batch} {call:9} {memory / 2**20:10.2f} MiB  first {first:.2f} s, warm {min(warm):.2f} s"
-            )
+            peak = f"{memory / 2**20:10.2f} MiB"
+            print(f"{name:13} batch {batch} {call:9} {peak}  first {first:.2f} s, warm {min(warm):.2f} s")
 
 
 if __name__ == "__main__":
