@@ -13,7 +13,9 @@ from optuna.trial import Trial
 from archspec import fingerprint, to_document
 from archspec.graph import ArchGraph
 from search import optuna_bridge as bridge
-from search.objectives import violations
+from search.objectives import Goals, violations
+from studies.artifacts import keep_files
+from studies.limits import limits_of
 from studies.observe import Observer
 from studies.protocol import Measure, Protocol
 from studies.records import WITH_RESULT, Part, Status, TrialRecord
@@ -67,8 +69,10 @@ class Ledger:
         self._waiting: dict[Key, list[Task]] = defaultdict(list)
         for part in store.parts():
             self.known.add(store.records(part))
+        #: the budgets as numbers; one relative to the base is missing until the base's trial has ended
+        self.limits = limits_of(study, self.known.by_key.values())
 
-    def open(self, part: Part, objectives: Sequence[str], sampler: BaseSampler | None = None) -> optuna.Study:
+    def open(self, part: Part, objectives: Goals | Sequence[str], sampler: BaseSampler | None = None) -> optuna.Study:
         """The Optuna study of a part, with the study as it is now remembered beside it."""
         optuna_study = self.store.open(part, objectives, sampler)
         base = fingerprint(self.study.base)
@@ -128,12 +132,30 @@ class Ledger:
 
     def ended(self, task: Task, outcome: Outcome) -> list[TrialRecord]:
         """Record what came of a task, and of the trials that waited for it."""
-        key = key_of(task.begun)
-        self._under_way.discard(key)
         record = _recorded(task.begun, outcome)
         self.store.write_curve(record.part, record.trial, outcome.curve)
-        record = self.close(task.trial, record)
+        record = keep_files(self.store.folder, record, outcome.files)
+        return self._settled(task, record)
+
+    def paused(self, task: Task, outcome: Outcome) -> TrialRecord:
+        """Note how far a task came that may go on later; its trial stays open."""
+        record = _recorded(task.begun, outcome)
+        self.store.write_curve(record.part, record.trial, outcome.curve)
+        record = record.model_copy(update={"status": "running", "violations": violations(record.metrics, self.limits)})
+        self.store.begin(task.trial, record)
+        return record
+
+    def pruned(self, task: Task, reason: str) -> list[TrialRecord]:
+        """Close a task that was paused and does not go on."""
+        return self._settled(task, task.begun.model_copy(update={"status": "pruned", "reason": reason}))
+
+    def _settled(self, task: Task, record: TrialRecord) -> list[TrialRecord]:
+        key = key_of(task.begun)
+        self._under_way.discard(key)
+        # The base's own result may be what its budgets are relative to.
         self.known.add([record])
+        self.limits = limits_of(self.study, self.known.by_key.values())
+        record = self.close(task.trial, record)
         known = self.known.find(key)
         waited = [
             self.close(other.trial, _replayed(other.begun, known) if known else _failed_alike(other.begun, record))
@@ -145,7 +167,7 @@ class Ledger:
         """Put a trial's last record into the database and let Optuna know; returns it as it was kept."""
         search = self.study.file.search
         if record.part == "search" and search is not None:
-            record = record.model_copy(update={"violations": violations(record.metrics, search.budgets)})
+            record = record.model_copy(update={"violations": violations(record.metrics, self.limits)})
         self.store.keep(trial, record)
         self.tell(trial, record)
         self.observer.ended(record)
@@ -177,7 +199,10 @@ class Ledger:
                 "trained": float(failed),
                 **{name: record.violations.get(name, 0.0) for name in search.budgets},
             }
-            bridge.tell(trial, [record.metrics.get(name) for name in search.objectives], constraints)
+            if record.status == "pruned":
+                bridge.tell_pruned(trial, {**constraints, "trained": 0.0})
+                return
+            bridge.tell(trial, [record.compared(name) for name in search.objectives], constraints)
         elif record.status in WITH_RESULT:
             bridge.tell(trial, [record.metrics.get("loss")], {})
         else:
@@ -194,7 +219,7 @@ def _recorded(begun: TrialRecord, outcome: Outcome) -> TrialRecord:
             "detail": {**begun.detail, **outcome.detail},
             "environment": outcome.environment,
             "data": outcome.data,
-            "wall": outcome.wall,
+            "wall": begun.wall + outcome.wall,
         }
     )
 
@@ -212,11 +237,16 @@ def _failed_alike(begun: TrialRecord, failed: TrialRecord) -> TrialRecord:
     )
 
 
+def _is_foreign(known: TrialRecord) -> bool:
+    """Whether it was taken over from another study (`studies.reuse`)."""
+    return "study" in known.detail
+
+
 def _replayed(begun: TrialRecord, known: TrialRecord) -> TrialRecord:
     return begun.model_copy(
         update={
             "status": "replayed",
-            "replay_of": f"{known.part}/{known.trial}",
+            "replay_of": (f"{known.detail['study']}:" if _is_foreign(known) else "") + f"{known.part}/{known.trial}",
             "metrics": known.metrics,
             "detail": {**known.detail, **begun.detail},
             "environment": known.environment,

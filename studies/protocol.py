@@ -11,14 +11,16 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Discriminator, Field, Tag, field_validator, model_validator
 
+from search.objectives import quantity
 from studies.evaluation import Evaluate, FeatureNetwork, Samples
 from studies.objective import AnyObjective, Edm, Objective
 from studies.section import Count, Natural, Section, Share
+from studies.start import Init
 
 # What other modules know from here, wherever it is written.
 __all__ = [
-    "Count", "Data", "Digits", "Edm", "Evaluate", "FeatureNetwork", "ImageFolder", "Measure", "Natural", "NpzFile",
-    "Objective", "Protocol", "Samples", "Section", "Share", "Source", "Train",
+    "Count", "Data", "Digits", "Edm", "Evaluate", "FeatureNetwork", "ImageFolder", "Init", "Measure", "Natural",
+    "NpzFile", "Objective", "Protocol", "Samples", "Section", "Share", "Source", "Train",
 ]  # fmt: skip
 
 
@@ -110,17 +112,33 @@ Data = Annotated[_AnySource, BeforeValidator(_spelled_out, json_schema_input_typ
 Source = Digits | ImageFolder | NpzFile
 
 
+def _given(value: Any) -> Any:
+    return value
+
+
+def _bytes(value: object) -> object:
+    """Bytes from a number or from text with a unit."""
+    return None if value is None else quantity("train_memory", value)
+
+
 class Train(Section):
     """How every trial is trained: AdamW on batches of images with random timesteps and noise."""
 
-    steps: Count = Field(300, description="Number of optimizer steps.")
-    batch: Annotated[
-        Count, Field(json_schema_extra={"anyOf": [{"type": "integer", "minimum": 1}, {"const": "auto"}]})
-    ] = Field(32, description="Images per step; `auto` is 32 with `micro_batch: auto`.")
+    steps: Natural = Field(
+        300, description="Number of optimizer steps; 0 evaluates a pretrained network as it is (needs init)."
+    )
+    batch: Annotated[Count, BeforeValidator(_given, json_schema_input_type=Count | Literal["auto"])] = Field(
+        32, description="Images per step; `auto` is 32 with `micro_batch: auto`."
+    )
     micro_batch: Count | Literal["auto"] | None = Field(
         None,
         description="Images per forward pass, gradients accumulated over a step; auto: halved when memory runs out; "
         "null: all at once.",
+    )
+    memory_budget: Annotated[float, BeforeValidator(_bytes, json_schema_input_type=float | str)] | None = Field(
+        None,
+        description="Memory for a training step, such as 2 GB; norms and activations, then whole blocks, are computed "
+        "again in the backward pass until it is estimated to fit. Null: everything is kept.",
     )
     lr: Annotated[float, Field(strict=True, gt=0)] = Field(1e-3, description="Learning rate after the warm-up.")
     warmup: Natural = Field(20, description="Steps over which the learning rate rises linearly to `lr`.")
@@ -165,6 +183,7 @@ class Protocol(Section):
 
     data: Data = Field(default_factory=Digits, description="Where the images come from.")
     objective: AnyObjective = Field(default_factory=Objective, description="What the network learns.")
+    init: Init | None = Field(None, description="Start from a checkpoint; null: from values drawn by the seed.")
     train: Train = Field(default_factory=Train, description="How it is trained.")
     evaluate: Evaluate = Field(default_factory=Evaluate, description="How its loss is taken.")
     tune: Annotated[Tune | None, BeforeValidator(_tune, json_schema_input_type=Tune | list[Literal["lr"]] | None)] = (
@@ -190,13 +209,23 @@ class Protocol(Section):
             )
         return self
 
+    @model_validator(mode="after")
+    def _untrained_only_if_pretrained(self) -> Protocol:
+        if self.train.steps == 0 and self.init is None:
+            raise ValueError("train.steps is 0, so nothing would be trained: say init: {from: CHECKPOINT}, or steps")
+        return self
+
     def seed_list(self) -> tuple[int, ...]:
         """The training seeds, in order."""
         return tuple(range(self.seeds)) if isinstance(self.seeds, int) else self.seeds
 
     def resolved(self, folder: Path) -> Protocol:
-        """This protocol with the paths of its data taken relative to `folder`."""
-        return self.model_copy(update={"data": self.data.resolved(folder), "evaluate": self.evaluate.resolved(folder)})
+        """This protocol with its paths taken relative to `folder`."""
+        changed: dict[str, Any] = {"data": self.data.resolved(folder), "evaluate": self.evaluate.resolved(folder)}
+        if self.init is not None:
+            source = (folder / self.init.source.expanduser()).resolve()
+            changed["init"] = self.init.model_copy(update={"source": source})
+        return self.model_copy(update=changed)
 
 
 class Measure(Section):

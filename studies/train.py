@@ -20,6 +20,7 @@ from torch.nn import functional
 from studies.accumulate import Accumulation
 from studies.diffusion import process
 from studies.protocol import Protocol, Train
+from studies.recompute import Recomputation
 
 CURVE_POINTS = 50
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16}
@@ -131,6 +132,7 @@ class TrainingStep:
             capturable=device.type == "cuda",
         )
         self.averaged = None if self.train.ema is None else Averaged(module, self.train.ema)
+        self.recomputation = Recomputation(module, self.train)
         self.accumulated = Accumulation(self.loss, module, self.train)
 
     @property
@@ -159,7 +161,7 @@ class TrainingStep:
         """Mean squared error of the network on a batch, a scalar in float32 with its graph."""
         noisy = self.diffusion.noisy(batch.images, batch.timesteps, batch.noise)
         target = self.diffusion.target(batch.images, batch.timesteps, batch.noise)
-        with autocast(self.train, self.device):
+        with self.recomputation.applied(len(batch.images)), autocast(self.train, self.device):
             output = self.module(noisy, self.diffusion.time(batch.timesteps))
         return functional.mse_loss(output.float(), target)
 
@@ -174,6 +176,23 @@ def warmup(step: int, train: Train) -> float:
     return min(1.0, step / (train.warmup + 1))
 
 
+@dataclass
+class Span:
+    """A part of a training.
+
+    Attributes:
+        start: steps that were taken before.
+        stop: the step after which it ends; None: the protocol's last.
+        done: steps that are taken when it has ended.
+        rng: states of dropout's generators at its start, and then at its end; empty for a training's beginning.
+    """
+
+    start: int = 0
+    stop: int | None = None
+    done: int = 0
+    rng: tuple[Tensor, ...] = ()
+
+
 def fit(
     step: TrainingStep,
     images: Tensor,
@@ -181,6 +200,7 @@ def fit(
     seed: int,
     report: Report,
     between: Callable[[], None] = lambda: None,
+    span: Span | None = None,
 ) -> None:
     """Train for the protocol's steps and report the curve as it grows.
 
@@ -192,21 +212,39 @@ def fit(
         report: called at most 50 times, at the last step too, with the step, from 1, and the mean training loss since
             the call before.
         between: called after each step.
+        span: a part of the training, noted in it as it is done; default the whole.
 
     Raises:
         Diverged: a loss was NaN or infinite; reported points are finite.
     """
+    span = span if span is not None else Span()
     steps = protocol.train.steps
+    stop = min(steps, span.stop if span.stop is not None else steps)
     every = math.ceil(steps / CURVE_POINTS)
     losses: list[Tensor] = []
     with torch.random.fork_rng(devices=[step.device] if step.device.type == "cuda" else []):
         torch.manual_seed(derived_seed(seed, "dropout"))
-        for number, batch in enumerate(islice(batches(images, protocol, seed), steps), start=1):
+        _set_generators(span.rng, step.device)
+        taken = islice(batches(images, protocol, seed), span.start, stop)
+        for number, batch in enumerate(taken, start=span.start + 1):
             losses.append(step(batch.to(step.device), warmup(number, protocol.train)))
-            if number % every == 0 or number == steps:
+            if number % every == 0 or number == stop:
                 report(number, _mean(losses, number))
                 losses.clear()
             between()
+        span.done, span.rng = max(span.start, stop), _generators(step.device)
+
+
+def _generators(device: torch.device) -> tuple[Tensor, ...]:
+    """States of the generators that dropout draws from."""
+    return (torch.get_rng_state(), *((torch.cuda.get_rng_state(device),) if device.type == "cuda" else ()))
+
+
+def _set_generators(states: tuple[Tensor, ...], device: torch.device) -> None:
+    if states:
+        torch.set_rng_state(states[0])
+    if len(states) > 1 and device.type == "cuda":
+        torch.cuda.set_rng_state(states[1], device)
 
 
 def _mean(losses: list[Tensor], last: int) -> float:

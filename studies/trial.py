@@ -10,7 +10,8 @@ import gc
 import time
 import traceback
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import Field
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from archspec.graph import ArchGraph
     from studies.data.dataset import Dataset
     from studies.measure.lock import Turn
+    from studies.train import Span, TrainingStep
 
 Status = Literal["finished", "oom", "diverged", "failed"]
 Stage = Literal["load", "build", "train", "evaluate", "measure"]
@@ -45,6 +47,10 @@ class Job(Section):
     protocol: Protocol = Field(description="With absolute paths.")
     measure: Measure = Field(default_factory=Measure, description="Device and measurements.")
     seed: int = Field(description="Training seed.")
+    until: int | None = Field(None, description="Stop after this step; null: the protocol's last.")
+    state: Path | None = Field(None, description="File for the state of the training when it stops.")
+    resume: Path | None = Field(None, description="File of the state that the training goes on from.")
+    costs: bool = Field(default=True, description="Measure latency and memory; they are known for one that goes on.")
 
 
 class Progress(Section):
@@ -63,8 +69,8 @@ class Outcome(Section):
         status: `finished`, or why not: `oom`, `diverged` (NaN or infinite loss), `failed` (anything else raised).
         reason: one sentence for people; None when finished.
         metrics: `parameters`, `macs` (one image), `loss`, `loss_edm`, `latency` and `train_latency` (s per batch),
-            `memory` and `train_memory` (bytes), `predicted_memory` and `predicted_train_memory` as they were predicted
-            before training, `fd` and `kd`, as far as the trial came and as they were asked for.
+            `memory` and `train_memory` (bytes) with `predicted_memory` and `predicted_train_memory` as they were
+            predicted before training, `fd` and `kd`, as far as the trial came and as they were asked for.
         detail: `loss_bins` [[t_low, t_high, mse], …], `snr_bins` (rows of `studies.weighting.SnrBin`), `evaluation`
             (hash and counts), `samples` (see `studies.sampling.judge`), `latency` and `train_latency` (spread, rounds,
             ratio to the reference, warm-up), `load_average` before and after measuring, `seconds` of each stage, and
@@ -149,20 +155,21 @@ class _Trial:
         self.environment.update(devices.describe(device))
         with self._in("load"):
             graph, data = self._load()
-        self.turn = turn = devices.turn_on(device)
-        with turn.training():
-            with self._in("build"):
-                module = self._build(graph, device)
-            with self._in("train"):
-                trained = self._train(module, data, device)
-            with self._in("evaluate"):
-                self._evaluate(trained, data, device)
-        del trained
-        with self._in("measure"):
-            before = devices.load_average()
-            self._measure(module, (*data.train.shape[1:],), device)
-            self.detail["load_average"] = [before, devices.load_average()]
-        self.detail["paused"] = round(turn.paused, 3)
+        with closing(devices.turn_on(device)) as self.turn:
+            with self.turn.training():
+                with self._in("build"):
+                    module = self._build(graph, device)
+                with self._in("train"):
+                    trained = self._train(module, data, device)
+                with self._in("evaluate"):
+                    self._evaluate(trained, data, device)
+            del trained
+            if self.job.costs:
+                with self._in("measure"):
+                    before = devices.load_average()
+                    self._measure(module, (*data.train.shape[1:],), device)
+                    self.detail["load_average"] = [before, devices.load_average()]
+            self.detail["turns"] = self.turn.summary()
 
     @contextmanager
     def _in(self, stage: Stage) -> Iterator[None]:
@@ -190,8 +197,12 @@ class _Trial:
         from archspec import total_price
         from builder import assemble, initialise
 
-        module: nn.Module = assemble(graph)
+        module = assemble(graph)
         initialise(module, self.job.seed)
+        if self.job.protocol.init is not None:
+            from studies.pretrained import take_over
+
+            self.detail["inherited"] = take_over(self.job.protocol.init, module)
         self.metrics["parameters"] = float(sum(p.numel() for p in module.parameters()))
         self.metrics["macs"] = float(total_price(graph).macs)
         self._predict(graph)
@@ -218,10 +229,31 @@ class _Trial:
             self.curve.append((number, loss))
             self.progress(Progress(stage="train", step=number, steps=self.job.protocol.train.steps, loss=loss))
 
-        fit(step, data.train, self.job.protocol, self.job.seed, report, self.turn.give_way)
-        if self.job.protocol.train.micro_batch is not None:
-            self.detail["micro_batch"] = step.accumulated.summary()
+        kept = self._restored(step)
+        try:
+            fit(step, data.train, self.job.protocol, self.job.seed, report, self.turn.give_way, kept)
+        finally:
+            if self.job.protocol.train.micro_batch is not None:
+                self.detail["micro_batch"] = step.accumulated.summary()
+        self.detail["steps"] = kept.done
+        if self.job.state is not None:
+            from studies.checkpoint import save
+
+            save(self.job.state, step, kept, self.curve)
         return step.evaluated
+
+    def _restored(self, step: TrainingStep) -> Span:
+        """What of the training is to be done; where there is a state, the step and the curve are brought to it."""
+        from studies.train import Span
+
+        span = Span()
+        if self.job.resume is not None:
+            from studies.checkpoint import restore
+
+            kept = restore(self.job.resume, step)
+            span, self.curve = kept.span, kept.curve
+        span.stop = self.job.until
+        return span
 
     def _evaluate(self, module: nn.Module, data: Dataset, device: torch.device) -> None:
         from studies.quality import denoising_loss, evaluation_set
@@ -257,8 +289,11 @@ class _Trial:
             return
         if measure.processes:
             apart = Apart(what="network", documents=(job.document,), protocol=job.protocol, measure=measure)
+            timed = measure.model_copy(update={"memory": False})  # memory is the same in each of them
             with self.turn.measuring():
-                found = [found_apart(apart) for _ in range(measure.processes)]
+                found = [found_apart(apart)]
+                for _ in range(measure.processes - 1 if measure.latency else 0):
+                    found.append(found_apart(apart.model_copy(update={"measure": timed})))
         else:
             found = [measure_network(module, shape, job.protocol, measure, self.turn)]
         metrics, detail = put_together(found, measure, own_process=not measure.processes)

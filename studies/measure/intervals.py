@@ -13,7 +13,7 @@ from collections.abc import Sequence
 
 import numpy as np
 import numpy.typing as npt
-from scipy import stats
+from scipy import special
 
 Floats = npt.NDArray[np.float64]
 #: [process][block] -> one value for each round.
@@ -22,6 +22,8 @@ Interval = tuple[float, float]
 
 DRAWS = 1000
 LEVEL = 0.95
+#: Of fewer blocks not even the whole range holds the median as often as a 95 % interval should.
+FEWEST_BLOCKS = 5
 
 
 def pooled(nested: Nested) -> Floats:
@@ -38,10 +40,10 @@ def median_interval(nested: Nested, draws: int = DRAWS, seed: int = 0) -> Interv
         seed: of the draws.
 
     Returns:
-        (low, high); not finite where there is but one block, which says nothing of its spread.
+        (low, high); not finite where there are fewer than five blocks, which say too little of their spread.
     """
     blocks = sum(len(process) for process in nested)
-    if blocks < 2:
+    if blocks < FEWEST_BLOCKS:
         return -math.inf, math.inf
     medians = _medians(_padded(nested), [len(process) for process in nested], draws, np.random.default_rng(seed))
     tail = _expanded_tail(blocks)
@@ -56,8 +58,8 @@ def half_width(interval: Interval, centre: float) -> float:
 
 def _expanded_tail(n: int) -> float:
     """Share of bootstrap draws in each tail that makes percentiles as wide as a t interval of n values."""
-    t = stats.t.ppf((1 + LEVEL) / 2, n - 1)
-    return float(stats.norm.cdf(-t * math.sqrt(n / (n - 1))))
+    t = special.stdtrit(n - 1, (1 + LEVEL) / 2)
+    return float(special.ndtr(-t * math.sqrt(n / (n - 1))))
 
 
 def _padded(nested: Nested) -> Floats:

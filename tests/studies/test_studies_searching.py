@@ -1,0 +1,266 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from archspec import UserError, fingerprint, from_document, total_price
+from studies.ledger import Ledger
+from studies.loop import drive
+from studies.records import TrialRecord
+from studies.searching import SearchQuestion
+from studies.store import Store
+from studies.study import check_study, load_study
+from studies.trial import Job, Outcome
+from tests.studies.test_studies_loop import Pretended, nothing
+from tests.tiny_study import TINY
+
+Write = Callable[..., Path]
+
+SEARCH = """
+search:
+  space:
+    num_res_blocks: [1, 2]
+    attn_type: [vanilla, linear, none]
+    skip: [concat, add]
+    num_groups: [8, 16, 32]
+    heads: {nodes: attention, choice: [1, 2, 5], when: {attn_type: vanilla}}
+  objectives: OBJECTIVES
+  trials: 8
+"""
+
+
+class Heard:
+    def __init__(self) -> None:
+        self.lines: list[str] = []
+
+    def planned(self, part: str, done: int, total: int) -> None: ...
+
+    def began(self, record: TrialRecord) -> None: ...
+
+    def progressed(self, record: TrialRecord, progress: object) -> None: ...
+
+    def ended(self, record: TrialRecord) -> None: ...
+
+    def said(self, text: str) -> None:
+        self.lines.append(text)
+
+
+def trained(job: Job) -> Outcome:
+    """Loss and latency as functions of size, and of how far the training went."""
+    size = float(total_price(from_document(job.document)).parameters)
+    part = (job.until or job.protocol.train.steps) / job.protocol.train.steps
+    metrics = {"loss": 1e5 / size + 0.1 / part}
+    if job.costs:
+        metrics["latency"] = size / 1e8
+    if job.state is not None:
+        job.state.parent.mkdir(parents=True, exist_ok=True)
+        job.state.write_bytes(b"")
+    return Outcome(
+        status="finished", reason=None, metrics=metrics, detail={"steps": job.until}, curve=(), environment={}, data={},
+        wall=1.0,
+    )  # fmt: skip
+
+
+def run(path: Path, places: int = 1) -> tuple[list[TrialRecord], Pretended, Heard]:
+    study, heard = load_study(path), Heard()
+    ledger = Ledger(study, Store(study.folder, study.name, create=True), heard)
+    ledger.settle()
+    launcher = Pretended(places, trained)
+    assert study.file.search is not None
+    drive(SearchQuestion(study, study.file.search, ledger), launcher, nothing)
+    return ledger.store.records("search"), launcher, heard
+
+
+def search(more: str = "", objectives: str = "[loss, parameters]") -> str:
+    return SEARCH.replace("OBJECTIVES", objectives) + more
+
+
+@pytest.mark.parametrize("places", [1, 4])
+def test_the_own_sampler_trains_new_sound_points_alone(study_file: Write, places: int) -> None:
+    records, launcher, heard = run(study_file(search()), places)
+    assert [record.status for record in records] == ["finished"] * 8
+    assert len({record.fingerprint for record in records}) == len(launcher.jobs) == 8
+    assert all(record.params.get("heads") != 5 for record in records)
+    assert all("heads" in record.params for record in records if record.params["attn_type"] == "vanilla")
+    assert all("heads" not in record.params for record in records if record.params["attn_type"] != "vanilla")
+    assert records[0].fingerprint == fingerprint(load_study(study_file(search())).base)
+    assert records[3].detail["sampler"] == "KnownCostSampler"
+    assert heard.lines[0].startswith("Sampler: KnownCostSampler (startup=")
+
+
+def test_a_resumed_search_meets_its_budget_and_repeats_nothing(study_file: Write) -> None:
+    path = study_file(search())
+    run(path)
+    path.write_text(path.read_text().replace("trials: 8", "trials: 13"))
+    records, launcher, _ = run(path)
+    assert len(launcher.jobs) == 5
+    assert len({record.fingerprint for record in records}) == 13
+    assert run(path)[1].jobs == []
+
+
+def test_picked_points_and_neighbours_of_the_base_come_first(study_file: Write) -> None:
+    path = study_file(search("  start: [{skip: add}, {attn_type: none, num_groups: 8}]\n  near_base: 2\n"))
+    records, _, _ = run(path)
+    base = {"num_res_blocks": 1, "attn_type": "vanilla", "skip": "concat", "num_groups": 32, "heads": 1}
+    assert records[0].params == base
+    assert records[1].params == {**base, "skip": "add"}
+    assert records[2].params == {"num_res_blocks": 1, "attn_type": "none", "skip": "concat", "num_groups": 8}
+    for record in records[3:5]:
+        changed = [name for name in base if record.params.get(name) != base[name]]
+        assert changed
+        assert set(changed) - {"heads"} == set(changed[:1]) - {"heads"} or len(changed) <= 2
+
+
+def test_a_budget_relative_to_the_base_waits_for_it_and_binds(study_file: Write) -> None:
+    path = study_file(search("  budgets: [latency <= 0.9 * base, parameters <= 2 * base]\n", "[loss]"))
+    records, launcher, _ = run(path, places=4)
+    base = records[0]
+    assert launcher.most > 1
+    for record in records:
+        assert record.violations["latency"] == pytest.approx(
+            record.metrics["latency"] / (0.9 * base.metrics["latency"]) - 1
+        )
+        assert record.violations["parameters"] <= 0
+    assert base.violations["latency"] == pytest.approx(1 / 0.9 - 1)
+    assert any(record.feasible for record in records)
+    trials = Store(load_study(path).folder).trials("search")
+    assert all(set(trial.constraints) == {"rules", "trained", "latency", "parameters"} for trial in trials)
+
+
+def test_an_objective_can_be_maximised(study_file: Write) -> None:
+    path = study_file(search(objectives="{loss: minimize, parameters: maximize}"))
+    records, _, _ = run(path)
+    study = load_study(path)
+    assert [way.name for way in Store(study.folder).open("search", study.file.search.objectives).directions] == [
+        "MINIMIZE", "MAXIMIZE",
+    ]  # fmt: skip
+    largest = max(record.metrics["parameters"] for record in records)
+    assert largest == records[-1].metrics["parameters"] or largest > 1.3 * records[0].metrics["parameters"]
+
+
+def test_a_search_that_finds_nothing_says_why(study_file: Write) -> None:
+    _, launcher, heard = run(study_file(search("  budgets: {parameters: 1k}\n")))
+    assert launcher.jobs == []
+    assert heard.lines[-1].startswith("The search ends after 0 trainings")
+    assert "over its budget of 1 k" in heard.lines[-1]
+
+
+PRUNED = "  pruning: {rungs: [2, 4], eta: 2}\n"
+LONG = {"train: {steps: 2, batch: 4}": "train: {steps: 8, batch: 4}"}
+
+
+@pytest.mark.parametrize("places", [1, 3])
+def test_halving_goes_on_with_the_better_part_from_where_it_stopped(study_file: Write, places: int) -> None:
+    records, launcher, _ = run(study_file(search(PRUNED), **LONG), places)
+    assert len(records) == 8
+    assert {record.status for record in records} == {"finished", "pruned"}
+    by_stop = {stop: sum(job.until == stop for job in launcher.jobs) for stop in (2, 4, None)}
+    assert by_stop[2] == 8
+    assert 1 <= by_stop[None] <= by_stop[4] <= 4
+    assert sum(record.status == "finished" for record in records) == by_stop[None]
+    for job in launcher.jobs:
+        assert (job.resume is None) == job.costs == (job.until == 2)
+        assert (job.state is None) == (job.until is None)
+    steps = sum(
+        (job.until or 8) - (0 if job.resume is None else int(job.resume.stem.split("-")[-1])) for job in launcher.jobs
+    )
+    assert steps < 8 * 8 * 0.7
+    pruned = [record for record in records if record.status == "pruned"]
+    assert pruned[0].reason in (
+        "stopped after 2 of 8 steps: not among the best 1 in 2 there",
+        "stopped after 4 of 8 steps: not among the best 1 in 2 there",
+    )
+    assert all("latency" in record.metrics and record.detail["rungs"] for record in records)
+
+
+def test_states_of_trainings_that_are_over_are_removed_and_a_resumed_halving_keeps_its_budget(
+    study_file: Write,
+) -> None:
+    path = study_file(search(PRUNED), **LONG)
+    run(path)
+    assert list((load_study(path).folder / "checkpoints").iterdir()) == []
+    path.write_text(path.read_text().replace("trials: 8", "trials: 12"))
+    records, launcher, _ = run(path)
+    assert sum(job.until == 2 for job in launcher.jobs) == 4
+    assert len({record.fingerprint for record in records}) == len(records) == 12
+    states = [trial.state.name for trial in Store(load_study(path).folder).trials("search")]
+    assert "RUNNING" not in states
+    assert states.count("PRUNED") == sum(record.status == "pruned" for record in records)
+
+
+def test_an_optuna_pruner_for_a_single_objective(study_file: Write) -> None:
+    more = "  pruning: {rungs: [2, 4], pruner: MedianPruner, options: {n_startup_trials: 2}}\n"
+    records, launcher, _ = run(study_file(search(more, "[loss]"), **LONG))
+    assert {record.status for record in records} == {"finished", "pruned"}
+    assert "MedianPruner pruned it there" in str([r.reason for r in records if r.status == "pruned"])
+    assert sum(job.until == 2 for job in launcher.jobs) == 8
+
+
+@pytest.mark.parametrize(
+    ("more", "objectives", "message"),
+    [
+        ("  pruning: {rungs: [2, 4]}\n", "[loss]", "U403 the rung 4 is not before the end, after 2 steps."),
+        ("  pruning: {rungs: [1], pruner: MedianPruner}\n", "[loss, macs]", "Optuna's pruners know a single objective"),
+        ("  pruning: {rungs: [1], pruner: MedianPrunr}\n", "[loss]", "no pruner `MedianPrunr`. Did you mean `MedianP"),
+        ("  pruning: {rungs: [1, 1]}\n", "[loss]", "rungs rise, such as [100, 300]"),
+        ("  start: [{skp: add}]\n", "[loss]", "`skp` is no dimension of the space. Did you mean `skip`?"),
+        ("  start: [{skip: sum}]\n", "[loss]", "the point {'skip': 'sum'} is not in the space."),
+        ("  sampler: KnownCostSample\n", "[loss]", "no sampler `KnownCostSample`. Did you mean `KnownCostSampler`?"),
+        ("  budgets: [latency < 3 ms]\n", "[loss]", "`latency < 3 ms` is no budget; write `latency <= 20 ms`"),
+        ("", "[loss, loss]", "an objective stands twice"),
+        ("", "{loss: minimise}", "Did you mean `minimize`?"),
+    ],
+)
+def test_what_is_wrong_with_a_search(study_file: Write, more: str, objectives: str, message: str) -> None:
+    found = [str(problem) for problem in check_study(study_file(search(more, objectives)))[1]]
+    assert any(message in one for one in found), found
+
+
+def test_a_base_outside_the_space_cannot_bind_a_budget(study_file: Write) -> None:
+    path = study_file(search("  budgets: {latency: base}\n").replace("[1, 2]\n    attn", "[2, 3]\n    attn"))
+    with pytest.raises(UserError, match="relative to the base, which is no point of the space"):
+        load_study(path)
+
+
+def test_the_tiny_study_has_the_keys_that_are_replaced_here() -> None:
+    assert all(key in TINY for key in LONG)
+
+
+def test_results_of_another_study_are_taken_over_where_protocol_and_device_agree(
+    study_file: Write, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from studies.measure import device as devices
+
+    here = devices.describe(devices.choose("cpu")) | {"threads": 1}
+    plain = trained
+    monkeypatch.setitem(run.__globals__, "trained", lambda job: plain(job).model_copy(update={"environment": here}))
+    first = study_file(search("  sampler: TPESampler\n", "[loss]"))
+    known = {record.fingerprint for record in run(first)[0] if record.status == "finished"}
+    first.rename(tmp_path / "first.yaml")
+    again = study_file(
+        search("  sampler: TPESampler\n  reuse: [first.yaml]\n", "[loss]"),
+        **{"name: tiny\nquestion": "name: again\nquestion"},
+    )
+    records, launcher, heard = run(again)
+    taken = [record for record in records if record.status == "replayed" and str(record.replay_of).startswith("tiny:")]
+    assert records[0] in taken
+    assert records[0].replay_of == "tiny:search/0"
+    assert "8 finished trials of other studies agree in protocol and device." in heard.lines
+    assert len(launcher.jobs) == 8
+    assert not known & {record.fingerprint for record in records if record.status == "finished"}
+    again.unlink()
+    other = study_file(
+        search("  sampler: TPESampler\n  reuse: [first.yaml]\n", "[loss]"),
+        **{"name: tiny\nquestion": "name: other\nquestion", "steps: 2": "steps: 3"},
+    )
+    records, _, heard = run(other)
+    assert "0 finished trials of other studies agree in protocol and device." in heard.lines
+    assert records[0].status == "finished"
+
+
+def test_a_study_that_cannot_be_taken_over_is_named(study_file: Write) -> None:
+    found = [str(problem) for problem in check_study(study_file(search("  reuse: [nowhere]\n", "[loss]")))[1]]
+    assert len(found) == 1
+    assert "U403 nothing can be taken over: there are no results in" in found[0]
