@@ -26,9 +26,8 @@ def sample_problems(protocol: Protocol, search: Search | None, positions: Positi
         yield positions.problem("U001", message, "Paths are relative to the study file.", path=path)
     if samples is not None or search is None:
         return
-    places: list[tuple[str, str | int]] = [("objectives", index) for index in range(len(search.objectives))]
-    for key, where in [*places, *(("budgets", name) for name in search.budgets)]:
-        name = search.objectives[where] if isinstance(where, int) else where
+    places = [("objectives", name, index) for index, name in enumerate(search.objectives)]
+    for key, name, where in [*places, *(("budgets", name, name) for name in search.budgets)]:
         if name in OF_SAMPLES:
             message = f"`{name}` is a distance of samples, and this study draws none."
             hint = "Add `samples: {}` to `protocol.evaluate`."

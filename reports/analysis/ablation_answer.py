@@ -87,12 +87,12 @@ def _inconclusive(effects: Sequence[Effect], metric: Metric) -> list[Sentence]:
         f"{metric.text(detectable, 2)} would often be missed by so few seeds."
     )
     needed = [f"{e.variant} {_needed(e)}" for e in open_ones]
-    rest += f" Seeds that {_target(open_ones[0])} needs for 80\N{NARROW NO-BREAK SPACE}% power: {join_words(needed)}."
+    rest += f" {_target(open_ones[0])} would need, for 80\N{NARROW NO-BREAK SPACE}% power, {join_words(needed)} seeds."
     return [Sentence("inconclusive", f"Inconclusive: {join_words(e.variant for e in open_ones)};", rest)]
 
 
 def _target(effect: Effect) -> str:
-    return "a difference of the margin" if effect.margin is not None else "a difference as large as the one seen"
+    return "A difference of the margin" if effect.margin is not None else "A difference as large as the one seen"
 
 
 def _needed(effect: Effect) -> str:
