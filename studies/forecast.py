@@ -10,11 +10,10 @@ from typing import Any, Protocol
 
 from archspec import total_price
 from archspec.graph import ArchGraph
-from studies.frame import current
 from studies.plan import most_cells, variants
 from studies.protocol import Measure
 from studies.protocol import Protocol as StudyProtocol
-from studies.records import WITH_RESULT, TrialRecord
+from studies.records import WITH_RESULT, TrialRecord, current
 from studies.store import Store
 from studies.study import Study
 from studies.tuning import grid

@@ -16,6 +16,7 @@ from ushape.cli import (
     init,
     measure,
     plan,
+    profile,
     report,
     run,
     schema,
@@ -53,6 +54,7 @@ for command in (
     report.report,
     tables.tables,
     measure.measure,
+    profile.profile,
     export.export,
     schema.schema,
 ):
