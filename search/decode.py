@@ -2,123 +2,139 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from archspec.build import Spec, check_spec
-from archspec.edit import Edit, SetEdit
-from archspec.graph import ArchGraph, input_shapes, op_of
-from archspec.select import SelectorParts, select
-from archspec.template import UNet
-from search.space import Categorical, Dimension, Scalar, Space, Value, contains, fill_in, primitives
+from archspec.edit import DisconnectEdit, Edit, RepeatEdit, ReplaceEdit, RewireEdit, SetEdit
+from search.dimension import Dimension, Value, same
+from search.space import Space
 
 #: An edit that finds nothing to change is no fault in a search: the point simply is as the base there.
 _NO_EFFECT = {"U301", "U302"}
 
 
 def decode(spec: Spec, space: Space, values: dict[str, Value]) -> tuple[Edit, ...]:
-    """The edits that turn the base into the point's architecture, in the order of the space."""
-    unet = spec.architecture.unet
-    kept: tuple[Edit, ...] = _unet_edit(unet, space, values) if unet is not None else ()
+    """The edits that turn the base into the point's architecture, in the order of the space.
+
+    Parameters of the short form are one edit, which comes first. A dimension that the point does not reach changes
+    nothing.
+    """
+    kept = _form_edit(spec, space, values)
     for edit in _node_edits(space, values):
         codes = {problem.code for problem in check_spec(spec.with_edits((*kept, edit))).errors}
-        if not codes or not codes <= _NO_EFFECT:
+        if not codes & _NO_EFFECT:
             kept = (*kept, edit)
     return kept
 
 
-def _unet_edit(unet: UNet, space: Space, values: dict[str, Value]) -> tuple[Edit, ...]:
-    base = unet.model_dump()
+def parameter_path(name: str, dimension: Dimension) -> list[str | int]:
+    """Where a value goes in the short form: the parameter, and its options; a number is a key such as a resolution."""
+    return [int(part) if part.isdecimal() else part for part in (dimension.parameter or name).split(".")]
+
+
+def _form_edit(spec: Spec, space: Space, values: dict[str, Value]) -> tuple[Edit, ...]:
+    if spec.architecture.short_form is None:
+        return ()
+    key, form = spec.architecture.short_form
+    whole, said = form.model_dump(), form.model_dump(exclude_unset=True)
     changes: dict[str, Any] = {}
-    for name, dimension in space.items():
-        if dimension.nodes is None and dimension.edits is None and values[name] != base.get(name):
-            changes[name] = _plain(values[name])
-    for name, dimension in space.items():
-        for edit in _chosen_edits(dimension.edits, values[name]):
-            changes.update(edit.unet or {})
-    return (Edit(unet=changes),) if changes else ()
+    for name, value in values.items():
+        path = parameter_path(name, space[name])
+        if space[name].target != "form" or path[0] not in whole or same(value, value_at(whole, path)):
+            continue
+        parameter = str(path[0])
+        changes[parameter] = _put(changes.get(parameter, said.get(parameter)), path[1:], _plain(value))
+    for name, value in values.items():
+        for edit in _chosen_edits(space[name], value):
+            changes.update(edit.changes or {})
+    return (Edit.model_validate({key: changes}),) if changes else ()
+
+
+def value_at(data: Any, path: list[str | int]) -> Any:
+    """What stands at a path of nested mappings; None if nothing does."""
+    for part in path:
+        data = data.get(part) if isinstance(data, dict) else None
+    return data
+
+
+def _put(data: Any, path: list[str | int], value: Any) -> Any:
+    """`data` with a value inside it; what is no mapping there becomes one."""
+    if not path:
+        return value
+    around = data if isinstance(data, dict) else {}
+    return {**around, path[0]: _put(around.get(path[0]), path[1:], value)}
 
 
 def _node_edits(space: Space, values: dict[str, Value]) -> list[Edit]:
-    edits: list[Edit] = []
-    for name, dimension in space.items():
-        if dimension.nodes is not None:
-            to = {dimension.parameter or name: _plain(values[name])}
-            edits.append(Edit(set=SetEdit(nodes=dimension.nodes, to=to)))
-        edits.extend(edit for edit in _chosen_edits(dimension.edits, values[name]) if edit.unet is None)
-    return edits
+    return [edit for name in space if name in values for edit in edits_of(name, space[name], values[name])]
 
 
-def _chosen_edits(edits: dict[str, tuple[Edit, ...]] | None, label: Value) -> tuple[Edit, ...]:
-    return edits[str(label)] if edits is not None else ()
+def edits_of(name: str, dimension: Dimension, value: Value) -> list[Edit]:
+    """What one dimension changes about nodes and edges at a value; nothing if it goes into the short form."""
+    return list(_TO_EDITS[dimension.target](name, dimension, value))
+
+
+def _set(name: str, dimension: Dimension, value: Value) -> Iterator[Edit]:
+    assert dimension.nodes is not None
+    yield Edit(set=SetEdit(nodes=dimension.nodes, to={dimension.parameter or name: _plain(value)}))
+
+
+def _replace(_: str, dimension: Dimension, value: Value) -> Iterator[Edit]:
+    new = (dimension.operations or {})[str(value)]
+    if new is not None:
+        assert dimension.nodes is not None
+        yield Edit(replace=ReplaceEdit.model_validate({"nodes": dimension.nodes, "with": new}))
+
+
+def _remove(_: str, dimension: Dimension, value: Value) -> Iterator[Edit]:
+    if not value:
+        yield Edit(remove=dimension.present)
+
+
+def _repeat(_: str, dimension: Dimension, value: Value) -> Iterator[Edit]:
+    assert dimension.repeat is not None
+    if isinstance(value, int) and value > 1:
+        yield Edit(repeat=RepeatEdit(nodes=dimension.repeat, times=value))
+
+
+def _rewire(_: str, dimension: Dimension, value: Value) -> Iterator[Edit]:
+    assert dimension.rewire is not None
+    if value is not None:
+        wire = dimension.rewire
+        yield Edit(rewire=RewireEdit.model_validate({"to": wire.to, "from": str(value), "port": wire.port}))
+
+
+def _connect(_: str, dimension: Dimension, value: Value) -> Iterator[Edit]:
+    edge = dimension.edge
+    assert edge is not None
+    if value:
+        yield Edit(connect=edge)
+    else:
+        yield Edit(
+            disconnect=DisconnectEdit.model_validate({"from": edge.source, "to": edge.target, "port": edge.port})
+        )
+
+
+def _listed(_: str, dimension: Dimension, value: Value) -> Iterator[Edit]:
+    yield from (edit for edit in _chosen_edits(dimension, value) if edit.changes is None)
+
+
+_TO_EDITS: dict[str, Callable[[str, Dimension, Value], Iterator[Edit]]] = {
+    "form": lambda *_: iter(()),
+    "nodes": _set,
+    "operations": _replace,
+    "present": _remove,
+    "repeat": _repeat,
+    "rewire": _rewire,
+    "edge": _connect,
+    "edits": _listed,
+}
+
+
+def _chosen_edits(dimension: Dimension, label: Value) -> tuple[Edit, ...]:
+    return dimension.edits[str(label)] if dimension.edits is not None else ()
 
 
 def _plain(value: Value) -> Any:
     return list(value) if isinstance(value, tuple) else value
-
-
-def base_point(spec: Spec, space: Space, levels: int) -> dict[str, Scalar] | None:
-    """What to fill in for the base itself; None if the base is not a point of the space."""
-    chosen: dict[str, Scalar] = {}
-    choices = primitives(space, levels)
-    graph = check_spec(spec).graph
-    for name, dimension in space.items():
-        if dimension.edits is not None:
-            plain = [label for label, edits in dimension.edits.items() if not edits]
-            found: Any = plain[0] if plain else None
-        elif dimension.nodes is not None:
-            found = _common(graph, dimension.nodes, dimension.parameter or name)
-        else:
-            found = getattr(spec.architecture.unet, name, None)
-        filled = fill_in(name, dimension, found, levels)
-        if filled is None or not all(contains(choices[key], value) for key, value in filled.items()):
-            return None
-        chosen.update(filled)
-    return chosen
-
-
-def _common(graph: ArchGraph | None, nodes: str | SelectorParts, parameter: str) -> Any:
-    """The value that all selected nodes have; None if there is no such value."""
-    if graph is None:
-        return None
-    # Defaults count as what they stand for: heads not given are one head.
-    values = {op_of(graph, node).canonical(input_shapes(graph, node)).get(parameter) for node in select(graph, nodes)}
-    return values.pop() if len(values) == 1 else None
-
-
-#: Faults of a value itself; whether it fits the rest is decided point by point.
-_ALWAYS_WRONG = {"U012", "U013", "U304", "U305", "U010", "U011"}
-
-
-def value_faults(spec: Spec, space: Space) -> Iterator[tuple[str, str, str | None]]:
-    """Values that no point can have: (dimension, message, hint), one for each dimension that has such values."""
-    for name, dimension in space.items():
-        for value in _samples(dimension):
-            edits = _edits_of(spec, name, dimension, value)
-            wrong = [p for p in check_spec(spec.with_edits(edits)).errors if p.code in _ALWAYS_WRONG]
-            if wrong:
-                shown = ",".join(map(str, value)) if isinstance(value, tuple) else value
-                message = wrong[0].message.replace(f"`edits.{len(spec.architecture.edits)}.unet.{name}`", "it")
-                yield name, f"`{name}` can be {shown}, but {message}", wrong[0].hint
-                break
-
-
-def _samples(dimension: Dimension) -> list[Value]:
-    """Values that show what is wrong with a dimension: all of them, or the ends of a range."""
-    if dimension.subset is not None:
-        return [(member,) for member in dimension.subset]
-    primitive = dimension.primitive()
-    if isinstance(primitive, Categorical):
-        return [dimension.value_of(choice) for choice in primitive.choices]
-    return [primitive.low, primitive.high]
-
-
-def _edits_of(spec: Spec, name: str, dimension: Dimension, value: Value) -> tuple[Edit, ...]:
-    if dimension.edits is not None:
-        return dimension.edits[str(value)]
-    if dimension.nodes is not None:
-        return (Edit(set=SetEdit(nodes=dimension.nodes, to={dimension.parameter or name: _plain(value)})),)
-    unet = spec.architecture.unet
-    levels = len(unet.ch_mult) if unet else 0
-    whole = [value] * levels if dimension.per_level else _plain(value)
-    return (Edit(unet={name: whole}),)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 import math
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from importlib.util import find_spec
 from typing import Any
@@ -18,12 +18,13 @@ from optuna.distributions import (
     IntDistribution,
 )
 from optuna.samplers import BaseSampler
+from optuna.study import StudyDirection
 from optuna.trial import Trial, TrialState
 
-from search.space import Categorical, Integer, Primitive, Real, Scalar, contains
+from search.space import Categorical, Choose, Integer, Primitive, Real, Scalar
 
-#: The sampler where none is named; see `default_options`.
-DEFAULT_SAMPLER = "TPESampler"
+#: Fills in a point, asking for one plain choice after another; see `search.space.fill`.
+Fill = Callable[[Choose], dict[str, Scalar]]
 _NEEDS_MORE = {"GridSampler", "PartialFixedSampler", "BruteForceSampler", "BaseSampler", "BaseGASampler"}
 
 
@@ -40,18 +41,6 @@ def missing_package(name: str) -> str | None:
 def sampler_names() -> list[str]:
     """Optuna's samplers that a study file can name."""
     return [name for name in dir(optuna.samplers) if name.endswith("Sampler") and name not in _NEEDS_MORE]
-
-
-def default_options(name: str, num_primitives: int, trials: int) -> dict[str, Any]:
-    """Options that suit small conditional spaces with few trials; what the study file says goes over them.
-
-    TPE treats parameters jointly, in groups that occur together, and starts with random points, at most half of the
-    budget.
-    """
-    if name != DEFAULT_SAMPLER:
-        return {}
-    startup = max(4, min(max(10, num_primitives), trials // 2))
-    return {"multivariate": True, "group": True, "constant_liar": True, "n_startup_trials": startup}
 
 
 def option_fault(name: str, options: dict[str, Any]) -> tuple[str, list[str]] | None:
@@ -75,7 +64,7 @@ def rehearse(sampler: BaseSampler, primitives: dict[str, Primitive], objectives:
     with quiet():
         study = optuna.create_study(directions=["minimize"] * objectives, sampler=sampler)
     for _ in range(2):
-        trial, _ = ask(study, primitives)
+        trial, _ = ask(study, flat(primitives))
         tell(trial, [0.0] * objectives, {"rules": 0.0})
 
 
@@ -87,6 +76,8 @@ def quiet() -> Iterator[None]:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
+            # Said once, beforehand, by `ignores_constraints`.
+            warnings.filterwarnings("ignore", message="Constraints have been set, but", category=UserWarning)
             yield
     finally:
         optuna.logging.set_verbosity(level)
@@ -104,26 +95,59 @@ def distribution(primitive: Primitive) -> BaseDistribution:
             return FloatDistribution(low, high, log=log)
 
 
-def ask(study: optuna.Study, primitives: dict[str, Primitive]) -> tuple[Trial, dict[str, Scalar]]:
-    """A new trial with a value for each plain choice."""
+def ask(study: optuna.Study, fill: Fill) -> tuple[Trial, dict[str, Scalar]]:
+    """A new trial, and its value for each plain choice that is reached."""
     with quiet():
-        trial = study.ask({name: distribution(primitive) for name, primitive in primitives.items()})
-    return trial, {name: trial.params[name] for name in primitives}
+        trial = study.ask()
+
+        def choose(name: str, primitive: Primitive) -> Scalar:
+            value: Scalar = _suggested(trial, name, distribution(primitive))
+            return value
+
+        return trial, fill(choose)
 
 
-def enqueue(study: optuna.Study, chosen: dict[str, Scalar], primitives: dict[str, Primitive]) -> bool:
-    """Let a point be proposed next; says False, and does nothing, if it is not a point of the space.
+def _suggested(trial: Trial, name: str, among: BaseDistribution) -> Any:
+    match among:
+        case CategoricalDistribution():
+            return trial.suggest_categorical(name, among.choices)
+        case IntDistribution():
+            return trial.suggest_int(name, among.low, among.high, step=among.step, log=among.log)
+        case FloatDistribution():
+            return trial.suggest_float(name, among.low, among.high, log=among.log)
+        case _:
+            raise TypeError(f"no suggestion out of {among}")
 
-    Optuna takes what is enqueued unseen, so it is held against the space here.
+
+def flat(primitives: dict[str, Primitive]) -> Fill:
+    """Asks for every plain choice, where none depends on another."""
+    return lambda choose: {name: choose(name, primitive) for name, primitive in primitives.items()}
+
+
+def enqueue(study: optuna.Study, chosen: dict[str, Scalar]) -> None:
+    """Let a point be proposed next, unless it waits already.
+
+    Optuna takes what is enqueued unseen, so the caller makes sure that it is a point of the space.
     """
-    for name, primitive in primitives.items():
-        if name not in chosen or not contains(primitive, chosen[name]):
-            return False
-    waiting = study.get_trials(deepcopy=False, states=(TrialState.WAITING,))
-    if not any(trial.system_attrs.get("fixed_params") == chosen for trial in waiting):
+    if chosen not in waiting(study):
         with quiet():
             study.enqueue_trial(dict(chosen))
-    return True
+
+
+def waiting(study: optuna.Study) -> list[dict[str, Scalar]]:
+    """The points that were enqueued and not proposed yet."""
+    found = study.get_trials(deepcopy=False, states=(TrialState.WAITING,))
+    return [dict(trial.system_attrs.get("fixed_params", {})) for trial in found]
+
+
+def tell_pruned(trial: Trial, constraints: dict[str, float]) -> None:
+    """Close a trial that was not worth going on with."""
+    with quiet():
+        known = trial.constraints
+        for name, excess in constraints.items():
+            if name not in known:
+                trial.set_constraint(name, excess)
+        trial.study.tell(trial, state=TrialState.PRUNED)
 
 
 def tell_failed(trial: Trial) -> None:
@@ -135,7 +159,7 @@ def tell_failed(trial: Trial) -> None:
 def tell(trial: Trial, values: Sequence[float | None], constraints: dict[str, float]) -> None:
     """Close a trial. Every constraint is set before it is told, so that what is missing never counts as feasible.
 
-    A value that is not known (the point was refused, or its training failed) is told as infinite; a positive
+    A value that is not known (the point was refused, or its training failed) is told as infinitely bad; a positive
     constraint keeps it from counting as a result while it still teaches the sampler.
     """
     with quiet():
@@ -143,5 +167,9 @@ def tell(trial: Trial, values: Sequence[float | None], constraints: dict[str, fl
         for name, excess in constraints.items():
             if name not in known:
                 trial.set_constraint(name, excess)
-        told = [math.inf if value is None or not math.isfinite(value) else value for value in values]
+        worst = [math.inf if way is StudyDirection.MINIMIZE else -math.inf for way in trial.study.directions]
+        told = [
+            bad if value is None or not math.isfinite(value) else value
+            for value, bad in zip(values, worst, strict=True)
+        ]
         trial.study.tell(trial, told)

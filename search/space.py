@@ -1,130 +1,37 @@
-"""What may vary: typed dimensions, and the plain choices that a proposer fills in. Knows neither optuna nor torch."""
+"""What may vary, and the plain choices that a proposer fills in, one after another, as far as they are reached.
+
+Knows neither optuna nor torch. A dimension with a condition (`when`), or a list whose length is another dimension
+(`per_level: NAME`), is asked for only where it matters, so two points never differ in what has no meaning.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import Annotated, Any, Self
+import math
+import random
+from collections.abc import Callable, Iterator
+from graphlib import CycleError, TopologicalSorter
+from typing import Annotated, Any
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, Strict, model_validator
+from pydantic import BeforeValidator
 
-from archspec.edit import Edit
-from archspec.select import Selector
-from archspec.template import UNet
+from search.dimension import (
+    Categorical,
+    Dimension,
+    Integer,
+    Primitive,
+    Real,
+    Scalar,
+    Value,
+    contains,
+    count,
+    same,
+)
 
-Scalar = str | int | float | bool | None
-Value = Scalar | tuple[Scalar, ...]
-
-KINDS = {"choice": "choice", "integer": "int", "real": "float", "subset": "subset", "edits": "edits"}
-
-
-@dataclass(frozen=True)
-class Categorical:
-    """One of some labels or numbers."""
-
-    choices: tuple[Scalar, ...]
-
-
-@dataclass(frozen=True)
-class Integer:
-    """A whole number in a range, both ends included."""
-
-    low: int
-    high: int
-    step: int = 1
-    log: bool = False
-
-
-@dataclass(frozen=True)
-class Real:
-    """A number in a range, both ends included."""
-
-    low: float
-    high: float
-    log: bool = False
-
-
-Primitive = Categorical | Integer | Real
-
-
-class Dimension(BaseModel):
-    """One thing that varies: its values, and what they are put into.
-
-    The values are one of `choice`, `int`, `float`, `subset`, `edits`. They go into the parameter of the short form that
-    the dimension is named after, or with `nodes` into a parameter of those nodes' operations.
-    """
-
-    model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True)
-
-    choice: tuple[Scalar | list[Scalar], ...] | None = Field(None, min_length=1, description="one of these values")
-    integer: tuple[Annotated[int, Strict()], Annotated[int, Strict()]] | None = Field(
-        None, alias="int", description="[low, high]: a whole number, both included"
-    )
-    real: tuple[float, float] | None = Field(None, alias="float", description="[low, high]: a number, both included")
-    subset: tuple[Scalar, ...] | None = Field(None, min_length=1, description="any of these values, each in or out")
-    edits: dict[str, tuple[Edit, ...]] | None = Field(
-        None, min_length=1, description="label -> edits: one of these lists of edits, an empty list for none"
-    )
-    step: Annotated[int, Strict(), Field(ge=1)] | None = Field(None, description="of int")
-    log: Annotated[bool, Strict()] = Field(default=False, description="search int or float on a logarithmic scale")
-    per_level: Annotated[bool, Strict()] = Field(
-        default=False, description="one value for each level of the base, as a list (ch_mult)"
-    )
-    nodes: Selector | None = Field(None, description="put the value into these nodes")
-    parameter: str | None = Field(None, description="the nodes' parameter; default the dimension's name")
-
-    @model_validator(mode="after")
-    def _is_one(self) -> Self:
-        given = [kind for kind in KINDS if getattr(self, kind) is not None]
-        if len(given) != 1:
-            raise ValueError(f"a dimension has exactly one of {', '.join(KINDS.values())}")
-        if self.step is not None and self.integer is None:
-            raise ValueError("step goes with int")
-        if self.log and self.integer is None and self.real is None:
-            raise ValueError("log goes with int or float")
-        if (self.nodes is not None or self.per_level) and self.edits is not None:
-            raise ValueError("edits stand alone: they say themselves what they change")
-        if self.per_level and self.subset is not None:
-            raise ValueError("per_level goes with choice, int or float")
-        self._check_range()
-        return self
-
-    def _check_range(self) -> None:
-        pair = self.integer or self.real
-        if pair is None:
-            return
-        low, high = pair
-        if low >= high:
-            raise ValueError(f"the range [{low}, {high}] is empty; write [low, high]")
-        if self.log and low <= 0:
-            raise ValueError("a logarithmic range starts above 0")
-        if self.log and self.step not in (None, 1):
-            raise ValueError("log and step do not go together")
-
-    def primitive(self) -> Primitive:
-        """How one value of it is chosen."""
-        if self.integer is not None:
-            return Integer(*self.integer, step=self.step or 1, log=self.log)
-        if self.real is not None:
-            return Real(*self.real, log=self.log)
-        if self.edits is not None:
-            return Categorical(tuple(self.edits))
-        # A value that is a list is chosen by its text, so that every store can hold the choice.
-        return Categorical(tuple(_label(value) for value in self.choice or ()))
-
-    def value_of(self, chosen: Scalar) -> Value:
-        """The value that a choice of `primitive` stands for."""
-        if self.choice is None:
-            return chosen
-        return next(_frozen(value) for value in self.choice if _label(value) == chosen)
-
-
-def _label(value: Scalar | list[Scalar]) -> Scalar:
-    return ",".join(map(str, value)) if isinstance(value, list) else value
-
-
-def _frozen(value: Scalar | list[Scalar]) -> Value:
-    return tuple(value) if isinstance(value, list) else value
+__all__ = [
+    "Categorical", "Choose", "Dimension", "Integer", "Primitive", "Real", "Scalar", "Space", "Value", "at_random",
+    "contains", "fill", "fill_in", "holds", "is_point", "loops", "mutate", "needs", "order", "point", "primitives",
+    "size",
+]  # fmt: skip
 
 
 def _spelled_out(value: Any) -> Any:
@@ -136,49 +43,165 @@ Space = dict[
     str,
     Annotated[Dimension, BeforeValidator(_spelled_out, json_schema_input_type=list[Scalar | list[Scalar]] | Dimension)],
 ]
+#: How a value is found for a plain choice, by its name.
+Choose = Callable[[str, Primitive], Scalar]
 
 
-def primitives(space: Space, levels: int) -> dict[str, Primitive]:
-    """Name -> plain choice, one for each value to be filled in; `levels` is the number of levels of the base."""
-    return dict(_primitives(space, levels))
+def needs(dimension: Dimension) -> set[str]:
+    """The dimensions that must be known before this one can be asked for."""
+    length = {dimension.per_level} if isinstance(dimension.per_level, str) else set()
+    return {*(dimension.when or ()), *length}
 
 
-def _primitives(space: Space, levels: int) -> Iterator[tuple[str, Primitive]]:
-    for name, dimension in space.items():
-        if dimension.subset is not None:
-            for member in dimension.subset:
-                yield f"{name}[{member}]", Categorical((False, True))
-        elif dimension.per_level:
-            for level in range(levels):
-                yield f"{name}[{level}]", dimension.primitive()
-        else:
-            yield name, dimension.primitive()
+def loops(space: Space) -> list[str] | None:
+    """Dimensions whose conditions wait for each other; None if there are none."""
+    sorter = TopologicalSorter({name: needs(dimension) & set(space) for name, dimension in space.items()})
+    try:
+        sorter.prepare()
+    except CycleError as error:
+        return list(error.args[1])
+    return None
+
+
+def order(space: Space) -> list[str]:
+    """The dimensions as the file has them, but each after those that it needs."""
+    placed: dict[str, None] = {}
+
+    def place(name: str) -> None:
+        if name not in placed:
+            for other in space:
+                if other in needs(space[name]) and other != name:
+                    place(other)
+            placed[name] = None
+
+    for name in space:
+        place(name)
+    return list(placed)
+
+
+def holds(dimension: Dimension, values: dict[str, Value]) -> bool:
+    """Whether a dimension matters, given the values of those that do and that it needs."""
+    if any(name not in values for name in needs(dimension)):
+        return False
+    return all(_is_among(values[name], wanted) for name, wanted in (dimension.when or {}).items())
+
+
+def _is_among(value: Value, wanted: Scalar | list[Scalar]) -> bool:
+    """Whether a value, or one member of a list, is among those wanted."""
+    choices = wanted if isinstance(wanted, list) else [wanted]
+    members = value if isinstance(value, tuple) else (value,)
+    return any(same(member, choice) for member in members for choice in choices)
+
+
+def _length(dimension: Dimension, values: dict[str, Value], levels: int) -> int:
+    """How many values a list with one for each level has."""
+    if not isinstance(dimension.per_level, str):
+        return levels
+    found = values[dimension.per_level]
+    return found if isinstance(found, int) else levels
+
+
+def _slots(name: str, dimension: Dimension, length: int) -> Iterator[tuple[str, Primitive]]:
+    """The plain choices of one dimension, by name."""
+    if dimension.subset is not None:
+        for member in dimension.subset:
+            yield f"{name}[{member}]", Categorical((False, True))
+    elif dimension.per_level:
+        for level in range(length):
+            yield f"{name}[{level}]", dimension.primitive()
+    else:
+        yield name, dimension.primitive()
+
+
+def _value(name: str, dimension: Dimension, chosen: dict[str, Scalar], length: int) -> Value:
+    """The value that the filled-in plain choices of one dimension stand for."""
+    if dimension.subset is not None:
+        return tuple(member for member in dimension.subset if chosen[f"{name}[{member}]"])
+    if dimension.per_level:
+        return tuple(_scalar(dimension.value_of(chosen[f"{name}[{level}]"])) for level in range(length))
+    return dimension.value_of(chosen[name])
+
+
+def _walk(space: Space, levels: int, choose: Choose) -> tuple[dict[str, Scalar], dict[str, Value]]:
+    chosen: dict[str, Scalar] = {}
+    values: dict[str, Value] = {}
+    for name in order(space):
+        dimension = space[name]
+        if not holds(dimension, values):
+            continue
+        length = _length(dimension, values, levels)
+        for slot, primitive in _slots(name, dimension, length):
+            chosen[slot] = choose(slot, primitive)
+        values[name] = _value(name, dimension, chosen, length)
+    return chosen, values
+
+
+def fill(space: Space, levels: int, choose: Choose) -> dict[str, Scalar]:
+    """A point: a value for each plain choice that is reached, asked for one after another.
+
+    Args:
+        space: what varies.
+        levels: number of levels of the base.
+        choose: gives a value for a plain choice; called for those alone that the values so far lead to.
+    """
+    return _walk(space, levels, choose)[0]
 
 
 def point(space: Space, chosen: dict[str, Scalar], levels: int) -> dict[str, Value]:
-    """Dimension -> value, from what was filled in for `primitives`."""
-    values: dict[str, Value] = {}
+    """Dimension -> value, for the dimensions that matter, from what was filled in."""
+    values = _walk(space, levels, lambda slot, _: chosen[slot])[1]
+    return {name: values[name] for name in space if name in values}
+
+
+def is_point(space: Space, chosen: dict[str, Scalar], levels: int) -> bool:
+    """Whether exactly what is reached is filled in, with values that can be."""
+
+    def choose(slot: str, primitive: Primitive) -> Scalar:
+        if slot not in chosen or not contains(primitive, chosen[slot]):
+            raise LookupError(slot)
+        return chosen[slot]
+
+    try:
+        return set(fill(space, levels, choose)) == set(chosen)
+    except LookupError:
+        return False
+
+
+def primitives(space: Space, levels: int) -> dict[str, Primitive]:
+    """Name -> plain choice, for every one that some point reaches; `levels` is the number of levels of the base."""
+    found: dict[str, Primitive] = {}
     for name, dimension in space.items():
-        if dimension.subset is not None:
-            values[name] = tuple(member for member in dimension.subset if chosen[f"{name}[{member}]"])
-        elif dimension.per_level:
-            values[name] = tuple(_scalar(dimension.value_of(chosen[f"{name}[{i}]"])) for i in range(levels))
-        else:
-            values[name] = dimension.value_of(chosen[name])
-    return values
+        length = levels
+        if isinstance(dimension.per_level, str) and dimension.per_level in space:
+            length = max((n for n in _values_of(space[dimension.per_level]) if isinstance(n, int)), default=levels)
+        found.update(_slots(name, dimension, length))
+    return found
 
 
-def fill_in(name: str, dimension: Dimension, value: Any, levels: int) -> dict[str, Scalar] | None:
-    """What to fill in for `primitives` so that the dimension has this value; None if it cannot have it."""
+def _values_of(dimension: Dimension) -> list[Value]:
+    """Every value of a dimension with finitely many and no list."""
+    match dimension.primitive():
+        case Categorical(choices):
+            return [dimension.value_of(choice) for choice in choices]
+        case Integer(low, high, step):
+            return list(range(low, high + 1, step))
+        case Real():
+            return []
+
+
+def fill_in(name: str, dimension: Dimension, value: Any, length: int) -> dict[str, Scalar] | None:
+    """What to fill in so that one dimension has this value; None if it cannot have it."""
     if dimension.subset is not None:
-        members = list(value) if isinstance(value, list | tuple) else []
-        fits = set(members) <= set(dimension.subset)
+        members = list(value) if isinstance(value, list | tuple) else [None]
+        fits = all(any(same(member, known) for known in dimension.subset) for member in members)
         return {f"{name}[{member}]": member in members for member in dimension.subset} if fits else None
-    if dimension.per_level:
-        values = list(value) if isinstance(value, list | tuple) else []
-        return {f"{name}[{level}]": item for level, item in enumerate(values)} if len(values) == levels else None
-    label = _label(list(value) if isinstance(value, tuple) else value)
-    return {name: label} if value is not None else None
+    if not dimension.per_level:
+        found = dimension.choices_like(value)
+        return {name: found[0]} if found else None
+    values = list(value) if isinstance(value, list | tuple) else []
+    each = [dimension.choices_like(item) for item in values]
+    fits = len(values) == length and all(each)
+    return {f"{name}[{level}]": found[0] for level, found in enumerate(each)} if fits else None
 
 
 def _scalar(value: Value) -> Scalar:
@@ -186,46 +209,71 @@ def _scalar(value: Value) -> Scalar:
     return value
 
 
-def contains(primitive: Primitive, value: Scalar) -> bool:
-    """Whether a plain choice can take this value."""
-    if isinstance(primitive, Categorical):
-        return value in primitive.choices
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        return False
-    if isinstance(primitive, Integer):
-        return (
-            value == int(value)
-            and primitive.low <= value <= primitive.high
-            and not ((int(value) - primitive.low) % primitive.step)
-        )
-    return primitive.low <= value <= primitive.high
-
-
 def size(space: Space, levels: int) -> float:
-    """Number of points, infinite if a real number varies."""
-    total = 1.0
-    for primitive in primitives(space, levels).values():
+    """Number of points, infinite if a real number varies; what a point does not reach is not counted in it."""
+    names = order(space)
+    asked_for = {needed for dimension in space.values() for needed in needs(dimension)}
+
+    def points(index: int, values: dict[str, Value]) -> float:
+        if index == len(names):
+            return 1.0
+        name, dimension = names[index], space[names[index]]
+        if not holds(dimension, values):
+            return points(index + 1, values)
+        slots = dict(_slots(name, dimension, _length(dimension, values, levels)))
+        if name not in asked_for:
+            return math.prod(map(count, slots.values())) * points(index + 1, values)
+        return sum(points(index + 1, {**values, name: value}) for value in _all_values(dimension, len(slots)))
+
+    return points(0, {})
+
+
+def _all_values(dimension: Dimension, slots: int) -> Iterator[Value]:
+    if dimension.subset is not None:
+        for mask in range(2**slots):
+            yield tuple(member for bit, member in enumerate(dimension.subset) if mask >> bit & 1)
+    else:
+        yield from _values_of(dimension)
+
+
+def at_random(rng: random.Random) -> Choose:
+    """Every value alike, on a logarithmic scale where the dimension says so."""
+
+    def choose(_: str, primitive: Primitive) -> Scalar:
         match primitive:
             case Categorical(choices):
-                total *= len(choices)
-            case Integer(low, high, step):
-                total *= (high - low) // step + 1
-            case Real():
-                return float("inf")
-    return total
+                return rng.choice(choices)
+            case Integer(low, high, step, log):
+                if not log:
+                    return rng.randrange(low, high + 1, step)
+                return min(high, max(low, round(math.exp(rng.uniform(math.log(low - 0.5), math.log(high + 0.5))))))
+            case Real(low, high, log):
+                return math.exp(rng.uniform(math.log(low), math.log(high))) if log else rng.uniform(low, high)
+
+    return choose
 
 
-def faults(space: Space, unet: UNet | None) -> Iterator[tuple[tuple[str, ...], str, str | None]]:
-    """What is wrong with a space for a base: (path below the space, message, hint)."""
-    from archspec.suggest import did_you_mean
+def mutate(
+    space: Space, levels: int, chosen: dict[str, Scalar], rng: random.Random, changes: int = 1
+) -> dict[str, Scalar]:
+    """A neighbour of a point: so many of its plain choices drawn anew, and those that this reaches for the first time.
 
-    for name, dimension in space.items():
-        targets_unet = dimension.nodes is None and dimension.edits is None
-        if targets_unet and unet is None:
-            yield (name,), f"`{name}` is a parameter of `unet:`, but the base is a graph.", "Vary nodes: or edits:."
-        elif targets_unet and name not in UNet.model_fields:
-            hint = did_you_mean(name, UNet.model_fields)
-            hint = hint or "With nodes: a dimension varies a parameter of nodes, with edits: anything."
-            yield (name,), f"`{name}` is no parameter of `unet:`.", hint
-        if dimension.per_level and unet is None:
-            yield (name, "per_level"), "per_level needs a base with `unet:`.", None
+    Args:
+        space: what varies.
+        levels: number of levels of the base.
+        chosen: the point.
+        rng: the source of chance.
+        changes: how many plain choices get another value, where they have one.
+    """
+    free = [slot for slot, primitive in primitives(space, levels).items() if slot in chosen and count(primitive) > 1]
+    anew, draw = set(rng.sample(free, min(changes, len(free)))), at_random(rng)
+
+    def choose(slot: str, primitive: Primitive) -> Scalar:
+        if slot in chosen and slot not in anew and contains(primitive, chosen[slot]):
+            return chosen[slot]
+        drawn = draw(slot, primitive)
+        while slot in chosen and same(drawn, chosen[slot]) and count(primitive) > 1:
+            drawn = draw(slot, primitive)
+        return drawn
+
+    return fill(space, levels, choose)

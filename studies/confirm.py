@@ -40,7 +40,7 @@ def winners(study: Study, store: Store, top: int) -> list[Winner]:
     if search is None:
         hint = "Only a search has winners to confirm; `ushape run` trains an ablation with all its seeds."
         raise user_error("the study has no search.", hint, file=str(study.path))
-    first = "loss" if "loss" in search.objectives else search.objectives[0]
+    first = "loss" if "loss" in search.objectives else next(iter(search.objectives))
     done = [
         record
         for record in store.records("search")
@@ -51,7 +51,8 @@ def winners(study: Study, store: Store, top: int) -> list[Winner]:
     architectures = store.architectures()
     base = store.base_fingerprint()
     best: dict[str, TrialRecord] = {}
-    for record in sorted(done, key=lambda one: (one.metrics[first], one.trial)):
+    sign = -1.0 if search.objectives.get(first) == "maximize" else 1.0
+    for record in sorted(done, key=lambda one: (sign * one.metrics[first], one.trial)):
         assert record.fingerprint is not None
         if record.fingerprint != base:
             best.setdefault(record.fingerprint, record)

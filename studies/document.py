@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import BeforeValidator, Field, model_validator
 
-from search.objectives import Budgets, Metric
+from search.objectives import Budgets, Objectives
 from search.space import Space
 from studies.designs.add_one_in import AddOneIn
 from studies.designs.factorial import Factorial
@@ -16,6 +16,7 @@ from studies.designs.margin import AnyMargin, Margin, Until
 from studies.designs.matched import AnyMatched
 from studies.designs.parts import PartChoices
 from studies.designs.path import Path
+from studies.execution import Run
 from studies.protocol import Count, Measure, Natural, Protocol, Section
 
 
@@ -65,9 +66,9 @@ class Ablation(Section):
 
 
 class Sampler(Section):
-    """One of Optuna's samplers and its options."""
+    """How points are proposed, with options."""
 
-    name: str = Field("TPESampler", description="class name in optuna.samplers")
+    name: str = Field("auto", description="auto, KnownCostSampler, or a class name in optuna.samplers")
     options: dict[str, Any] = Field(default_factory=dict, description="arguments of the class")
     seed: Natural = Field(0, description="seed of the proposals")
 
@@ -80,9 +81,16 @@ class Search(Section):
     """A space to search, what to minimise in it, and how many architectures to train."""
 
     space: Space = Field(min_length=1, description="what varies: parameter or any name -> its values")
-    objectives: tuple[Metric, ...] = Field(("loss",), min_length=1, max_length=4, description="minimised together")
+    objectives: Objectives = Field(
+        {"loss": "minimize"},
+        min_length=1,
+        max_length=4,
+        description="minimised together: a list; or metric -> minimize or maximize",
+    )
     budgets: Budgets = Field(
-        default_factory=dict, description="hard limits; parameters and macs are held before anything is trained"
+        default_factory=dict,
+        description="hard limits, metric -> value or `0.9 * base`, or sentences such as `latency <= 0.9 * base`; what "
+        "is known beforehand (parameters, macs) is held before anything is trained",
     )
     sampler: Annotated[Sampler, BeforeValidator(_sampler, json_schema_input_type=str | Sampler)] = Field(
         default_factory=Sampler, description="how points are proposed: a name, or a name with options"
@@ -90,12 +98,13 @@ class Search(Section):
     trials: Count = Field(20, description="trainings; refused and replayed points are not counted")
     seed: Natural | None = Field(None, description="training seed of all points; default the first of the protocol")
     include_base: bool = Field(default=True, description="propose the base first, where it is a point of the space")
-
-    @model_validator(mode="after")
-    def _objectives_differ(self) -> Self:
-        if len(set(self.objectives)) < len(self.objectives):
-            raise ValueError("an objective stands twice")
-        return self
+    start: tuple[dict[str, Any], ...] = Field(
+        (), max_length=1_000, description="points to begin with, dimension -> value; what is not said is as in the base"
+    )
+    near_base: Natural = Field(0, description="so many neighbours of the base are proposed after these points")
+    reuse: tuple[str, ...] = Field(
+        (), description="studies (files or folders) whose results are taken over where protocol and device agree"
+    )
 
 
 class StudyFile(Section):
@@ -113,6 +122,7 @@ class StudyFile(Section):
     measure: Measure = Field(default_factory=Measure, description="device, and what is measured how")
     ablation: Ablation | None = Field(None, description="take parts away: does this part matter?")
     search: Search | None = Field(None, description="vary parameters: which architecture?")
+    run: Run = Field(default_factory=Run, description="how many trials at once, where, limits, where records go")
 
     @model_validator(mode="after")
     def _tuning_suits_the_design(self) -> Self:

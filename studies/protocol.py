@@ -112,6 +112,10 @@ Data = Annotated[_AnySource, BeforeValidator(_spelled_out, json_schema_input_typ
 Source = Digits | ImageFolder | NpzFile
 
 
+def _given(value: Any) -> Any:
+    return value
+
+
 def _bytes(value: object) -> object:
     """Bytes from a number or from text with a unit."""
     return None if value is None else quantity("train_memory", value)
@@ -123,9 +127,9 @@ class Train(Section):
     steps: Natural = Field(
         300, description="Number of optimizer steps; 0 evaluates a pretrained network as it is (needs init)."
     )
-    batch: Annotated[
-        Count, Field(json_schema_extra={"anyOf": [{"type": "integer", "minimum": 1}, {"const": "auto"}]})
-    ] = Field(32, description="Images per step; `auto` is 32 with `micro_batch: auto`.")
+    batch: Annotated[Count, BeforeValidator(_given, json_schema_input_type=Count | Literal["auto"])] = Field(
+        32, description="Images per step; `auto` is 32 with `micro_batch: auto`."
+    )
     micro_batch: Count | Literal["auto"] | None = Field(
         None,
         description="Images per forward pass, gradients accumulated over a step; auto: halved when memory runs out; "

@@ -5,14 +5,20 @@ from __future__ import annotations
 from collections import Counter
 from typing import Any
 
+from archspec import user_error
 from archspec.graph import ArchGraph
 from search import optuna_bridge as bridge
-from search.decode import base_point, decode
+from search.decode import decode
 from search.feasible import Assessment, assess
-from search.space import point, size
+from search.screening import Predictor
+from search.space import Scalar, is_point, point, size
+from search.start import base_point
 from studies.document import Search
 from studies.ledger import Ledger, Task
+from studies.limits import needs_the_base
+from studies.proposing import Proposals
 from studies.records import SETTLED, TRAINED, TrialRecord
+from studies.starting import first_points
 from studies.study import Study
 from studies.trial import Outcome
 
@@ -29,17 +35,15 @@ class SearchQuestion:
         study: what to run.
         search: its search section.
         ledger: where it is written down.
+        predict: metrics that can be predicted before a training, such as peak memory.
     """
 
-    def __init__(self, study: Study, search: Search, ledger: Ledger) -> None:
-        self._study, self._search, self._ledger = study, search, ledger
+    def __init__(self, study: Study, search: Search, ledger: Ledger, predict: Predictor | None = None) -> None:
+        self._study, self._search, self._ledger, self._predict = study, search, ledger, predict
         records = ledger.store.records("search")
-        self._primitives = study.primitives()
-        defaults = bridge.default_options(search.sampler.name, len(self._primitives), search.trials)
-        # A resumed search must not propose again what the first run drew from the same seed.
-        seed = search.sampler.seed + len(records)
-        sampler = bridge.make_sampler(search.sampler.name, {**defaults, **search.sampler.options}, seed)
-        self._optuna_study = ledger.open("search", search.objectives, sampler)
+        self._proposals = Proposals(study, search, ledger, self.judge, records)
+        self._optuna_study = self._proposals.optuna_study
+        ledger.observer.said(self._proposals.sampler.why)
         self._enqueue(records)
         self._trained = sum(record.status in TRAINED for record in records)
         self._under_way = 0
@@ -50,9 +54,11 @@ class SearchQuestion:
     def next(self) -> Task | None:
         """The next point to be trained; None if the budget is used up or under way, or nothing new is found."""
         while self._trained + self._under_way < self._search.trials:
+            if self._waits_for_the_base():
+                return None
             if self._finds_nothing_new():
                 if not self._under_way:
-                    self._ledger.observer.said(_why_it_ends(self._trained, self._idle))
+                    self._ledger.observer.said(_why_it_ends(self._trained, self._idle, self._proposals.refused))
                 return None
             if self._ledger.num_waiting >= MAX_WAITING:
                 return None
@@ -68,44 +74,79 @@ class SearchQuestion:
         """Record it; it counts towards the budget."""
         self._under_way -= 1
         self._trained += 1
-        self._idle = self._ledger.ended(task, outcome)[1:]
+        recorded = self._ledger.ended(task, outcome)
+        self._idle = recorded[1:]
+        for record in recorded:
+            self._proposals.learn(record)
+
+    def judge(self, chosen: dict[str, Scalar]) -> Assessment:
+        """What can be known of a point beforehand."""
+        search, study = self._search, self._study
+        edits = decode(study.spec, search.space, point(search.space, chosen, study.levels))
+        return assess(study.spec, edits, self._ledger.limits, self._predict)
 
     def _finds_nothing_new(self) -> bool:
         distinct = {str(record.detail.get("chosen")) for record in self._idle}
-        return len(self._idle) >= MAX_IDLE or len(distinct) >= self._points
+        nothing = len(self._idle) >= MAX_IDLE or len(distinct) >= self._points
+        return nothing or (not bridge.waiting(self._optuna_study) and not self._proposals.any_left())
+
+    def _waits_for_the_base(self) -> bool:
+        """Whether a budget is relative to a base that has no result yet; the base is the first to be trained."""
+        missing = [name for name in needs_the_base(self._study) if name not in self._ledger.limits]
+        if not missing or bridge.waiting(self._optuna_study):
+            return False
+        if not self._under_way:
+            message = f"the budget of {missing[0]} is relative to the base, which has no result."
+            raise user_error(message, "Write a number, or see why the base failed.", file=str(self._study.path))
+        return True
 
     def _enqueue(self, records: list[TrialRecord]) -> None:
-        """What is to be proposed before the sampler is asked: interrupted points again, at the start the base."""
+        """What is proposed before the sampler is asked: interrupted points again; at the start base and picked ones."""
+        study, search = self._study, self._search
         last = {str(record.detail.get("chosen")): record for record in records}
         for record in last.values():
-            if record.status == "interrupted":
-                bridge.enqueue(self._optuna_study, record.detail["chosen"], self._primitives)
-        if self._search.include_base and not records:
-            chosen = base_point(self._study.spec, self._search.space, self._study.levels)
-            if chosen is None or not bridge.enqueue(self._optuna_study, chosen, self._primitives):
-                text = "The base is not a point of the search space, so the search starts without it."
-                self._ledger.observer.said(text)
+            chosen = record.detail.get("chosen")
+            if record.status == "interrupted" and chosen and is_point(search.space, chosen, study.levels):
+                bridge.enqueue(self._optuna_study, chosen)
+        if records:
+            return
+        if search.include_base and base_point(study.spec, search.space, study.levels) is None:
+            self._ledger.observer.said("The base is not a point of the search space, so the search starts without it.")
+        for first in first_points(study, search):
+            bridge.enqueue(self._optuna_study, first)
 
     def _propose(self) -> Task | TrialRecord | None:
         study, search = self._study, self._search
-        trial, chosen = bridge.ask(self._optuna_study, self._primitives)
-        values = point(search.space, chosen, study.levels)
-        edits = decode(study.spec, search.space, values)
-        assessed = assess(study.spec, edits, search.budgets)
+        trial, chosen = self._proposals.ask()
+        assessed = self.judge(chosen)
         seed = search.seed if search.seed is not None else study.protocol.seed_list()[0]
-        words = tuple(edit.describe() for edit in edits)
+        words = tuple(edit.describe() for edit in assessed.edits)
         begun = self._ledger.record("search", trial, seed, assessed.fingerprint, words).model_copy(
             update={
-                "params": _plain(values),
+                "params": _plain(point(search.space, chosen, study.levels)),
                 "metrics": assessed.metrics,
-                "detail": {"chosen": chosen, "rules_broken": len(assessed.problems)},
+                "detail": {
+                    "chosen": chosen,
+                    "rules_broken": len(assessed.problems),
+                    "sampler": self._proposals.sampler.name,
+                    **({"predicted": assessed.predicted} if assessed.predicted else {}),
+                },
             }
         )
         graph = _sound(assessed)
         if graph is None:
-            refused = begun.model_copy(update={"status": "refused", "reason": assessed.refusal})
-            return self._ledger.close(trial, refused)
-        return self._ledger.take(trial, begun, graph)
+            excess = dict(assessed.violations)
+            refused = begun.model_copy(update={"status": "refused", "reason": assessed.refusal, "violations": excess})
+            return self._closed(self._ledger.close(trial, refused))
+        taken = self._ledger.take(trial, begun, graph)
+        if isinstance(taken, TrialRecord):
+            return self._closed(taken)
+        self._proposals.learn(begun)
+        return taken
+
+    def _closed(self, record: TrialRecord) -> TrialRecord:
+        self._proposals.learn(record)
+        return record
 
 
 def _sound(assessed: Assessment) -> ArchGraph | None:
@@ -119,17 +160,26 @@ def _idle(records: list[TrialRecord]) -> list[TrialRecord]:
     return counted[last + 1 :]
 
 
-def _why_it_ends(trained: int, idle: list[TrialRecord]) -> str:
-    reasons = Counter(str(record.reason) for record in idle if record.status == "refused")
+def _why_it_ends(trained: int, idle: list[TrialRecord], refused: Counter[str]) -> str:
+    if not idle:
+        why = _counted(refused)
+        return f"The search ends after {trained} trainings: no point that may be trained is left" + (
+            f"; {why}." if why else "."
+        )
+    why = _counted(Counter(str(record.reason) for record in idle if record.status == "refused"))
     replayed = sum(record.status == "replayed" for record in idle)
-    said = [f"{number} refused ({reason})" for reason, number in reasons.most_common(2)]
-    if len(reasons) > 2:
-        said.append(f"{sum(reasons.values()) - sum(n for _, n in reasons.most_common(2))} refused for other reasons")
-    if replayed:
-        said.append(f"{replayed} known already")
+    said = [*([why] if why else []), *([f"{replayed} known already"] if replayed else [])]
     return f"The search ends after {trained} trainings, because it finds nothing new: of its last {len(idle)} " + (
         f"proposals {', '.join(said)}."
     )
+
+
+def _counted(reasons: Counter[str]) -> str:
+    """The two most frequent reasons, and how many points were refused for others."""
+    said = [f"{number} refused ({reason})" for reason, number in reasons.most_common(2)]
+    if len(reasons) > 2:
+        said.append(f"{sum(reasons.values()) - sum(n for _, n in reasons.most_common(2))} refused for other reasons")
+    return ", ".join(said)
 
 
 def _plain(values: dict[str, Any]) -> dict[str, Any]:

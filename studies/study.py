@@ -18,17 +18,17 @@ from archspec.graph import ArchGraph
 from archspec.parse import Document, parse
 from archspec.positions import DataPath, Positions
 from archspec.silence import silenced
-from archspec.suggest import did_you_mean
 from archspec.validate import validate
 from search import space as spaces
-from search.decode import value_faults
 from search.space import Primitive
 from studies.designs.expand import Expansion, expand
 from studies.designs.forms import Losses, Origin
-from studies.document import Sampler, StudyFile
+from studies.document import StudyFile
+from studies.execution import Run
 from studies.fairness import group_doubts, size_doubts
 from studies.pretrained import completed, shared_init
 from studies.protocol import Measure, Protocol
+from studies.sampled import sample_problems
 
 
 @dataclass(frozen=True)
@@ -67,10 +67,18 @@ class Study:
         return build(self.spec)
 
     @property
+    def run(self) -> Run:
+        """How it is run, with paths resolved."""
+        run = self.file.run
+        if run.storage is None:
+            return run
+        return run.model_copy(update={"storage": run.storage.resolved(self.path.parent.absolute())})
+
+    @property
     def levels(self) -> int:
         """Number of levels of the base; 0 for a base written as a graph."""
-        unet = self.spec.architecture.unet
-        return len(unet.ch_mult) if unet else 0
+        form = self.spec.architecture.short_form
+        return len(form[1].ch_mult) if form else 0
 
     @property
     def seeds(self) -> tuple[int, ...]:
@@ -121,6 +129,14 @@ def load_study(path: str | Path) -> Study:
     if study is None or any(problem.severity == "error" for problem in problems):
         raise UserError(problems)
     return replace(study, warnings=tuple(problems))
+
+
+def with_workers(study: Study, workers: int | None) -> Study:
+    """The study with another number of trials at once; the same if it is None."""
+    if workers is None:
+        return study
+    run = study.file.run.model_copy(update={"workers": workers})
+    return replace(study, file=study.file.model_copy(update={"run": run}))
 
 
 def check_study(path: str | Path) -> tuple[Study | None, tuple[Problem, ...]]:
@@ -181,7 +197,12 @@ def _cross_checks(study: Study, positions: Positions) -> Iterator[Problem]:
         hint = "Add `ablation:` (take parts away) or `search:` (vary parameters)."
         yield positions.problem("U401", "the study asks nothing.", hint)
     yield from _variant_problems(study, positions)
-    yield from _search_problems(study, positions)
+    if study.file.search is not None:
+        # Only studies that search pay for importing Optuna.
+        from studies.search_check import search_problems
+
+        yield from search_problems(study, study.file.search, positions)
+    yield from sample_problems(study.protocol, study.file.search, positions)
 
 
 def _variant_problems(study: Study, positions: Positions) -> Iterator[Problem]:
@@ -215,44 +236,3 @@ def _variant_problems(study: Study, positions: Positions) -> Iterator[Problem]:
 def _of_variant(problem: Problem, name: str, *, named: bool) -> Problem:
     """A problem of a variant; one that a design made is named, since its edits stand nowhere in the file."""
     return problem if named else replace(problem, message=f"in the variant `{name}`: {problem.message}")
-
-
-def _search_problems(study: Study, positions: Positions) -> Iterator[Problem]:
-    search = study.file.search
-    if search is None:
-        return
-    found = list(spaces.faults(search.space, study.spec.architecture.unet))
-    if not found:
-        found = [((name,), message, hint) for name, message, hint in value_faults(study.spec, search.space)]
-    for where, message, hint in found:
-        yield positions.problem("U403", message, hint, path=("search", "space", *where))
-    fault = _sampler_fault(search.sampler, study.primitives(), len(search.objectives))
-    if fault is not None:
-        where, message, hint = fault
-        yield positions.problem("U403", message, hint, path=("search", "sampler", *where))
-
-
-def _sampler_fault(
-    sampler: Sampler, primitives: dict[str, Primitive], objectives: int
-) -> tuple[tuple[str, ...], str, str | None] | None:
-    """What is wrong with a sampler: (path below it, message, hint)."""
-    # Only studies that search pay for importing Optuna.
-    from search.optuna_bridge import make_sampler, missing_package, option_fault, rehearse, sampler_names
-
-    name, names = sampler.name, sampler_names()
-    if name not in names:
-        hint = did_you_mean(name, names) or f"Samplers: {', '.join(names)}."
-        return (), f"optuna has no sampler `{name}`.", hint
-    package = missing_package(name)
-    if package is not None:
-        return (), f"{name} needs the package {package}.", f"Run `pip install {package}`."
-    unknown = option_fault(name, sampler.options)
-    if unknown is not None:
-        option, known = unknown
-        hint = did_you_mean(option, known) or f"Its options: {', '.join(known)}."
-        return ("options", option), f"{name} has no option `{option}`.", hint
-    try:
-        rehearse(make_sampler(name, sampler.options, sampler.seed), primitives, objectives)
-    except (TypeError, ValueError, AttributeError, RuntimeError) as error:
-        return ("options",), f"{name} cannot be used so: {str(error).rstrip('.')}.", None
-    return None

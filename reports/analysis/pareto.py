@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
 from reports.analysis.trials import USABLE
+from reports.metrics import METRICS
 
 
 def non_dominated(values: npt.ArrayLike, feasible: npt.ArrayLike | None = None) -> npt.NDArray[np.bool_]:
@@ -39,11 +42,19 @@ def non_dominated(values: npt.ArrayLike, feasible: npt.ArrayLike | None = None) 
     return front
 
 
-def pareto_kinds(trials: pd.DataFrame, objectives: tuple[str, ...]) -> list[str]:
-    """Sort trials into "front", "dominated", "infeasible" and "no result", one word per row of the frame."""
+def pareto_kinds(trials: pd.DataFrame, objectives: tuple[str, ...], maximised: Collection[str] = ()) -> list[str]:
+    """Sort trials into "front", "dominated", "infeasible" and "no result", one word per row of the frame.
+
+    Args:
+        trials: one row for each trial.
+        objectives: columns that are minimised.
+        maximised: those of them that are maximised instead.
+    """
+    columns = [compared_column(trials, objective) for objective in objectives]
     values = np.column_stack(
-        [trials[o].to_numpy(dtype=float) if o in trials.columns else np.full(len(trials), np.nan) for o in objectives]
+        [trials[o].to_numpy(dtype=float) if o in trials.columns else np.full(len(trials), np.nan) for o in columns]
     )
+    values = values * [-1.0 if name in maximised else 1.0 for name in objectives]
     done = trials["status"].isin(USABLE).to_numpy(dtype=bool) & ~np.isnan(values).any(axis=1)
     feasible = trials["feasible"].fillna(value=False).to_numpy(dtype=bool)
     front = non_dominated(values, done & feasible)
@@ -51,3 +62,12 @@ def pareto_kinds(trials: pd.DataFrame, objectives: tuple[str, ...]) -> list[str]
         "no result" if not d else "infeasible" if not f else "front" if p else "dominated"
         for d, f, p in zip(done, feasible, front, strict=True)
     ]
+
+
+def compared_column(trials: pd.DataFrame, objective: str) -> str:
+    """Name the column that trials are compared by: a latency's ratio to the reference where every usable one has it."""
+    ratio = METRICS[objective].ratio if objective in METRICS else None
+    if ratio is None or ratio not in trials.columns:
+        return objective
+    measured = trials[trials["status"].isin(USABLE)]
+    return ratio if len(measured) and bool(measured[ratio].notna().all()) else objective

@@ -78,7 +78,7 @@ def search_points(results: StudyResults) -> list[Point]:
     rows = rows[[(replayed_trial(row) or ("",))[0] != "search" for _, row in rows.iterrows()]]
     # Of several points that replay one trial of the ablation the first stands for the architecture.
     rows = rows[rows["replay_of"].isna() | ~rows["replay_of"].duplicated()]
-    kinds = pareto_kinds(rows, results.objectives or ("loss",))
+    kinds = pareto_kinds(rows, results.objectives or ("loss",), results.maximised)
     best = best_trial(results)
     best_number = None if best is None else int(best["trial"])
     columns = parameter_columns(rows)

@@ -79,7 +79,7 @@ def _kinds(results: StudyResults) -> dict[tuple[str, int], str]:
     rows = part(results.trials, "search")
     if rows.empty:
         return {}
-    kinds = pareto_kinds(rows, results.objectives or ("loss",))
+    kinds = pareto_kinds(rows, results.objectives or ("loss",), results.maximised)
     return {("search", int(t)): kind for t, kind in zip(rows["trial"], kinds, strict=True)}
 
 

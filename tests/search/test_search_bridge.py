@@ -9,14 +9,16 @@ from optuna.distributions import CategoricalDistribution, FloatDistribution, Int
 from optuna.trial import TrialState
 
 from search import optuna_bridge as bridge
-from search.space import Categorical, Integer, Primitive, Real
+from search.samplers import choose
+from search.space import Categorical, Dimension, Integer, Primitive, Real, fill
 
 PRIMITIVES: dict[str, Primitive] = {"ch": Categorical((32, 64)), "blocks": Integer(1, 4, step=2), "p": Real(0.1, 1.0)}
+FILL = bridge.flat(PRIMITIVES)
 
 
 def study(objectives: int = 1, seed: int = 0) -> optuna.Study:
     with bridge.quiet():
-        sampler = bridge.make_sampler("TPESampler", bridge.default_options("TPESampler", 3, 10), seed)
+        sampler = bridge.make_sampler("TPESampler", choose("TPESampler", {}, objectives, 3, 10).options, seed)
         return optuna.create_study(directions=["minimize"] * objectives, sampler=sampler)
 
 
@@ -29,7 +31,7 @@ def test_primitives_become_distributions_that_end_on_a_step() -> None:
 def test_asked_values_are_points_of_the_space() -> None:
     made = study()
     for _ in range(20):
-        trial, chosen = bridge.ask(made, PRIMITIVES)
+        trial, chosen = bridge.ask(made, FILL)
         assert chosen["ch"] in (32, 64)
         assert chosen["blocks"] in (1, 3)
         assert 0.1 <= chosen["p"] <= 1.0
@@ -37,29 +39,56 @@ def test_asked_values_are_points_of_the_space() -> None:
     assert len(made.trials) == 20
 
 
-def test_an_enqueued_point_comes_next_and_a_foreign_one_is_turned_away() -> None:
+def test_an_enqueued_point_comes_next() -> None:
     made = study()
-    assert bridge.enqueue(made, {"ch": 64, "blocks": 3, "p": 0.5}, PRIMITIVES)
-    assert not bridge.enqueue(made, {"ch": 48, "blocks": 3, "p": 0.5}, PRIMITIVES)
-    assert not bridge.enqueue(made, {"ch": 64, "blocks": 2, "p": 0.5}, PRIMITIVES)
-    assert not bridge.enqueue(made, {"ch": 64, "blocks": 3, "p": 1.5}, PRIMITIVES)
-    assert not bridge.enqueue(made, {"ch": 64}, PRIMITIVES)
-    assert bridge.ask(made, PRIMITIVES)[1] == {"ch": 64, "blocks": 3, "p": 0.5}
+    bridge.enqueue(made, {"ch": 64, "blocks": 3, "p": 0.5})
+    assert bridge.waiting(made) == [{"ch": 64, "blocks": 3, "p": 0.5}]
+    assert bridge.ask(made, FILL)[1] == {"ch": 64, "blocks": 3, "p": 0.5}
+    assert bridge.waiting(made) == []
     assert len(made.trials) == 1
 
 
 def test_a_point_that_waits_already_is_not_enqueued_twice() -> None:
     made = study()
     for _ in range(2):
-        assert bridge.enqueue(made, {"ch": 64, "blocks": 3, "p": 0.5}, PRIMITIVES)
+        bridge.enqueue(made, {"ch": 64, "blocks": 3, "p": 0.5})
     assert [trial.state for trial in made.trials] == [TrialState.WAITING]
+
+
+def test_what_a_condition_rules_out_is_not_asked_for() -> None:
+    made = study(seed=2)
+    space = {
+        "kind": Dimension(choice=("a", "b")),
+        "heads": Dimension.model_validate({"choice": [1, 2], "when": {"kind": "a"}}),
+    }
+    for _ in range(20):
+        trial, chosen = bridge.ask(made, lambda choose: fill(space, 1, choose))
+        assert set(trial.params) == set(chosen) == ({"kind", "heads"} if chosen["kind"] == "a" else {"kind"})
+        bridge.tell(trial, [0.0], {})
+
+
+def test_what_is_not_known_is_infinitely_bad_in_either_direction() -> None:
+    with bridge.quiet():
+        made = optuna.create_study(
+            directions=["minimize", "maximize"], sampler=bridge.make_sampler("TPESampler", {}, 0)
+        )
+    trial, _ = bridge.ask(made, FILL)
+    bridge.tell(trial, [None, None], {"rules": 1.0})
+    assert made.trials[0].values == [float("inf"), float("-inf")]
+
+
+def test_a_pruned_trial_carries_its_constraints() -> None:
+    made = study(objectives=2)
+    trial, _ = bridge.ask(made, FILL)
+    bridge.tell_pruned(trial, {"rules": 0.0, "parameters": -0.5})
+    assert (made.trials[0].state, made.trials[0].constraints) == (TrialState.PRUNED, {"rules": 0.0, "parameters": -0.5})
 
 
 def test_a_refused_point_is_told_as_infeasible_and_never_counts_as_a_result() -> None:
     made = study(objectives=2)
-    good, _ = bridge.ask(made, PRIMITIVES)
+    good, _ = bridge.ask(made, FILL)
     bridge.tell(good, [0.3, 0.01], {"rules": 0.0, "trained": 0.0})
-    refused, _ = bridge.ask(made, PRIMITIVES)
+    refused, _ = bridge.ask(made, FILL)
     bridge.tell(refused, [None, None], {"rules": 2.0, "trained": 0.0})
     states = [trial.state for trial in made.trials]
     assert states == [TrialState.COMPLETE, TrialState.COMPLETE]
@@ -70,7 +99,7 @@ def test_a_refused_point_is_told_as_infeasible_and_never_counts_as_a_result() ->
 def test_tpe_learns_from_infeasible_points_told_as_infinite() -> None:
     made = study(seed=1)
     for _ in range(60):
-        trial, chosen = bridge.ask(made, PRIMITIVES)
+        trial, chosen = bridge.ask(made, FILL)
         refused = chosen["ch"] == 64
         bridge.tell(trial, [None if refused else float(chosen["p"])], {"rules": 1.0 if refused else 0.0})
     late = [trial.params["ch"] for trial in made.trials[30:]]
@@ -81,7 +110,7 @@ def test_the_same_seed_proposes_the_same() -> None:
     def draw(seed: int) -> list[dict[str, object]]:
         made, points = study(seed=seed), []
         for _ in range(12):
-            trial, chosen = bridge.ask(made, PRIMITIVES)
+            trial, chosen = bridge.ask(made, FILL)
             bridge.tell(trial, [float(chosen["p"])], {})
             points.append(chosen)
         return points
@@ -97,7 +126,7 @@ def test_every_named_sampler_runs_a_small_mixed_space(name: str) -> None:
     with bridge.quiet():
         made = optuna.create_study(direction="minimize", sampler=bridge.make_sampler(name, {}, seed=0))
     for _ in range(3):
-        trial, chosen = bridge.ask(made, PRIMITIVES)
+        trial, chosen = bridge.ask(made, FILL)
         bridge.tell(trial, [float(chosen["p"])], {"rules": 0.0})
     assert len(made.trials) == 3
 
@@ -112,7 +141,7 @@ def test_an_unknown_option_is_found_with_the_known_ones() -> None:
 
 def test_only_the_bridge_imports_optuna_and_nothing_imports_torch() -> None:
     code = (
-        "import sys, search.space, search.decode, search.feasible, search.objectives;"
+        "import sys, search.space, search.decode, search.feasible, search.objectives, search.check, search.survey;"
         "print([m for m in ('optuna', 'torch', 'pandas') if m in sys.modules])"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

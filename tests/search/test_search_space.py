@@ -3,11 +3,13 @@ from __future__ import annotations
 import pytest
 from pydantic import ValidationError
 
-from archspec import build, fingerprint, loads
-from search.decode import base_point, decode
+from archspec import build, fingerprint, loads, to_yaml
+from search.check import space_faults
+from search.decode import decode
 from search.feasible import assess
 from search.objectives import Metric, quantity, violations
-from search.space import Categorical, Dimension, Integer, Real, Space, faults, point, primitives, size
+from search.space import Categorical, Dimension, Integer, Real, Space, point, primitives, size
+from search.start import base_point
 
 BASE = loads(
     """
@@ -16,6 +18,7 @@ name: base
 unet: {ch: 32, out_ch: 1, ch_mult: [1, 2], num_res_blocks: 1, attn_resolutions: [4], in_channels: 1, resolution: 8}
 """
 )
+GRAPH = loads(to_yaml(build(BASE)))
 
 
 def space(**dimensions: object) -> Space:
@@ -171,9 +174,9 @@ def test_a_dimension_that_says_too_much_or_too_little(data: dict[str, object], m
 
 
 def test_faults_name_the_place_and_the_close_word() -> None:
-    found = list(faults(space(num_res_block=[1, 2]), BASE.architecture.unet))
-    assert found == [
+    assert space_faults(BASE, space(num_res_block=[1, 2]), 2) == [
         (("num_res_block",), "`num_res_block` is no parameter of `unet:`.", "Did you mean `num_res_blocks`?")
     ]
-    found = list(faults(space(ch=[32]), None))
-    assert found == [(("ch",), "`ch` is a parameter of `unet:`, but the base is a graph.", "Vary nodes: or edits:.")]
+    assert space_faults(GRAPH, space(ch=[32]), 0) == [
+        (("ch",), "`ch` is a parameter of `unet:`, but the base is a graph.", "Vary nodes: or edits:.")
+    ]

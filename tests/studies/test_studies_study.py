@@ -59,7 +59,7 @@ def test_every_problem_of_a_study_at_once(study_file: Write) -> None:
         "study.yaml:25:39: error U205 mid.attn_1: 32 channels do not split into 5 heads. "
         "Heads that divide 32: 1, 2, 4, 8, 16, 32. Inputs: mid.block_1 = 32x4x4.",
         "study.yaml:29:5: error U403 `num_res_block` is no parameter of `unet:`. Did you mean `num_res_blocks`?",
-        "study.yaml:35:3: error U403 optuna has no sampler `TPESample`. Did you mean `TPESampler`?",
+        "study.yaml:35:3: error U403 there is no sampler `TPESample`. Did you mean `TPESampler`?",
     ]
 
 

@@ -102,11 +102,10 @@ def _show_study(study: Study, *, json: bool) -> None:
 
 def _study_data(study: Study) -> dict[str, Any]:
     from archspec import total_price
-    from search.space import size
-    from studies.plan import variants
+    from studies.plan import most_cells, variants
+    from ushape.cli.show_space import search_data
 
     base = total_price(study.base)
-    search = study.file.search
     rows = []
     for variant in variants(study):
         price = total_price(variant.graph)
@@ -121,29 +120,22 @@ def _study_data(study: Study) -> dict[str, Any]:
                 "fingerprint": variant.fingerprint,
             }
         )
-    points = size(search.space, study.levels) if search else 0
     return {
         "name": study.name,
         "question": study.file.question,
-        "seeds": list(study.protocol.seed_list()),
+        "seeds": list(study.seeds),
         "variants": rows,
-        "ablation_trainings": len(rows) * len(study.protocol.seed_list()),
-        "search": None if search is None else {
-            "dimensions": list(search.space),
-            "points": points if points != float("inf") else None,
-            "objectives": list(search.objectives),
-            "budgets": search.budgets,
-            "sampler": search.sampler.name,
-            "trainings": search.trials,
-        },
+        "ablation_trainings": most_cells(study),
+        "search": search_data(study),
         "protocol_hash": study.protocol_hash(),
-    }  # fmt: skip
+    }
 
 
 def _print_study(data: dict[str, Any]) -> None:
     from rich.table import Table
 
     from ushape.cli.console import count, out
+    from ushape.cli.show_space import print_search
 
     out.print()
     out.print(f"[bold]study {_escaped(data['name'])}[/bold]  {_escaped(data['question'] or '')}")
@@ -158,14 +150,12 @@ def _print_study(data: dict[str, Any]) -> None:
             )  # fmt: skip
         out.print(table)
         variants, seeds = len(data["variants"]), len(data["seeds"])
-        out.print(f"{variants} variants x {seeds} seeds = {data['ablation_trainings']} trainings")
+        trainings = data["ablation_trainings"]
+        whole = f"{variants} variants x {seeds} seeds = {trainings} trainings"
+        more = f"{variants} variants and those that a path adds: {trainings} trainings at most"
+        out.print(whole if trainings == variants * seeds else more)
     if data["search"]:
-        search = data["search"]
-        points = "infinitely many" if search["points"] is None else f"{search['points']:,.0f}"
-        out.print(
-            f"search over {', '.join(search['dimensions'])}: {points} points, {search['trainings']} trainings by "
-            f"{search['sampler']}, minimising {', '.join(search['objectives'])}"
-        )
+        print_search(data["search"])
 
 
 def _change(share: float) -> str:
