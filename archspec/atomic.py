@@ -24,10 +24,7 @@ def write_bytes(path: Path, content: bytes) -> None:
             file.write(content)
             file.flush()
             os.fsync(file.fileno())
-        # mkstemp makes files that only their owner reads; these are made to be passed on.
-        mask = os.umask(0)
-        os.umask(mask)
-        beside.chmod(0o666 & ~mask)
+        _passed_on(beside)
         beside.replace(path)
     finally:
         beside.unlink(missing_ok=True)
@@ -43,7 +40,15 @@ def replacing(path: Path) -> Iterator[Path]:
     with tempfile.TemporaryDirectory(dir=path.parent, prefix=f".{path.name}.", suffix=".tmp") as folder:
         beside = Path(folder) / path.name
         yield beside
-        if beside.is_file():
-            with beside.open("rb+") as file:
-                os.fsync(file.fileno())
+        for file in [beside] if beside.is_file() else beside.rglob("*.*"):
+            with file.open("rb+") as opened:
+                os.fsync(opened.fileno())
+            _passed_on(file)
         beside.replace(path)
+
+
+def _passed_on(file: Path) -> None:
+    """Temporary files are made so that only their owner reads them; these are made to be passed on."""
+    mask = os.umask(0)
+    os.umask(mask)
+    file.chmod(0o666 & ~mask)

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 import networkx as nx
 
-from archspec.ops import Input, Op, Output, Price
+from archspec.ops import Input, Op, Output, Port, Price
 from archspec.positions import NOWHERE, Place
 from archspec.shapes import Shape
 
@@ -48,8 +48,8 @@ def add_node(
 def add_edge(graph: ArchGraph, edge: Edge) -> None:
     """Let `edge.source` fill a port of `edge.target`, beside the ports that it fills already."""
     source, target, port, origin = edge
-    data = graph.get_edge_data(source, target, {})
-    if not data:
+    data = graph.get_edge_data(source, target) if graph.has_edge(source, target) else None
+    if data is None:
         graph.add_edge(source, target, ports=(port,), roles=_roles(graph, source, target, (port,)), origin=origin)
     else:
         ports = (*data["ports"], port)
@@ -73,10 +73,14 @@ def ports_of(graph: ArchGraph, source: str, target: str) -> tuple[str, ...]:
 
 
 def _roles(graph: ArchGraph, source: str, target: str, ports: tuple[str, ...]) -> tuple[str, ...]:
-    giver = op_of(graph, source)
+    nodes = graph.nodes
+    giver: Op = nodes[source]["op"]
     if isinstance(giver, Input) and giver.kind == "context":
         return ("context",) * len(ports)
-    roles = {port.name: port.role for port in op_of(graph, target).ports()}
+    known: tuple[Port, ...] = nodes[target]["op"].ports()
+    if known and ports == (known[0].name,):
+        return (known[0].role,)
+    roles = {port.name: port.role for port in known}
     return tuple(roles.get(port, "main") for port in ports)
 
 

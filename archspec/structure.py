@@ -63,7 +63,8 @@ def _ports(graph: ArchGraph) -> Iterator[Problem]:
             if edge.port in filled:
                 yield _filled_twice(graph, edge, filled[edge.port])
             filled.setdefault(edge.port, edge.source)
-        yield from _empty_ports(graph, node, op, filled)
+        if len(filled) < len(op.ports()):
+            yield from _empty_ports(graph, node, op, filled)
 
 
 def _filled_twice(graph: ArchGraph, edge: Edge, first: str) -> Problem:

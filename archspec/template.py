@@ -38,6 +38,9 @@ def expand(unet: UNet, name: str, said: Said | None = None) -> ArchGraph:
     return _Expansion(unet, name, said or Said()).graph
 
 
+Resampled = Literal["none", "down", "up"]
+
+
 class _Expansion:
     """One expansion: keeps the running node, the stack of skips, and what the text said about each part."""
 
@@ -50,6 +53,8 @@ class _Expansion:
         self.embedding: str | None = None
         #: where the width of the running feature map was said
         self._width_said = said.at("ch")
+        #: blocks by level and resampling: those alike share their description
+        self._blocks: dict[tuple[int, str], ResnetBlock] = {}
         self.at = "x"
         self._inputs()
         self._way_down()
@@ -129,9 +134,19 @@ class _Expansion:
         self._node(total, AddEmbeddings(), origin, None, {"x": self.embedding, "other": embedding})
         self.embedding = total
 
-    def _block(self, node: str, level: int, resample: Literal["none", "down", "up"] = "none") -> None:
+    def _block(self, node: str, level: int, resample: Resampled = "none") -> None:
+        if (level, resample) not in self._blocks:
+            self._blocks[level, resample] = self._described(level, resample)
+        embedding = {"emb": self.embedding} if self.embedding else {}
+        width = self.said.width(self.unet, level, "num_groups")
+        sizes = width if resample == "none" else self._size_said()
+        self._put(node, self._blocks[level, resample], sizes, {"x": self._width_said, "out": width}, embedding)
+        self._width_said = width
+
+    def _described(self, level: int, resample: Resampled) -> ResnetBlock:
+        """The residual block of a level."""
         unet = self.unet
-        block = ResnetBlock(
+        return ResnetBlock(
             out=self.widths[level],
             conditioning=unet.conditioning,
             dropout=unet.dropout,
@@ -147,11 +162,6 @@ class _Expansion:
             act=unet.act,
             condition_both=unet.condition_both,
         )
-        embedding = {"emb": self.embedding} if self.embedding else {}
-        width = self.said.width(unet, level, "num_groups")
-        sizes = width if resample == "none" else self._size_said()
-        self._put(node, block, sizes, {"x": self._width_said, "out": width}, embedding)
-        self._width_said = width
 
     def _attention(
         self, node: str, level: int, choices: list[tuple[AttentionOptions, Place]], block: int | None = None

@@ -17,7 +17,7 @@ from markupsafe import Markup
 
 from archspec.atomic import write_text
 from reports.metrics import join_words, signed
-from reports.pages import ablation, answer, architectures, method, search, studies, trials
+from reports.pages import ablation, answer, architectures, method, samples, search, studies, trials
 from reports.pages.charts import Charts
 from reports.theme import css_variables
 
@@ -55,6 +55,7 @@ SECTIONS: tuple[Section[StudyResults], ...] = (
     Section("answer", "The answer", answer.context),
     Section("ablation", "Ablation", ablation.context),
     Section("search", "Search", search.context),
+    Section("samples", "Samples", samples.context),
     Section("architectures", "Architectures", architectures.context),
     Section("trials", "All trials", trials.context),
     Section("method", "How it was measured", method.context),
@@ -103,7 +104,7 @@ def _page(head: Head, sections: tuple[Section[T], ...], subject: T, refresh: int
     gathered = [(section, section.context(subject, charts)) for section in sections]
     shown = [(section, content) for section, content in gathered if content is not None]
     library = plotly.offline.get_plotlyjs() if charts.figures else ""
-    script = _file("dashboard.js")
+    script = _file("dashboard.js") + _file("linking.js")
     return (
         _templates()
         .get_template("page.html.jinja")

@@ -8,8 +8,9 @@ from dataclasses import dataclass
 
 from archspec.build import Spec
 from search.decode import decode
-from search.feasible import Predictor, assess
+from search.feasible import assess
 from search.objectives import Limits
+from search.screening import Predictor
 from search.space import Space, at_random, fill, point
 
 SAMPLES = 100

@@ -17,6 +17,7 @@ from studies.designs.margin import AnyMargin, Margin, Until
 from studies.designs.matched import AnyMatched
 from studies.designs.parts import PartChoices
 from studies.designs.path import Path
+from studies.execution import Run
 from studies.protocol import Count, Measure, Natural, Protocol, Section
 
 
@@ -143,6 +144,7 @@ class StudyFile(Section):
     measure: Measure = Field(default_factory=Measure, description="device, and what is measured how")
     ablation: Ablation | None = Field(None, description="take parts away: does this part matter?")
     search: Search | None = Field(None, description="vary parameters: which architecture?")
+    run: Run = Field(default_factory=Run, description="how many trials at once, where, limits, where records go")
 
     @model_validator(mode="after")
     def _tuning_suits_the_design(self) -> Self:

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
 from search.objectives import METRICS, absolute
-from studies.records import WITH_RESULT, Part, Status, TrialRecord
+from studies.artifacts import files_of
+from studies.records import WITH_RESULT, Part, Status, TrialRecord, current
 from studies.stated import stated_margins
 from studies.store import Store
 
@@ -41,6 +42,9 @@ class StudyResults:
         protocol_hash: of all that variants share.
         data: what was trained on, with a hash.
         warnings: what a reader should know before trusting the numbers.
+        snr_bins: (part, trial) -> rows of `studies.weighting.SnrBin`, from which any weighting of the loss follows.
+        samples: (part, trial) -> how its samples were drawn and judged; see `studies.sampling.judge.Judged`.
+        files: (part, trial) -> name -> path of what is kept beside its record.
         maximised: the objectives of which more is better.
         stated: the margins of equivalence that were stated, in order: margin, time, results there were by then.
     """
@@ -62,6 +66,9 @@ class StudyResults:
     data: dict[str, Any]
     warnings: tuple[str, ...]
     stated: tuple[dict[str, Any], ...] = ()
+    snr_bins: dict[tuple[str, int], list[list[float]]] = field(default_factory=dict)
+    samples: dict[tuple[str, int], dict[str, Any]] = field(default_factory=dict)
+    files: dict[tuple[str, int], dict[str, Path]] = field(default_factory=dict)
     maximised: frozenset[str] = frozenset()
 
 
@@ -83,6 +90,9 @@ def trial_row(record: TrialRecord) -> dict[str, Any]:
         spread = record.detail.get(metric) or {}
         for key in ("p10", "p90", "ratio"):
             row[f"{metric}_{key}"] = spread.get(key, float("nan"))
+    samples = record.detail.get("samples") or {}
+    row |= {name: samples.get(name, float("nan")) for name in ("fd_inf", "kd_error")}
+    row["evaluation"] = str((record.detail.get("evaluation") or {}).get("hash", ""))
     row["wall"] = record.wall
     row["started"] = record.started
     row["device"] = str(record.environment.get("device", ""))
@@ -121,6 +131,9 @@ def load_results(folder: Path) -> StudyResults:
         protocol_hash=records[-1].protocol_hash if records else "",
         data=next((record.data for record in records if record.data), {}),
         warnings=tuple(_warnings(records)),
+        snr_bins={(r.part, r.trial): rows for r in records if (rows := r.detail.get("snr_bins"))},
+        samples={(r.part, r.trial): samples for r in records if (samples := r.detail.get("samples"))},
+        files={(r.part, r.trial): found for r in records if (found := files_of(folder, r))},
         stated=tuple(stated_margins(folder)),
         maximised=frozenset(name for name, way in _ways(search.get("objectives", ())).items() if way == "maximize"),
     )
@@ -182,6 +195,9 @@ def _warnings(records: list[TrialRecord]) -> Iterable[str]:
     evaluations = {str((record.detail.get("evaluation") or {}).get("hash")) for record in trained if record.metrics}
     if len(evaluations) > 1:
         yield "Trials were evaluated on different sets of images, timesteps or noise; their losses do not compare."
+    spaces = {str(samples.get("space_hash")) for record in trained if (samples := record.detail.get("samples"))}
+    if len(spaces) > 1:
+        yield f"Samples were judged in {len(spaces)} different feature spaces; their distances do not compare."
     unfinished = sum(record.status in ("running", "interrupted") for record in records)
     if any(record.status == "running" for record in records):
         yield f"{unfinished} trial(s) have not ended; the study is running or was stopped."
@@ -212,26 +228,3 @@ def progress_of(folder: Path) -> StudyProgress:
     lost = sum(record.status in ("oom", "diverged", "failed") for record in records if record.part != "search")
     lost += sum(record.status == "failed" for record in records if record.part == "search")
     return StudyProgress(counts, lost)
-
-
-def current(records: Iterable[TrialRecord]) -> list[TrialRecord]:
-    """The records that count: of a variant's cell the last one, of a variant only its present architecture.
-
-    A cell has several records if it was interrupted or retried, or if the variant's edits have changed since.
-    """
-    kept = list(records)
-    of_variants = [record for record in kept if record.part != "search"]
-    architecture = {(record.part, record.variant): record.fingerprint for record in of_variants}
-    last = {_cell(record): record.trial for record in of_variants}
-    return [
-        record
-        for record in kept
-        if record.part == "search"
-        or (record.fingerprint == architecture[record.part, record.variant] and record.trial == last[_cell(record)])
-    ]
-
-
-def _cell(record: TrialRecord) -> tuple[object, ...]:
-    # A variant is tuned at several rates with one seed, but judged at one.
-    rate = record.tuned.get("lr") if record.part == "tuning" else None
-    return record.part, record.variant, record.seed, rate

@@ -14,6 +14,7 @@ from archspec import fingerprint, to_document
 from archspec.graph import ArchGraph
 from search import optuna_bridge as bridge
 from search.objectives import Goals, violations
+from studies.artifacts import keep_files
 from studies.limits import limits_of
 from studies.observe import Observer
 from studies.protocol import Measure, Protocol
@@ -133,6 +134,7 @@ class Ledger:
         """Record what came of a task, and of the trials that waited for it."""
         record = _recorded(task.begun, outcome)
         self.store.write_curve(record.part, record.trial, outcome.curve)
+        record = keep_files(self.store.folder, record, outcome.files)
         return self._settled(task, record)
 
     def paused(self, task: Task, outcome: Outcome) -> TrialRecord:
@@ -200,7 +202,7 @@ class Ledger:
             if record.status == "pruned":
                 bridge.tell_pruned(trial, {**constraints, "trained": 0.0})
                 return
-            bridge.tell(trial, [record.metrics.get(name) for name in search.objectives], constraints)
+            bridge.tell(trial, [record.compared(name) for name in search.objectives], constraints)
         elif record.status in WITH_RESULT:
             bridge.tell(trial, [record.metrics.get("loss")], {})
         else:

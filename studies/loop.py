@@ -7,6 +7,7 @@ from typing import Protocol
 
 from studies.ledger import Task
 from studies.trial import Job, Outcome, Progress
+from studies.worker import Preparation
 
 
 class Question(Protocol):
@@ -25,6 +26,9 @@ class Question(Protocol):
 
 class Launcher(Protocol):
     """Where trainings run; it is used from one thread."""
+
+    def prepare(self, preparation: Preparation) -> None:
+        """Find the device and read the data once, before anything is trained; `UserError` if either cannot be had."""
 
     def room(self) -> bool:
         """Whether another job can start now."""

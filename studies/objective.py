@@ -53,6 +53,6 @@ AnyObjective = Annotated[
     Discriminator(
         _kind_of,
         custom_error_type="objective_kind",
-        custom_error_message="The kind of an objective is ddpm or edm",
+        custom_error_message="Must have the kind ddpm or edm",
     ),
 ]

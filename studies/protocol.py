@@ -7,9 +7,9 @@ the study file's JSON Schema.
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import BeforeValidator, Discriminator, Field, Tag, field_validator, model_validator
+from pydantic import BeforeValidator, ConfigDict, Discriminator, Field, Tag, field_validator, model_validator
 
 from studies.evaluation import Evaluate, FeatureNetwork, Samples
 from studies.objective import AnyObjective, Edm, Objective
@@ -110,13 +110,44 @@ Data = Annotated[_AnySource, BeforeValidator(_spelled_out, json_schema_input_typ
 Source = Digits | ImageFolder | NpzFile
 
 
+def _given(value: Any) -> Any:
+    return value
+
+
+class Init(Section):
+    """Where networks start from: the weights of a pretrained one, as far as an edited architecture still has them."""
+
+    model_config: ClassVar[ConfigDict] = ConfigDict(populate_by_name=True)
+
+    source: Path = Field(
+        alias="from",
+        description="Checkpoint (safetensors, torch's, a folder of diffusers'); relative to the study file.",
+    )
+    architecture: str | dict[str, Any] | None = Field(
+        None, description="What the checkpoint is of: a file, zoo/NAME, or unet: or graph: in place; null: the base."
+    )
+    layout: str | None = Field(
+        None, description="Its layout: compvis, ldm, adm, adm-new-order, diffusers; null: found out."
+    )
+    ema: bool = Field(
+        default=False, description="Take the averaged weights that the checkpoint has beside the weights."
+    )
+    policy: Literal["exact", "crop", "zero"] = Field(
+        "crop",
+        description="Weights of another shape: exact starts them anew; crop takes over what both have; zero does too, "
+        "and new inputs have no effect at first.",
+    )
+
+
 class Train(Section):
     """How every trial is trained: AdamW on batches of images with random timesteps and noise."""
 
-    steps: Count = Field(300, description="Number of optimizer steps.")
-    batch: Annotated[
-        Count, Field(json_schema_extra={"anyOf": [{"type": "integer", "minimum": 1}, {"const": "auto"}]})
-    ] = Field(32, description="Images per step; `auto` is 32 with `micro_batch: auto`.")
+    steps: Natural = Field(
+        300, description="Number of optimizer steps; 0 evaluates a pretrained network as it is (needs init)."
+    )
+    batch: Annotated[Count, BeforeValidator(_given, json_schema_input_type=Count | Literal["auto"])] = Field(
+        32, description="Images per step; `auto` is 32 with `micro_batch: auto`."
+    )
     micro_batch: Count | Literal["auto"] | None = Field(
         None,
         description="Images per forward pass, gradients accumulated over a step; auto: halved when memory runs out; "
@@ -165,6 +196,7 @@ class Protocol(Section):
 
     data: Data = Field(default_factory=Digits, description="Where the images come from.")
     objective: AnyObjective = Field(default_factory=Objective, description="What the network learns.")
+    init: Init | None = Field(None, description="Start from a checkpoint; null: from values drawn by the seed.")
     train: Train = Field(default_factory=Train, description="How it is trained.")
     evaluate: Evaluate = Field(default_factory=Evaluate, description="How its loss is taken.")
     tune: Annotated[Tune | None, BeforeValidator(_tune, json_schema_input_type=Tune | list[Literal["lr"]] | None)] = (
@@ -190,13 +222,23 @@ class Protocol(Section):
             )
         return self
 
+    @model_validator(mode="after")
+    def _untrained_only_if_pretrained(self) -> Protocol:
+        if self.train.steps == 0 and self.init is None:
+            raise ValueError("train.steps is 0, so nothing would be trained: say init: {from: CHECKPOINT}, or steps")
+        return self
+
     def seed_list(self) -> tuple[int, ...]:
         """The training seeds, in order."""
         return tuple(range(self.seeds)) if isinstance(self.seeds, int) else self.seeds
 
     def resolved(self, folder: Path) -> Protocol:
-        """This protocol with the paths of its data taken relative to `folder`."""
-        return self.model_copy(update={"data": self.data.resolved(folder), "evaluate": self.evaluate.resolved(folder)})
+        """This protocol with its paths taken relative to `folder`."""
+        changed: dict[str, Any] = {"data": self.data.resolved(folder), "evaluate": self.evaluate.resolved(folder)}
+        if self.init is not None:
+            source = (folder / self.init.source.expanduser()).resolve()
+            changed["init"] = self.init.model_copy(update={"source": source})
+        return self.model_copy(update=changed)
 
 
 class Measure(Section):

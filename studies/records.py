@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any, Literal, get_args
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -77,7 +78,36 @@ class TrialRecord(BaseModel):
     started: str
     wall: float = 0.0
 
+    def compared(self, name: str) -> float | None:
+        """What trials are compared by: of a latency its ratio to the reference network, of others the metric itself."""
+        spread = self.detail.get(name)
+        ratio: float | None = spread.get("ratio") if isinstance(spread, dict) else None
+        return self.metrics.get(name) if ratio is None else ratio
+
     @property
     def feasible(self) -> bool:
         """Whether no budget is broken."""
         return all(excess <= 0 for excess in self.violations.values())
+
+
+def current(records: Iterable[TrialRecord]) -> list[TrialRecord]:
+    """The records that count: of a variant's cell the last one, of a variant only its present architecture.
+
+    A cell has several records if it was interrupted or retried, or if the variant's edits have changed since.
+    """
+    kept = list(records)
+    of_variants = [record for record in kept if record.part != "search"]
+    architecture = {(record.part, record.variant): record.fingerprint for record in of_variants}
+    last = {_cell(record): record.trial for record in of_variants}
+    return [
+        record
+        for record in kept
+        if record.part == "search"
+        or (record.fingerprint == architecture[record.part, record.variant] and record.trial == last[_cell(record)])
+    ]
+
+
+def _cell(record: TrialRecord) -> tuple[object, ...]:
+    # A variant is tuned at several rates with one seed, but judged at one.
+    rate = record.tuned.get("lr") if record.part == "tuning" else None
+    return record.part, record.variant, record.seed, rate

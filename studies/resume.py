@@ -13,6 +13,7 @@ FIXED: tuple[tuple[str, ...], ...] = (
     ("base",),
     ("protocol", "data"),
     ("protocol", "objective"),
+    ("protocol", "init"),
     ("protocol", "train"),
     ("protocol", "evaluate"),
     ("protocol", "tune"),

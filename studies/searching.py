@@ -9,7 +9,8 @@ from archspec import user_error
 from archspec.graph import ArchGraph
 from search import optuna_bridge as bridge
 from search.decode import decode
-from search.feasible import Assessment, Predictor, assess
+from search.feasible import Assessment, assess
+from search.screening import Predictor
 from search.space import Scalar, is_point, point, size
 from search.start import base_point
 from studies.document import Search

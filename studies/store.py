@@ -1,39 +1,44 @@
 """Where a study lives: one folder with one SQLite database (Optuna's own storage) and plain files beside it.
 
     study.db                     trials and their records, one Optuna study for each part
+    storage.json                 instead of it, which PostgreSQL server has them
     study.yaml                   the study file's text as it was last run
     architectures/<name>.json    every architecture in full, named by fingerprint
     curves/<part>-<trial>.json   training curves
     worker.log                   what libraries printed
 
-A trial is finished when the database says so; the files are written before that, each in one step.
+A trial is finished when the database says so; the files are written before that, each in one step. A record is one
+attribute of its trial, as text: Optuna reads it with every trial and never looks into it.
 """
 
 from __future__ import annotations
 
 import json
-import os
-from collections.abc import Mapping, Sequence
+import weakref
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import optuna
-from optuna.exceptions import OptunaError
 from optuna.samplers import BaseSampler
-from optuna.storages import RDBStorage
 from optuna.study import StudyDirection
 from optuna.trial import FrozenTrial, Trial, TrialState
-from sqlalchemy import event
-from sqlalchemy.exc import SQLAlchemyError
 
 from archspec import user_error
 from archspec.atomic import write_text
 from search.objectives import Goals
 from search.optuna_bridge import quiet
-from studies.records import PARTS, Part, TrialRecord
+from studies.database import Storage
+from studies.locks import ServerLock, is_driven
+from studies.patience import DISK_FULL, Patience, PatientStorage
+from studies.records import PARTS, RECORD_VERSION, Part, TrialRecord
+from studies.server import Binding, bind, binding, open_server
+from studies.sqlite import open_sqlite
+from studies.tables import Tables
 
-_RECORD, _BEGUN, _STUDY, _BASE = "record", "begun", "study", "base"
+_RECORD, _BEGUN, _STUDY, _BASE, _FOLDER = "record", "begun", "study", "base", "folder"
 
 
 def now() -> str:
@@ -48,23 +53,53 @@ class Store:
         folder: the study's folder; made if `create`.
         name: the study's name; None: whatever study the database holds.
         create: whether a folder without a database is filled; otherwise it is a `UserError`.
+        storage: the server that is to have the records; None: whatever the folder says, SQLite in a new one.
+
+    Raises:
+        UserError: there are no results, or the database cannot be opened or is another's.
     """
 
-    def __init__(self, folder: Path, name: str | None = None, *, create: bool = False) -> None:
+    def __init__(
+        self, folder: Path, name: str | None = None, *, create: bool = False, storage: Storage | None = None
+    ) -> None:
         self.folder = folder
-        database = folder / "study.db"
-        if not create and not database.is_file():
-            hint = "`ushape run STUDY` makes one."
-            raise user_error(f"there are no results in {folder}.", hint, code="U001")
-        folder.mkdir(parents=True, exist_ok=True)
-        if not database.is_file():
-            _create(database)
-        self._storage = _open(database)
-        self.name = name or self._only_name(database)
+        self._bound = _bound(folder, name, storage) if create else binding(folder)
+        self._lock: ServerLock | None = None
+        self._storage: PatientStorage
+        if self._bound is None:
+            self._storage = open_sqlite(folder / "study.db", create=create)
+        else:
+            self._storage, self._lock = open_server(self._bound)
+            name = self._bound.study
+        self._tables = Tables(self._storage.engine, self._storage.patience)
+        self._disk = Patience(str(folder), DISK_FULL)
+        # Stores are made in passing, by reports and status; their connections go with them.
+        weakref.finalize(self, self._storage.engine.dispose)
+        self.name = name or self._only_name(folder / "study.db")
+        if self._bound is not None:
+            for part in self.parts():
+                self._refuse_anothers(part, self._bound)
+
+    @contextmanager
+    def driving(self, say: Callable[[str], None]) -> Iterator[None]:
+        """Hold the study's lock on the server, if it lies on one, and tell `say` of trouble that is waited out."""
+        self._storage.patience.say = self._disk.say = say
+        if self._lock is None:
+            yield
+            return
+        self._lock.take()
+        self._storage.patience.guard = self._lock.hold
+        try:
+            yield
+        finally:
+            self._lock.free()
+
+    def is_driven(self) -> bool:
+        """Whether a run is working on the study now, here or, with a server, anywhere."""
+        return is_driven(self.folder) or (self._lock is not None and self._lock.is_taken())
 
     def _only_name(self, database: Path) -> str:
-        with quiet():
-            names = {summary.study_name.rpartition("/")[0] for summary in optuna.get_all_study_summaries(self._storage)}
+        names = {study.rpartition("/")[0] for study in self._tables.studies()}
         if not names:
             raise user_error(
                 f"the study in {database.parent} has not begun yet.", "Ask again in a moment.", code="U001"
@@ -73,10 +108,18 @@ class Store:
             raise user_error(f"{database} holds {len(names)} studies.", "It should hold one.", code="U001")
         return names.pop()
 
+    def _refuse_anothers(self, part: Part, bound: Binding) -> None:
+        """A server's study of this name may belong to another folder, whose trials must not be mixed with ours."""
+        owner = self._tables.study_attribute(f"{self.name}/{part}", _FOLDER)
+        if owner is not None and owner["id"] != bound.id:
+            raise user_error(
+                f"{bound.storage.words()} has a study `{self.name}` already, whose files lie in {owner['path']}.",
+                "Give this study another name, or go on with that folder (--out).",
+            )
+
     def parts(self) -> list[Part]:
         """The parts that have been begun."""
-        with quiet():
-            begun = {summary.study_name for summary in optuna.get_all_study_summaries(self._storage)}
+        begun = set(self._tables.studies())
         return [part for part in PARTS if f"{self.name}/{part}" in begun]
 
     def open(self, part: Part, objectives: Goals | Sequence[str], sampler: BaseSampler | None = None) -> optuna.Study:
@@ -92,6 +135,9 @@ class Store:
             )
             if study.metric_names is None:
                 study.set_metric_names(list(objectives))
+        if self._bound is not None:
+            self._refuse_anothers(part, self._bound)
+            study.set_user_attr(_FOLDER, {"id": self._bound.id, "path": str(self.folder.absolute())})
         return study
 
     def _load(self, part: Part) -> optuna.Study:
@@ -107,18 +153,22 @@ class Store:
 
     def records(self, part: Part) -> list[TrialRecord]:
         """The record of every trial of a part, by number; one that is under way has status ``running``."""
-        found = (_record_of(trial) for trial in self.trials(part))
-        return [record for record in found if record is not None]
+        return [_record(data) for data in self._tables.trial_attributes(f"{self.name}/{part}", _RECORD, _BEGUN)]
+
+    def glances(self, part: Part) -> list[TrialRecord]:
+        """The same in a third of the time, for looking only: what was written is taken for what it should be."""
+        found = self._tables.trial_attributes(f"{self.name}/{part}", _RECORD, _BEGUN)
+        return [TrialRecord.model_construct(**(json.loads(d) if isinstance(d, str) else d)) for d in found]
 
     @staticmethod
     def begin(trial: Trial, record: TrialRecord) -> None:
         """Note what a trial is about before it runs, so that an interrupted one can be told from a lost one."""
-        trial.set_user_attr(_BEGUN, record.model_dump(mode="json"))
+        trial.set_user_attr(_RECORD, _packed(record))
 
     @staticmethod
     def keep(trial: Trial, record: TrialRecord) -> None:
         """Put a trial's record into the database; to be followed by telling Optuna."""
-        trial.set_user_attr(_RECORD, record.model_dump(mode="json"))
+        trial.set_user_attr(_RECORD, _packed(record))
 
     def left_open(self, part: Part) -> list[tuple[Trial, TrialRecord | None]]:
         """The trials that a stopped driver left open, each with what is known of it.
@@ -126,34 +176,42 @@ class Store:
         With its record if only the last step is missing, telling Optuna; with the note of `begin` if it was under way;
         with None if it had not begun.
         """
+        if part not in self.parts():
+            return []
         study = self._load(part)
-        open_trials = [frozen for frozen in self.trials(part) if frozen.state is TrialState.RUNNING]
-        return [(Trial(study, frozen._trial_id), _record_of(frozen)) for frozen in open_trials]  # noqa: SLF001
+        with quiet():
+            # Past Optuna's cache, which would read all trials to find the few that are open.
+            number = self._storage.get_study_id_from_name(study.study_name)
+            left = self._storage.get_all_trials(number, deepcopy=False, states=(TrialState.RUNNING,))
+        return [(Trial(study, frozen._trial_id), _record_of(frozen)) for frozen in left]  # noqa: SLF001
 
     def remember_study(self, study: optuna.Study, document: dict[str, Any], base: str, source: str) -> None:
         """Keep the resolved study and its base's fingerprint beside its trials, and its text in the folder."""
         study.set_user_attr(_STUDY, document)
         study.set_user_attr(_BASE, base)
-        write_text(self.folder / "study.yaml", source)
+        self._write(self.folder / "study.yaml", source)
 
     def remembered_study(self) -> dict[str, Any] | None:
         """The resolved study as it was last run."""
         for part in self.parts():
-            document: dict[str, Any] | None = self._load(part).user_attrs.get(_STUDY)
+            document: dict[str, Any] | None = self._tables.study_attribute(f"{self.name}/{part}", _STUDY)
             if document is not None:
                 return document
         return None
 
     def base_fingerprint(self) -> str:
         """The base's fingerprint as the study was last run; empty if it was not run."""
-        marks = [str(self._load(part).user_attrs.get(_BASE, "")) for part in self.parts()]
-        return next((mark for mark in marks if mark), "")
+        marks = [self._tables.study_attribute(f"{self.name}/{part}", _BASE) for part in self.parts()]
+        return next((str(mark) for mark in marks if mark), "")
+
+    def _write(self, path: Path, text: str) -> None:
+        self._disk(lambda: write_text(path, text))
 
     def write_architecture(self, fingerprint: str, document: dict[str, Any]) -> None:
         """Keep an architecture in full, once."""
         path = self.folder / "architectures" / f"{fingerprint}.json"
         if not path.exists():
-            write_text(path, json.dumps(document, indent=1))
+            self._write(path, json.dumps(document, indent=1))
 
     def architectures(self) -> dict[str, dict[str, Any]]:
         """Fingerprint -> architecture in full."""
@@ -164,7 +222,7 @@ class Store:
     def write_curve(self, part: Part, trial: int, curve: Sequence[tuple[int, float]]) -> None:
         """Keep a training curve: (step, loss) points."""
         if curve:
-            write_text(self.folder / "curves" / f"{part}-{trial}.json", json.dumps(curve))
+            self._write(self.folder / "curves" / f"{part}-{trial}.json", json.dumps(curve))
 
     def curve(self, part: Part, trial: int) -> list[tuple[int, float]]:
         """A training curve; empty if there is none."""
@@ -172,38 +230,38 @@ class Store:
         return [(int(step), float(loss)) for step, loss in json.loads(path.read_text())] if path.exists() else []
 
 
+def _bound(folder: Path, name: str | None, storage: Storage | None) -> Binding | None:
+    """The binding of a folder that is to be filled; `UserError` if its records lie elsewhere than the study says."""
+    before = binding(folder)
+    if storage is None and before is not None:
+        storage = before.storage  # what the study file does not say stays as it was
+    if storage is None:
+        return None
+    if (folder / "study.db").exists():
+        raise user_error(
+            f"the records of {folder} lie in its study.db, and the study names {storage.words()}.",
+            "Records do not move: take run.storage out, or give the study another name.",
+        )
+    assert name is not None
+    return bind(folder, name, storage)
+
+
+def _packed(record: TrialRecord) -> str:
+    data = {"record_version": record.record_version, **record.model_dump(mode="json", exclude_defaults=True)}
+    return json.dumps(data, separators=(",", ":"))
+
+
+def _record(data: Any) -> TrialRecord:
+    """A record from its attribute: text, or in databases of earlier versions a mapping."""
+    record = TrialRecord.model_validate_json(data) if isinstance(data, str) else TrialRecord.model_validate(data)
+    if record.record_version > RECORD_VERSION:
+        raise user_error(
+            f"the records are of version {record.record_version}, and this ushape reads up to {RECORD_VERSION}.",
+            "Update ushape.",
+        )
+    return record
+
+
 def _record_of(trial: FrozenTrial) -> TrialRecord | None:
     data = trial.user_attrs.get(_RECORD) or trial.user_attrs.get(_BEGUN)
-    return TrialRecord.model_validate(data) if data is not None else None
-
-
-def _create(database: Path) -> None:
-    """Make an empty database in one step: a reader, or the next run after a kill, finds a whole one or none."""
-    beside = database.with_name(f".{database.name}.{os.getpid()}.tmp")
-    beside.unlink(missing_ok=True)
-    with quiet():
-        storage = RDBStorage(f"sqlite:///{beside}")
-    storage.remove_session()
-    storage.engine.dispose()
-    beside.replace(database)
-
-
-def _open(database: Path) -> RDBStorage:
-    connect = {"connect_args": {"timeout": 60}}
-    try:
-        with quiet():
-            storage = RDBStorage(f"sqlite:///{database}", engine_kwargs=connect, skip_table_creation=True)
-    except (SQLAlchemyError, RuntimeError, OptunaError) as error:
-        what = str(error.__cause__ or error).splitlines()[0]
-        hint = "Is it a study of ushape, and of this version of Optuna?"
-        raise user_error(f"{database} cannot be opened: {what}.", hint, code="U001") from None
-
-    def pragmas(connection: Any, _: object) -> None:
-        # WAL survives a killed writer and lets readers in; NORMAL syncs at checkpoints, which a crash of the
-        # process (not of the machine) never needs.
-        connection.execute("PRAGMA journal_mode=WAL")
-        connection.execute("PRAGMA synchronous=NORMAL")
-
-    event.listen(storage.engine, "connect", pragmas)
-    storage.engine.dispose()
-    return storage
+    return _record(data) if data is not None else None

@@ -24,8 +24,11 @@ from search.space import Primitive
 from studies.designs.expand import Expansion, expand
 from studies.designs.forms import Losses, Origin
 from studies.document import StudyFile
+from studies.execution import Run
 from studies.fairness import group_doubts, size_doubts
+from studies.pretrained import completed, shared_init
 from studies.protocol import Measure, Protocol
+from studies.sampled import sample_problems
 
 
 @dataclass(frozen=True)
@@ -62,6 +65,14 @@ class Study:
     def base(self) -> ArchGraph:
         """The base's graph."""
         return build(self.spec)
+
+    @property
+    def run(self) -> Run:
+        """How it is run, with paths resolved."""
+        run = self.file.run
+        if run.storage is None:
+            return run
+        return run.model_copy(update={"storage": run.storage.resolved(self.path.parent.absolute())})
 
     @property
     def levels(self) -> int:
@@ -101,9 +112,10 @@ class Study:
             tuned: parameters of the training that take the place of the protocol's.
             measure: how it is measured, if not as the study says.
         """
-        protocol = self.file.protocol.model_dump(mode="json", exclude={"seeds", "tune"})
+        protocol = self.file.protocol.model_dump(mode="json", exclude={"seeds", "tune", "init"})
         protocol["train"] |= tuned or {}
         shared = {"protocol": protocol, "measure": (measure or self.file.measure).model_dump(mode="json")}
+        shared |= shared_init(self.protocol)
         return hashlib.sha256(json.dumps(shared, sort_keys=True).encode()).hexdigest()[:16]
 
     def tuned_protocol(self, tuned: Mapping[str, float]) -> Protocol:
@@ -117,6 +129,14 @@ def load_study(path: str | Path) -> Study:
     if study is None or any(problem.severity == "error" for problem in problems):
         raise UserError(problems)
     return replace(study, warnings=tuple(problems))
+
+
+def with_workers(study: Study, workers: int | None) -> Study:
+    """The study with another number of trials at once; the same if it is None."""
+    if workers is None:
+        return study
+    run = study.file.run.model_copy(update={"workers": workers})
+    return replace(study, file=study.file.model_copy(update={"run": run}))
 
 
 def check_study(path: str | Path) -> tuple[Study | None, tuple[Problem, ...]]:
@@ -160,8 +180,10 @@ def _check_document(document: Document, path: Path) -> tuple[Study | None, tuple
     if file is None or checked.spec is None or checked.graph is None:
         return None, merged(problems)
     spec = checked.spec if not inline or checked.spec.name != "unnamed" else replace(checked.spec, name="base")
-    study = Study(path, document.text, file, spec, file.protocol.resolved(path.parent.absolute()))
-    return study, merged([*problems, *_cross_checks(study, document.positions)])
+    protocol = file.protocol.resolved(path.parent.absolute())
+    protocol, faults = completed(protocol, checked.graph, path, document.positions)
+    study = Study(path, document.text, file, spec, protocol)
+    return study, merged([*problems, *faults, *_cross_checks(study, document.positions)])
 
 
 def _beside(study: Path, base: str) -> Path:
@@ -180,6 +202,7 @@ def _cross_checks(study: Study, positions: Positions) -> Iterator[Problem]:
         from studies.search_check import search_problems
 
         yield from search_problems(study, study.file.search, positions)
+    yield from sample_problems(study.protocol, study.file.search, positions)
 
 
 def _variant_problems(study: Study, positions: Positions) -> Iterator[Problem]:

@@ -10,7 +10,7 @@ import gc
 import time
 import traceback
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -69,7 +69,8 @@ class Outcome(Section):
         status: `finished`, or why not: `oom`, `diverged` (NaN or infinite loss), `failed` (anything else raised).
         reason: one sentence for people; None when finished.
         metrics: `parameters`, `macs` (one image), `loss`, `loss_edm`, `latency` and `train_latency` (s per batch),
-            `memory` and `train_memory` (bytes), `fd` and `kd`, as far as the trial came and as they were asked for.
+            `memory` and `train_memory` (bytes) with `predicted_memory` and `predicted_train_memory` as they were
+            predicted before training, `fd` and `kd`, as far as the trial came and as they were asked for.
         detail: `loss_bins` [[t_low, t_high, mse], …], `snr_bins` (rows of `studies.weighting.SnrBin`), `evaluation`
             (hash and counts), `samples` (see `studies.sampling.judge`), `latency` and `train_latency` (spread, rounds,
             ratio to the reference, warm-up), `load_average` before and after measuring, `seconds` of each stage, and
@@ -154,22 +155,21 @@ class _Trial:
         self.environment.update(devices.describe(device))
         with self._in("load"):
             graph, data = self._load()
-        self.turn = turn = devices.turn_on(device)
-        with turn.training():
-            with self._in("build"):
-                module = self._build(graph, device)
-            with self._in("train"):
-                trained = self._train(module, data, device)
-            with self._in("evaluate"):
-                self._evaluate(trained, data, device)
-        del trained
-        if not self.job.costs:
-            return
-        with self._in("measure"):
-            before = devices.load_average()
-            self._measure(module, (*data.train.shape[1:],), device)
-            self.detail["load_average"] = [before, devices.load_average()]
-        self.detail["paused"] = round(turn.paused, 3)
+        with closing(devices.turn_on(device)) as self.turn:
+            with self.turn.training():
+                with self._in("build"):
+                    module = self._build(graph, device)
+                with self._in("train"):
+                    trained = self._train(module, data, device)
+                with self._in("evaluate"):
+                    self._evaluate(trained, data, device)
+            del trained
+            if self.job.costs:
+                with self._in("measure"):
+                    before = devices.load_average()
+                    self._measure(module, (*data.train.shape[1:],), device)
+                    self.detail["load_average"] = [before, devices.load_average()]
+            self.detail["turns"] = self.turn.summary()
 
     @contextmanager
     def _in(self, stage: Stage) -> Iterator[None]:
@@ -197,11 +197,27 @@ class _Trial:
         from archspec import total_price
         from builder import assemble, initialise
 
-        module: nn.Module = assemble(graph)
+        module = assemble(graph)
         initialise(module, self.job.seed)
+        if self.job.protocol.init is not None:
+            from studies.pretrained import take_over
+
+            self.detail["inherited"] = take_over(self.job.protocol.init, module)
         self.metrics["parameters"] = float(sum(p.numel() for p in module.parameters()))
         self.metrics["macs"] = float(total_price(graph).macs)
+        self._predict(graph)
         return module.to(device)
+
+    def _predict(self, graph: ArchGraph) -> None:
+        """Peak memory as predicted, to stand beside the measured one."""
+        from studies.predicted import predicted_metrics
+
+        if not self.job.measure.memory:
+            return
+        try:
+            self.metrics |= predicted_metrics(graph, self.job.protocol, self.job.measure)
+        except Exception as error:  # noqa: BLE001 - an operation from outside need not run on meta; training matters more
+            self.detail["prediction"] = f"{type(error).__name__}: {error}"
 
     def _train(self, module: nn.Module, data: Dataset, device: torch.device) -> nn.Module:
         """Train `module` in place and return the network that is evaluated."""
@@ -213,15 +229,17 @@ class _Trial:
             self.curve.append((number, loss))
             self.progress(Progress(stage="train", step=number, steps=self.job.protocol.train.steps, loss=loss))
 
-        kept = self._restored(step)
-        fit(step, data.train, self.job.protocol, self.job.seed, report, self.turn.give_way, kept)
-        self.detail["steps"] = kept.done
+        span = self._restored(step)
+        try:
+            fit(step, data.train, self.job.protocol, self.job.seed, report, self.turn.give_way, span)
+        finally:
+            if self.job.protocol.train.micro_batch is not None:
+                self.detail["micro_batch"] = step.accumulated.summary()
+        self.detail["steps"] = span.done
         if self.job.state is not None:
             from studies.checkpoint import save
 
-            save(self.job.state, step, kept, self.curve)
-        if self.job.protocol.train.micro_batch is not None:
-            self.detail["micro_batch"] = step.accumulated.summary()
+            save(self.job.state, step, span, self.curve)
         return step.evaluated
 
     def _restored(self, step: TrainingStep) -> Span:
@@ -271,8 +289,11 @@ class _Trial:
             return
         if measure.processes:
             apart = Apart(what="network", documents=(job.document,), protocol=job.protocol, measure=measure)
+            timed = measure.model_copy(update={"memory": False})  # memory is the same in each of them
             with self.turn.measuring():
-                found = [found_apart(apart) for _ in range(measure.processes)]
+                found = [found_apart(apart)]
+                for _ in range(measure.processes - 1 if measure.latency else 0):
+                    found.append(found_apart(apart.model_copy(update={"measure": timed})))
         else:
             found = [measure_network(module, shape, job.protocol, measure, self.turn)]
         metrics, detail = put_together(found, measure, own_process=not measure.processes)

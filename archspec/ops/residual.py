@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from fractions import Fraction
+from dataclasses import replace
 from typing import Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import Field, model_validator
@@ -27,11 +27,14 @@ from archspec.ops.base import (
 )
 from archspec.ops.conv import ActFn
 from archspec.ops.norms import NormType, norm_as_it_acts, norm_misfits, norm_parameters
-from archspec.ops.resampling import BOX, even_taps
+from archspec.ops.resampling import BOX, even_taps, resampled
 from archspec.shapes import Embedding, FeatureMap, Shape
 
-#: Factor of the size.
-_FACTORS = {"none": Fraction(1), "down": Fraction(1, 2), "up": Fraction(2)}
+_EMB = Port("emb", Embedding, "emb")
+#: Whether the embedding must be there -> the ports of a conditioned block.
+_PORTS: dict[bool, tuple[Port, ...]] = {
+    needed: (Port("x", FeatureMap), replace(_EMB, required=needed)) for needed in (True, False)
+}
 
 
 def refuse_unconditioned(conditioning: str, *, both: bool) -> None:
@@ -118,7 +121,7 @@ class ResnetBlock(Op):
         """``x``, and ``emb`` where there is conditioning."""
         if self.conditioning == "none":
             return self.PORTS
-        return (*self.PORTS, Port("emb", Embedding, "emb", required=self.emb_dim is None))
+        return _PORTS[self.emb_dim is None]
 
     @property
     def inner(self) -> int:
@@ -136,7 +139,7 @@ class ResnetBlock(Op):
         return 2 * (sum(self.norm_widths(channels)) if self.condition_both else self.inner)
 
     def _size(self, size: int) -> int:
-        return max(int(size * _FACTORS[self.resample]), 1)
+        return size if self.resample == "none" else resampled(size, self.resample)
 
     def shape(self, inputs: Mapping[str, Shape]) -> Shape:
         """`out` channels, at the same size unless it resamples."""

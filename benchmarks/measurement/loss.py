@@ -1,10 +1,10 @@
 """How good the held-out loss is as a measurement; results and commands are in loss.md.
 
-    python benchmarks/measurement/loss.py train FILE.csv    trains small U-Nets and keeps their loss as they learn
-    python benchmarks/measurement/loss.py ranks FILE.csv    how short a training may be and still rank: a table
-    python benchmarks/measurement/loss.py error             standard error against plain sampling: a table
+    loss.py train FILE.csv [FIRST LAST]    trains small U-Nets and keeps their loss as they learn
+    loss.py ranks FILE.csv…                how short a training may be and still rank: a table
+    loss.py error                          standard error against plain sampling: a table
 
-`train` goes on where it was stopped.
+`train` goes on where it was stopped; several processes can share the networks, each with a file of its own.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ from studies.weighting import edm_lambda, edm_shares
 
 CPU = torch.device("cpu")
 PROTOCOL = Protocol(train=Train(steps=400, batch=16, lr=1e-3, warmup=20), evaluate=Evaluate(strata=20, images=32))
-NETS, MOST, SEEDS = 24, 300_000, (0, 1)
+NETS, MOST, SEEDS = 24, 240_000, (0, 1)
 STEPS = (12, 25, 50, 100, 200, 400)
 METRICS = ("loss", "loss_edm")
 COLUMNS = ("net", "seed", "parameters", "step", *METRICS, "seconds")
@@ -60,15 +60,15 @@ def trained(
             at(number, step.evaluated)
 
 
-def train(path: Path) -> None:
-    """Train every network with every seed, seed by seed, and add its rows to a file."""
+def train(path: Path, first: int = 0, last: int = NETS) -> None:
+    """Train networks first to last − 1 with every seed, seed by seed, and add their rows to a file."""
     data = load(PROTOCOL.data)
     chosen = evaluation_set(data, PROTOCOL.evaluate, PROTOCOL.objective)
     kept = read(path)
     done = {(row["net"], row["seed"]) for row in kept if row["step"] == max(STEPS)}
     for seed in SEEDS:
         for net, (_, graph) in enumerate(small_unets(NETS, MOST)):
-            if (net, seed) in done:
+            if (net, seed) in done or not first <= net < last:
                 continue
             start, size = time.process_time(), total_price(graph).parameters
             rows = [
@@ -107,9 +107,9 @@ def interval(tau: float, n: int) -> tuple[float, float]:
     return math.tanh(z - half), math.tanh(z + half)
 
 
-def ranks(path: Path) -> None:
+def ranks(paths: list[Path]) -> None:
     """Print Kendall's τ between the losses after k and after 8k steps, and between two seeds."""
-    rows = read(path)
+    rows = [row for path in paths for row in read(path)]
     table = {(int(r["net"]), int(r["seed"]), int(r["step"])): r for r in rows}
     seeds = [s for s in SEEDS if all((net, s, max(STEPS)) in table for net in range(NETS))]
     print(f"{NETS} networks of {min(r['parameters'] for r in rows):,.0f} to {max(r['parameters'] for r in rows):,.0f}")
@@ -179,7 +179,7 @@ def error() -> None:
     data = load(PROTOCOL.data)
     modules: list[nn.Module] = []
     for changes in ({}, {"attn_resolutions": [], "mid_attn": False}):
-        trained(unet(**changes), data, 0, [200], lambda _, module: modules.append(module))
+        trained(unet(ch=16, **changes), data, 0, [200], lambda _, module: modules.append(module))
     sigmas = evaluation_set(data, PROTOCOL.evaluate, PROTOCOL.objective).sigmas
 
     def both(chosen: EvaluationSet) -> list[Tensor]:
@@ -191,14 +191,16 @@ def error() -> None:
         for metric in METRICS:
             chosen = plain_set(data, sigmas, metric == "loss_edm", draw)
             found.setdefault((metric, "plain"), []).append([plain_mean(e, chosen, metric) for e in both(chosen)])
-        for name, strata in (("10 strata", 10), ("20 strata", 20), ("40 strata", 40)):
+        for name, strata in (("10 strata", 10), ("20 strata", 20)):
             rows = data.held_out[torch.randperm(len(data.held_out), generator=draw)[: NUMBER // strata]]
             one = Dataset("", data.train, rows, "")
             chosen = evaluation_set(one, Evaluate(strata=strata, images=len(rows), seed=repeat), PROTOCOL.objective)
             each = [judged(e, chosen) for e in both(chosen)]
             for metric in METRICS:
                 found.setdefault((metric, name), []).append([getattr(q, metric) for q in each])
-    print(f"{REPEATS} estimates of {NUMBER} evaluations each; two U-Nets trained for 200 steps.\n")
+    print(
+        f"{REPEATS} estimates of {NUMBER} evaluations each; two U-Nets, with and without attention, after 200 steps.\n"
+    )
     print(
         "| metric | sampling | mean | SE of one | variance, plain / this | difference | SE, sets apart | SE, one set | "
         "variance of the difference, plain apart / this on one set | wrong sign, apart / one set |"
@@ -228,10 +230,10 @@ def main() -> None:
     """Do what the arguments say."""
     torch.set_num_threads(1)
     match sys.argv[1:]:
-        case ["train", path]:
-            train(Path(path))
-        case ["ranks", path]:
-            ranks(Path(path))
+        case ["train", path, *bounds]:
+            train(Path(path), *map(int, bounds))
+        case ["ranks", *paths] if paths:
+            ranks([Path(path) for path in paths])
         case ["error"]:
             error()
         case _:

@@ -12,11 +12,11 @@ from archspec.graph import ArchGraph
 
 BASE: dict[str, Any] = {
     "ch": 32, "out_ch": 1, "ch_mult": [1, 2], "num_res_blocks": 1, "attn_resolutions": [4], "in_channels": 1,
-    "resolution": 8,
+    "resolution": 8, "num_groups": 8,
 }  # fmt: skip
 
 CHOICES: dict[str, list[Any]] = {
-    "ch": [32, 64],
+    "ch": [8, 16, 24, 32],
     "ch_mult": [[1], [1, 1], [1, 2], [1, 1, 1], [2, 1]],
     "num_res_blocks": [1, 2],
     "attn_resolutions": [[], [4], [8]],
@@ -27,7 +27,7 @@ CHOICES: dict[str, list[Any]] = {
 
 
 def unet(**changes: Any) -> ArchGraph:
-    """The base U-Net, about 0.4 M parameters, with parameters of `unet:` changed."""
+    """The base U-Net, about 0.7 M parameters, with parameters of `unet:` changed."""
     return build(loads(f"version: 1\nname: small\nunet: {json.dumps(BASE | changes)}"))
 
 

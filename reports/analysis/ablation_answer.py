@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from reports.analysis.ablation import MIN_SEEDS, Effect, Verdict, base_values, compare, compared_metrics
 from reports.analysis.ablation_notes import design_sentences
+from reports.analysis.rankings import ablation_disagreements
 from reports.analysis.rules import rules_of
 from reports.analysis.sentences import Sentence
 from reports.analysis.worth import Cost, costs_by_variant, judgement
@@ -34,7 +35,8 @@ def ablation_sentences(results: StudyResults, name: str) -> list[Sentence]:
     sentences = [_clear(e, metric, costs.get(e.variant, [])) for e in sorted(told, key=lambda e: -e.mean)]
     equal = [_equivalent(e, metric, costs.get(e.variant, [])) for e in effects if e.verdict is Verdict.EQUIVALENT]
     rest = [*_inconclusive(effects, metric), *_few(effects), *_unpaired(effects)]
-    return [*sentences, *equal, *rest, *design_sentences(results, name)]
+    doubts = [Sentence("note", *said) for said in ablation_disagreements(results)]
+    return [*sentences, *equal, *rest, *design_sentences(results, name), *doubts]
 
 
 def _clear(effect: Effect, metric: Metric, costs: Sequence[Cost]) -> Sentence:
@@ -85,12 +87,12 @@ def _inconclusive(effects: Sequence[Effect], metric: Metric) -> list[Sentence]:
         f"{metric.text(detectable, 2)} would often be missed by so few seeds."
     )
     needed = [f"{e.variant} {_needed(e)}" for e in open_ones]
-    rest += f" Seeds that {_target(open_ones[0])} needs for 80\N{NARROW NO-BREAK SPACE}% power: {join_words(needed)}."
+    rest += f" {_target(open_ones[0])} would need, for 80\N{NARROW NO-BREAK SPACE}% power, {join_words(needed)} seeds."
     return [Sentence("inconclusive", f"Inconclusive: {join_words(e.variant for e in open_ones)};", rest)]
 
 
 def _target(effect: Effect) -> str:
-    return "a difference of the margin" if effect.margin is not None else "a difference as large as the one seen"
+    return "A difference of the margin" if effect.margin is not None else "A difference as large as the one seen"
 
 
 def _needed(effect: Effect) -> str:

@@ -11,6 +11,7 @@ import pandas as pd
 
 from reports.analysis.ablation_answer import ablation_sentences
 from reports.analysis.confirmation import confirmation_sentences
+from reports.analysis.rankings import search_disagreement
 from reports.analysis.sentences import Sentence
 from reports.analysis.trials import has_values, part, status_counts, status_of, usable
 from reports.metrics import NARROW, Metric, join_words, metric_of, metrics_of, percent_text
@@ -91,7 +92,8 @@ def _search(results: StudyResults) -> list[Sentence]:
         f"trial {best['trial']}, {metric.text(best[metric.name])}{_costs(results, best)}.{_against_base(results, best)}"
     )
     sentences = [Sentence("best", label, text), *_cheapest(results, best, metric)]
-    return [*sentences, *_caution(results)]
+    doubts = [Sentence("note", *said) for said in search_disagreement(results.trials)]
+    return [*sentences, *doubts, *_caution(results)]
 
 
 def _endings(results: StudyResults) -> str:

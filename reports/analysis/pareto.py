@@ -9,6 +9,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from reports.analysis.trials import USABLE
+from reports.metrics import METRICS
 
 
 def non_dominated(values: npt.ArrayLike, feasible: npt.ArrayLike | None = None) -> npt.NDArray[np.bool_]:
@@ -49,8 +50,9 @@ def pareto_kinds(trials: pd.DataFrame, objectives: tuple[str, ...], maximised: C
         objectives: columns that are minimised.
         maximised: those of them that are maximised instead.
     """
+    columns = [compared_column(trials, objective) for objective in objectives]
     values = np.column_stack(
-        [trials[o].to_numpy(dtype=float) if o in trials.columns else np.full(len(trials), np.nan) for o in objectives]
+        [trials[o].to_numpy(dtype=float) if o in trials.columns else np.full(len(trials), np.nan) for o in columns]
     )
     values = values * [-1.0 if name in maximised else 1.0 for name in objectives]
     done = trials["status"].isin(USABLE).to_numpy(dtype=bool) & ~np.isnan(values).any(axis=1)
@@ -60,3 +62,12 @@ def pareto_kinds(trials: pd.DataFrame, objectives: tuple[str, ...], maximised: C
         "no result" if not d else "infeasible" if not f else "front" if p else "dominated"
         for d, f, p in zip(done, feasible, front, strict=True)
     ]
+
+
+def compared_column(trials: pd.DataFrame, objective: str) -> str:
+    """Name the column that trials are compared by: a latency's ratio to the reference where every usable one has it."""
+    ratio = METRICS[objective].ratio if objective in METRICS else None
+    if ratio is None or ratio not in trials.columns:
+        return objective
+    measured = trials[trials["status"].isin(USABLE)]
+    return ratio if len(measured) and bool(measured[ratio].notna().all()) else objective

@@ -21,7 +21,9 @@ _DOTS, _BAR = 18, 37
 SHAPES: dict[Verdict, str] = {
     Verdict.BETTER: "M5 -6L-6 0L5 6Z",
     Verdict.WORSE: "M-5 -6L6 0L-5 6Z",
+    Verdict.EQUIVALENT: "M-6 -4H6V-1H-6ZM-6 1H6V4H-6Z",
     Verdict.INCONCLUSIVE: "M-5 0A5 5 0 1 0 5 0A5 5 0 1 0 -5 0Z",
+    Verdict.IN_DESIGN: "M-5 0A5 5 0 1 0 5 0A5 5 0 1 0 -5 0Z",
     Verdict.TOO_FEW: "M0 -6L6 0L0 6L-6 0Z",
     Verdict.EXACT: "M-5 -5H5V5H-5Z",
 }
@@ -30,7 +32,9 @@ SHAPES: dict[Verdict, str] = {
 CLASSES: dict[Verdict, str] = {
     Verdict.BETTER: "better",
     Verdict.WORSE: "worse",
+    Verdict.EQUIVALENT: "equal",
     Verdict.INCONCLUSIVE: "open",
+    Verdict.IN_DESIGN: "open",
     Verdict.TOO_FEW: "few",
     Verdict.EXACT: "exact",
     Verdict.NO_DATA: "few",
@@ -87,7 +91,8 @@ def _ends(effects: Sequence[Effect], factor: float) -> tuple[float, float]:
     low, high = min(dots), max(dots)
     # A t interval of two or three seeds can be many times wider than what was seen; it must not squeeze the rest.
     reach = 0.75 * (high - low)
-    ends = [x * factor for e in effects for x in (e.low_adjusted, e.high_adjusted) if not math.isnan(x)]
+    ends = [x * factor for e in effects for x in (e.low_adjusted, e.high_adjusted) if math.isfinite(x)]
+    ends += [sign * e.margin * factor for e in effects if e.margin is not None for sign in (-1, 1)]
     low = max(low - reach, min([low, *ends]))
     high = min(high + reach, max([high, *ends]))
     if high == low:
@@ -111,10 +116,14 @@ def forest_row(effect: Effect, axis: ForestAxis, metric: Metric) -> Markup:
 def _drawn(effect: Effect, axis: ForestAxis, metric: Metric) -> list[Markup]:
     factor, unit = shown_unit(effect, metric)
     parts: list[Markup] = []
+    low, high = (effect.low, effect.high)
+    if effect.margin is not None:
+        parts.append(_band(axis, effect.margin * factor))
+        low, high = effect.low_equivalence, effect.high_equivalence
     if effect.n > 1 and not math.isnan(effect.low):
         parts += [
             _bar(axis, effect.low_adjusted * factor, effect.high_adjusted * factor, "thin"),
-            _bar(axis, effect.low * factor, effect.high * factor, "thick"),
+            _bar(axis, low * factor, high * factor, "thick"),
         ]
     for seed, difference in zip(effect.seeds, effect.differences, strict=True):
         text = f"seed {seed}: {signed_significant(difference * factor)} {unit}".strip()
@@ -171,6 +180,12 @@ def _grid(axis: ForestAxis) -> Markup:
         for t in axis.ticks
     ]
     return Markup("").join(lines)
+
+
+def _band(axis: ForestAxis, margin: float) -> Markup:
+    """The differences that are as good as none."""
+    left, right = axis.at(-margin), axis.at(margin)
+    return Markup('<rect class="band" x="{:.2f}%" width="{:.2f}%" y="0" height="100%"/>').format(left, right - left)
 
 
 def _bar(axis: ForestAxis, low: float, high: float, kind: str) -> Markup:

@@ -9,12 +9,25 @@ from typing import TYPE_CHECKING, Any
 from reports.analysis.ablation import BASE, Effect, Verdict, base_values, compare, compared_metrics
 from reports.analysis.answer import primary_metric
 from reports.analysis.curves import loss_by_level, variant_curves
+from reports.analysis.rules import rules_of
 from reports.analysis.search import text_of
 from reports.analysis.trials import part
+from reports.analysis.worth import Cost, costs_by_variant, judgement
 from reports.figures.curves import level_figure, variant_figure
 from reports.figures.forest import CLASSES, forest_axis, forest_row, forest_scale, shown_unit
-from reports.metrics import Metric, interval_text, join_words, metric_of, metrics_of, p_text, percent_text
+from reports.metrics import (
+    Metric,
+    interval_text,
+    join_words,
+    metric_of,
+    metrics_of,
+    p_text,
+    percent_text,
+    signed_significant,
+)
+from reports.pages.ablation_designs import design_tables
 from reports.pages.charts import Chart, Charts
+from reports.pages.method import moment
 
 if TYPE_CHECKING:
     from studies.frame import StudyResults
@@ -30,19 +43,24 @@ def context(results: StudyResults, charts: Charts) -> dict[str, Any] | None:
     first = primary_metric(results)
     panels = [n for n in (first, *(n for n in names if n != first)) if n in names and not metric_of(n, metrics).counted]
     edits = {str(v): text_of(e) for v, e in zip(rows["variant"], rows["edits"], strict=True)}
-    drawn = [_panel(results, metric_of(name, metrics), edits) for name in panels]
+    worth = costs_by_variant(results.trials)
+    drawn = [_panel(results, metric_of(name, metrics), edits, worth if name == first else {}) for name in panels]
     return {
         "panels": drawn,
         "costs": _costs(
             results, [metric_of(n, metrics) for n in names if n != first], drawn[0]["rows"] if drawn else ()
         ),
-        "dropped": _dropped(compare(results.trials, first)) if names else [],
+        "dropped": _dropped(compare(results.trials, first, rules_of(results))) if names else [],
+        **design_tables(results, metric_of(first, metrics)),
         "charts": _charts(results, charts),
     }
 
 
-def _panel(results: StudyResults, metric: Metric, edits: dict[str, str]) -> dict[str, Any]:
-    effects = compare(results.trials, metric.name)
+def _panel(
+    results: StudyResults, metric: Metric, edits: dict[str, str], costs: Mapping[str, Sequence[Cost]]
+) -> dict[str, Any]:
+    rules = rules_of(results)
+    effects = compare(results.trials, metric.name, rules)
     axis = forest_axis(effects, metric)
     base = base_values(results.trials, metric.name)
     ordered = sorted(effects, key=lambda e: (e.n == 0, -e.mean if e.n else 0.0))
@@ -54,7 +72,14 @@ def _panel(results: StudyResults, metric: Metric, edits: dict[str, str]) -> dict
         "base": metric.text(sum(base.values()) / len(base)) if base else None,
         "base_value": sum(base.values()) / len(base) if base else None,
         "base_seeds": len(base),
-        "rows": [_row(e, metric, edits, forest_row(e, axis, metric) if axis else "") for e in ordered],
+        "rows": [
+            _row(e, metric, edits, forest_row(e, axis, metric) if axis else "")
+            | {"worth": judgement(e, costs.get(e.variant, ()))}
+            for e in ordered
+        ],
+        "sequential": rules.sequential,
+        "margin": next((metric.text(e.margin, 2) for e in effects if e.margin is not None), ""),
+        "stated": moment(rules.stated) if rules.stated else "",
         "scale": forest_scale(axis) if axis else "",
         "beyond": join_words(sorted(axis.beyond)) if axis else "",
         "comparisons": tested,
@@ -71,8 +96,28 @@ def _row(effect: Effect, metric: Metric, edits: dict[str, str], plot: object) ->
         "percent": percent_text(effect.percent),
         # A p value beside "too few seeds" would be read as the verdict that is refused.
         "p": p_text(math.nan if effect.verdict is Verdict.TOO_FEW else effect.p_holm),
+        "p_equivalence": "" if math.isnan(effect.p_equivalence) else f"equiv. {p_text(effect.p_equivalence)}",
+        "sds": f"{signed_significant(effect.sds, 2)} SD" if math.isfinite(effect.sds) else "",
+        "improvement": _improvement(effect),
+        "needs": _needs(effect, metric),
         "css": CLASSES[effect.verdict],
     }
+
+
+def _improvement(effect: Effect) -> str:
+    one = effect.improvement
+    return f"P(better) {one.share:.2f} [{one.low:.2f}, {one.high:.2f}]"
+
+
+def _needs(effect: Effect, metric: Metric) -> str:
+    """What an open verdict would take: the effect that these seeds find, and the seeds that the wanted one needs."""
+    if effect.verdict is not Verdict.INCONCLUSIVE or not effect.smallest_detectable > 0:
+        return ""
+    factor, unit = shown_unit(effect, metric)
+    found = Metric("", "", unit, factor).text(effect.smallest_detectable, 2)
+    seeds = f"{effect.seeds_needed:,}" if effect.seeds_needed is not None else "more than 10,000"
+    wanted = "the margin" if effect.margin is not None else "one as seen"
+    return f"finds ±{found}; {wanted} needs {seeds} seeds (80\N{NARROW NO-BREAK SPACE}% power)"
 
 
 def _mean_and_interval(effect: Effect, metric: Metric) -> dict[str, str]:

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 SIGNS: dict[str, str] = {
     "better": "◀",
     "worse": "▶",
+    "equivalent": "＝",
     "inconclusive": "○",
     "few": "◇",
     "best": "★",

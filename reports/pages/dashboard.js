@@ -17,7 +17,10 @@
     const figure = figures[place.dataset.chart];
     const { data, layout } = onDark ? swapped(figure) : structuredClone(figure);
     drawn.add(place);
-    return Plotly.react(place, data, layout, config);
+    const linked = data.some((trace) => trace.customdata);
+    const buttons = config.modeBarButtonsToRemove.filter((name) => !linked || !/^(select|lasso)2d$/.test(name));
+    return Plotly.react(place, data, layout, { ...config, modeBarButtonsToRemove: buttons })
+      .then(() => place.dispatchEvent(new CustomEvent("drawn", { bubbles: true })));
   };
   const places = $$("[data-chart]");
   if (places.length) {
@@ -116,11 +119,13 @@
     for (const body of trials) {
       const kept = (!part?.value || body.dataset.part === part.value)
         && (!status.value || body.dataset.status === status.value)
-        && words.every((word) => texts.get(body).includes(word));
+        && words.every((word) => texts.get(body).includes(word))
+        && (!table.classList.contains("only-chosen") || body.classList.contains("chosen"));
       body.hidden = !kept;
       shown += kept;
     }
     count.textContent = `${shown} of ${trials.length} trials`;
   };
   [find, part, status].forEach((control) => control?.addEventListener("input", filter));
+  table.addEventListener("filter", filter);
 })();

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import os
 import queue
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import count
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from studies.execution import Run
+from studies.launch.limits import cores, device_environment, thread_environment
 from studies.trial import Job, Outcome, Progress
-from studies.worker import Preparation, Worker
+from studies.worker import Conditions, Preparation, Worker
 
 
 @dataclass(frozen=True)
@@ -23,20 +26,46 @@ class _Running:
 
 
 class LocalLauncher:
-    """A `Launcher` with a number of worker processes, each kept warm; one thread here waits for each of them.
+    """A `Launcher` with a number of worker processes; one thread here waits for each of them.
 
     Args:
         folder: where the workers' logs go.
-        workers: number of jobs that run at a time.
+        workers: number of jobs that run at a time; None: one for each device, which `prepare` finds out.
+        conditions: how the processes are started, and what they may use.
     """
 
-    def __init__(self, folder: Path, workers: int = 1) -> None:
-        names = ["worker.log"] if workers == 1 else [f"worker-{number}.log" for number in range(workers)]
-        self._idle = [Worker(folder / name) for name in names]
+    def __init__(
+        self,
+        folder: Path,
+        workers: int | None = 1,
+        conditions: Conditions = Conditions(),  # noqa: B008 - frozen
+    ) -> None:
+        self._folder, self._workers, self._conditions = folder, workers, conditions
+        self._idle = [self._worker(0, workers or 1, 1)]
+        if workers is not None:
+            self._grow(workers, 1)
         self._running: dict[int, _Running] = {}
         self._tickets = count()
         # Whatever the threads have to say goes through here, so that only the driver's thread acts on it.
         self._events: queue.Queue[tuple[int, Progress | Outcome | BaseException]] = queue.Queue()
+
+    @classmethod
+    def of(cls, run: Run, folder: Path) -> Self:
+        """The launcher that a study's `run` section asks for."""
+        conditions = Conditions(timeout=run.timeout, memory=run.memory, fresh=run.isolation == "trial")
+        return cls(folder, run.workers, conditions)
+
+    def _worker(self, number: int, workers: int, devices: int) -> Worker:
+        environment = {
+            **thread_environment(workers, cores(), os.environ),
+            **device_environment(number, devices, os.environ),
+            **self._conditions.environment,
+        }
+        name = "worker.log" if number == 0 else f"worker-{number}.log"
+        return Worker(self._folder / name, replace(self._conditions, environment=environment))
+
+    def _grow(self, workers: int, devices: int) -> None:
+        self._idle += [self._worker(number, workers, devices) for number in range(len(self._idle), workers)]
 
     def __enter__(self) -> Self:
         return self
@@ -48,7 +77,10 @@ class LocalLauncher:
 
     def prepare(self, preparation: Preparation) -> None:
         """Find the device and read the data once, before anything is trained; `UserError` if either cannot be had."""
-        self._idle[0].prepare(preparation)
+        devices = self._idle[0].prepare(preparation)
+        if self._workers is None or devices > 1:
+            del self._idle[1:]
+            self._grow(self._workers or devices, devices)
 
     def room(self) -> bool:
         """Whether a worker is idle."""

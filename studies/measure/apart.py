@@ -10,6 +10,8 @@ import json
 import os
 import subprocess
 import sys
+import threading
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -26,6 +28,7 @@ if TYPE_CHECKING:
     from studies.measure.network import Found
 
 _LAST_WORDS = 2000
+_HEARTBEAT = 0.5
 
 
 class Apart(Section):
@@ -37,6 +40,7 @@ class Apart(Section):
         documents: architectures in full, as `archspec.to_document` gives them.
         seed: of the weights, and of the order within rounds.
         training: whether a race is over training steps; inference otherwise.
+        history: on CUDA, folder for the allocator's histories of a network's calls.
     """
 
     what: Literal["network", "race"]
@@ -45,6 +49,7 @@ class Apart(Section):
     measure: Measure
     seed: int = 0
     training: bool = False
+    history: Path | None = None
 
 
 def measured_apart(job: Apart) -> dict[str, Any]:
@@ -58,7 +63,7 @@ def measured_apart(job: Apart) -> dict[str, Any]:
     paths = os.pathsep.join([root, *filter(None, [os.environ.get("PYTHONPATH")])])
     before = oom_kills()
     done = subprocess.run(
-        [sys.executable, "-m", "studies.measure.apart"],
+        [sys.executable, "-m", "studies.measure.apart", str(os.getpid())],
         input=job.model_dump_json().encode(),
         capture_output=True,
         env={"GOMP_SPINCOUNT": "10000", **os.environ, "PYTHONPATH": paths},
@@ -92,12 +97,19 @@ def taken_apart(job: Apart) -> Taken:
 
 
 def main() -> None:
-    """The child's end."""
+    """The child's end; it ends when its parent ends, also while it measures."""
+    threading.Thread(target=_end_with, args=(int(sys.argv[1]),), daemon=True).start()
     answers = os.dup(1)
     os.dup2(2, 1)
     job = Apart.model_validate_json(sys.stdin.buffer.read())
     with os.fdopen(answers, "w", encoding="utf-8") as file:
         json.dump(_answer(job), file)
+
+
+def _end_with(parent: int) -> None:
+    while os.getppid() == parent:
+        time.sleep(_HEARTBEAT)
+    os._exit(1)
 
 
 def _answer(job: Apart) -> dict[str, Any]:
@@ -117,7 +129,8 @@ def _network(job: Apart) -> Section:
     device = choose(job.measure.device)
     pin(job.measure.threads)
     document = job.documents[0]
-    return measure_network(built(document, job.seed, device), image_shape(document), job.protocol, job.measure, None)
+    module = built(document, job.seed, device)
+    return measure_network(module, image_shape(document), job.protocol, job.measure, None, job.history)
 
 
 def _race(job: Apart) -> Section:

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import closing
+from pathlib import Path
 from typing import Any
 
-import torch
-
+from archspec import user_error
 from studies.measure.apart import Apart, found_apart, taken_apart
 from studies.measure.device import choose, turn_on
 from studies.measure.latency import Latency, Taken, summary
+from studies.measure.lock import Turn
 from studies.protocol import Measure, Protocol, Section
 
 Document = dict[str, Any]
@@ -50,6 +52,7 @@ def compare(
     measure: Measure,
     *,
     training: bool = False,
+    history: Path | None = None,
     said: Callable[[str], None] = lambda text: None,
 ) -> Comparison:
     """Time architectures against the first of them.
@@ -59,23 +62,28 @@ def compare(
         protocol: objective and training.
         measure: device, batch, rounds and `processes`, one at least.
         training: compare training steps; inference otherwise.
+        history: folder for CUDA's memory histories, where memory is measured; one folder in it for each.
         said: called with a line on how far it is.
 
     Raises:
-        UserError: the device is not there.
+        UserError: the device is not there, or has no memory history.
         MeasuringFailed: a process died or ran out of memory.
     """
     device = choose(measure.device)
+    if history is not None and device.type != "cuda":
+        raise user_error("the CPU's allocator keeps no memory history.", "Leave out --history, or name a CUDA device.")
     names, documents = zip(*architectures, strict=True)
-    job = Apart(what="race", documents=documents, protocol=protocol, measure=measure, training=training)
+    job = Apart(
+        what="race", documents=documents, protocol=protocol, measure=measure, training=training, history=history
+    )
     processes = max(1, measure.processes)
-    turn = turn_on(device)
     taken: list[Taken] = []
-    for number in range(processes):
-        said(f"process {number + 1} of {processes}")
-        with turn.measuring():
-            taken.append(taken_apart(job.model_copy(update={"seed": number})))
-    memory = _memory(documents, job, device, said) if measure.memory else ()
+    with closing(turn_on(device)) as turn:
+        for number in range(processes):
+            said(f"process {number + 1} of {processes}")
+            with turn.measuring():
+                taken.append(taken_apart(job.model_copy(update={"seed": number})))
+        memory = _memory(documents, job, turn, said) if measure.memory else ()
     return Comparison(
         names=names,
         latencies=tuple(summary(taken, measure.batch, entrant, own_process=False) for entrant in range(len(names))),
@@ -89,7 +97,7 @@ def compare(
 
 
 def _memory(
-    documents: Sequence[Document], job: Apart, device: torch.device, said: Callable[[str], None]
+    documents: Sequence[Document], job: Apart, turn: Turn, said: Callable[[str], None]
 ) -> tuple[dict[str, Any], ...]:
     """Peak memory of each, in a process of its own."""
     name = "train_memory" if job.training else "memory"
@@ -97,8 +105,11 @@ def _memory(
     for number, document in enumerate(documents):
         said(f"memory of {number + 1} of {len(documents)}")
         alone = job.measure.model_copy(update={"latency": False, "energy": False, "batches": ()})
-        update = {"what": "network", "documents": (document,), "measure": alone}
-        with turn_on(device).training():
+        update: dict[str, Any] = {"what": "network", "documents": (document,), "measure": alone}
+        if job.history is not None:
+            update["history"] = job.history / str(number)
+            update["history"].mkdir(parents=True, exist_ok=True)
+        with turn.training():
             found.append(found_apart(job.model_copy(update=update)).detail[name])
     return tuple(found)
 

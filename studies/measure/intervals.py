@@ -13,7 +13,7 @@ from collections.abc import Sequence
 
 import numpy as np
 import numpy.typing as npt
-from scipy import stats
+from scipy import special
 
 Floats = npt.NDArray[np.float64]
 #: [process][block] -> one value for each round.
@@ -56,8 +56,8 @@ def half_width(interval: Interval, centre: float) -> float:
 
 def _expanded_tail(n: int) -> float:
     """Share of bootstrap draws in each tail that makes percentiles as wide as a t interval of n values."""
-    t = stats.t.ppf((1 + LEVEL) / 2, n - 1)
-    return float(stats.norm.cdf(-t * math.sqrt(n / (n - 1))))
+    t = special.stdtrit(n - 1, (1 + LEVEL) / 2)
+    return float(special.ndtr(-t * math.sqrt(n / (n - 1))))
 
 
 def _padded(nested: Nested) -> Floats:

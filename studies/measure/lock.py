@@ -119,6 +119,10 @@ class Turn:
             self._leave(self._device)
             self._leave(self._gate)
 
+    def summary(self) -> dict[str, float | str | None]:
+        """What a record says: seconds `paused` and `waited`, and the `trouble`."""
+        return {"paused": round(self.paused, 3), "waited": round(self.waited, 3), "trouble": self.trouble}
+
     def close(self) -> None:
         """Close the files and with them give up every lock."""
         for descriptor in (self._device, self._gate):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any, cast
 
 import torch
@@ -35,19 +36,20 @@ class Found(Section):
         latency: `latency` or `train_latency`, and ``@N`` for a further batch size N -> rounds.
         detail: everything else: `memory` and `train_memory`, `energy` and `train_energy`, `compile_seconds`.
         metrics: `memory` and `train_memory`, in bytes.
-        waited: seconds that were spent waiting for the device.
-        exclusive: null, or why the device was not had alone.
     """
 
     latency: dict[str, Taken]
     detail: dict[str, Any]
     metrics: dict[str, float]
-    waited: float = 0.0
-    exclusive: str | None = None
 
 
 def measure_network(
-    module: nn.Module, shape: tuple[int, ...], protocol: Protocol, measure: Measure, turn: Turn | None
+    module: nn.Module,
+    shape: tuple[int, ...],
+    protocol: Protocol,
+    measure: Measure,
+    turn: Turn | None,
+    history: Path | None = None,
 ) -> Found:
     """Measure a network that lies on its device; its weights change.
 
@@ -57,6 +59,7 @@ def measure_network(
         protocol: objective and training.
         measure: what is measured and how.
         turn: whose turn it is on the device; None where the caller holds it already.
+        history: on CUDA, folder for the allocator's histories.
     """
     found = Found(latency={}, detail={}, metrics={})
     for prefix, kind in KINDS.items():
@@ -68,12 +71,11 @@ def measure_network(
             if measure.memory:
                 with _sharing(turn):
                     subject = _Subject(module, kind, shape, size, protocol)
-                    used = memory(subject.measured(), subject.device)
+                    file = None if history is None else history / f"{prefix or 'inference_'}memory{mark}.pickle"
+                    used = memory(subject.measured(), subject.device, file)
                 found.detail[f"{prefix}memory{mark}"] = used.model_dump(mode="json")
                 if not mark:
                     found.metrics[f"{prefix}memory"] = float(used.peak)
-    if turn is not None:
-        found = found.model_copy(update={"waited": round(turn.waited, 3), "exclusive": turn.trouble})
     return found
 
 
@@ -97,10 +99,18 @@ def _time(found: Found, name: tuple[str, str], subject: _Subject, measure: Measu
     call = subject.measured(compiled=measure.compile).call
     if measure.compile:
         found.detail[f"{prefix}compile_seconds{mark}"] = first_call(call, device)
+    found.detail["timer"] = _timer(device, measure)
     calls = [_launched(one, device, measure) for one in (reference_call(subject.kind, device), call)]
     found.latency[f"{prefix}latency{mark}"] = take(calls, device, measure)
     if measure.energy and not mark:
         found.detail[f"{prefix}energy"] = energy(call, device, *counter(device))
+
+
+def _timer(device: torch.device, measure: Measure) -> str:
+    """What the latencies were taken with."""
+    if device.type != "cuda":
+        return "perf_counter"
+    return "CUDA events, L2 flushed" + (", CUDA graph" if measure.cuda_graph else "")
 
 
 def _launched(call: Call, device: torch.device, measure: Measure) -> Call:
@@ -132,7 +142,7 @@ def put_together(found: list[Found], measure: Measure, *, own_process: bool) -> 
         metrics (`latency` in seconds, `memory` in bytes, and both for a training step) and detail: the spread of each
         latency under its name, and by further batch size under `by_batch`.
     """
-    metrics = {name: max(one.metrics[name] for one in found) for name in found[0].metrics}
+    metrics = dict(found[0].metrics)
     detail: dict[str, Any] = {}
     for name in found[0].latency:
         base, _, size = name.partition("@")
@@ -141,11 +151,10 @@ def put_together(found: list[Found], measure: Measure, *, own_process: bool) -> 
         _placed(detail, name)[base] = latency.as_dict()
         if not size:
             metrics[base] = latency.median
+            metrics[f"{base}_ratio"] = latency.ratio
             detail.setdefault("conditions", {})[base] = [one.conditions.model_dump(mode="json") for one in taken]
     for name, value in found[0].detail.items():
         _placed(detail, name)[name.partition("@")[0]] = value
-    detail["waited"] = sum(one.waited for one in found)
-    detail["exclusive"] = next((one.exclusive for one in found if one.exclusive), None)
     return metrics, detail
 
 

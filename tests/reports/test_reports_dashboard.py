@@ -159,7 +159,8 @@ def test_the_table_holds_the_numbers_of_the_frame() -> None:
 def test_sections_in_order() -> None:
     found = read(full_page())
     ids = [a.get("id") for tag, a in found.tags if tag == "section"]
-    assert ids == [s.key for s in SECTIONS] == ["answer", "ablation", "search", "architectures", "trials", "method"]
+    assert ids == ["answer", "ablation", "search", "architectures", "trials", "method"]
+    assert ids == [s.key for s in SECTIONS if s.key != "samples"]  # this study draws none
     levels = [int(tag[1]) for tag, _ in found.tags if re.fullmatch(r"h[1-6]", tag)]
     assert levels[0] == 1
     assert levels.count(1) == 1

@@ -7,6 +7,8 @@ from typing import Any
 
 import pytest
 import torch
+from jsonschema import Draft202012Validator
+from pydantic import ValidationError
 from torch import Tensor, nn
 
 import archspec
@@ -148,3 +150,8 @@ def test_batch_auto_is_the_default_batch_that_may_be_split() -> None:
     assert Train.model_validate({"batch": 64, "micro_batch": "auto"}).batch == 64
     assert Train().micro_batch is None
     assert copy.deepcopy(auto) == auto
+    schema = Train.model_json_schema()
+    for words, errors in (({"batch": "auto"}, 0), ({"batch": 7}, 0), ({"batch": "all"}, 1), ({"batch": 0}, 1)):
+        assert len(list(Draft202012Validator(schema).iter_errors(words))) == errors
+    with pytest.raises(ValidationError, match="valid integer"):
+        Train.model_validate({"batch": "all"})

@@ -13,8 +13,9 @@ from PIL import Image
 
 from archspec import UserError
 from studies.frame import load_results
+from studies.locks import sole_driver
 from studies.records import TRAINED, Part, TrialRecord
-from studies.run import run_study, sole_driver
+from studies.run import run_study
 from studies.store import Store
 from studies.study import load_study
 from studies.trial import Progress
@@ -202,9 +203,7 @@ def test_a_worker_that_dies_is_a_result_and_the_next_trial_gets_a_new_one(study_
     study, listener = load_study(study_file(ABLATION)), Killer()
     run_study(study, study.folder, listener)
     assert [record.status for record in listener.records] == ["failed", "finished", "finished", "finished"]
-    assert listener.records[0].reason == (
-        "the worker process was killed (SIGKILL), as the system does when memory runs out"
-    )
+    assert str(listener.records[0].reason).startswith("the worker process was killed (SIGKILL), ")
 
 
 def test_a_variant_that_changed_is_run_again_and_its_old_trials_do_not_count(study_file: Write) -> None:

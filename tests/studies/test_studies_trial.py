@@ -68,7 +68,8 @@ def test_a_finished_trial_has_every_metric(finished: tuple[Outcome, list[Progres
     outcome, _ = finished
     assert (outcome.status, outcome.reason) == ("finished", None)
     assert set(outcome.metrics) == {
-        *("parameters", "macs", "loss", "loss_edm", "latency", "memory", "train_latency", "train_memory"),
+        *("parameters", "macs", "loss", "loss_edm", "memory", "train_memory"),
+        *("latency", "latency_ratio", "train_latency", "train_latency_ratio"),
     }
     price = archspec.total_price(archspec.from_document(job().document))
     assert outcome.metrics["parameters"] == price.parameters
@@ -84,7 +85,7 @@ def test_a_finished_trial_has_its_details(finished: tuple[Outcome, list[Progress
     outcome, _ = finished
     assert set(outcome.detail) == {
         *("seconds", "evaluation", "loss_bins", "snr_bins", "latency", "train_latency", "memory", "train_memory"),
-        *("conditions", "waited", "exclusive", "paused", "load_average"),
+        *("conditions", "timer", "turns", "load_average"),
     }
     assert list(outcome.detail["seconds"]) == ["load", "build", "train", "evaluate", "measure"]
     assert [bounds[:2] for bounds in outcome.detail["loss_bins"]] == [[0, 71], [71, 214], [214, 518], [518, 1000]]

@@ -24,6 +24,9 @@ def measure(  # noqa: PLR0913 - the options of a command
     seconds: Annotated[float, typer.Option("--seconds", min=0.1, help="Timed seconds per process at most.")] = 10.0,
     precision: Annotated[float, typer.Option("--precision", help="Half-width at which timing stops early.")] = 0.005,
     memory: Annotated[bool, typer.Option("--memory", help="Peak memory too, each in its own process.")] = False,
+    history: Annotated[
+        Path | None, typer.Option("--history", help="Folder for CUDA's memory histories; with --memory.")
+    ] = None,
     compiled: Annotated[bool, typer.Option("--compile", help="Under torch.compile.")] = False,
     cuda_graph: Annotated[bool, typer.Option("--cuda-graph", help="As replays of a CUDA graph.")] = False,
     json: Annotated[bool, typer.Option("--json", help="As JSON on standard output.")] = False,
@@ -39,7 +42,7 @@ def measure(  # noqa: PLR0913 - the options of a command
 
     how = _how(
         batch=batch, processes=processes, device=device, threads=threads, max_seconds=seconds, precision=precision,
-        memory=memory, compile=compiled, cuda_graph=cuda_graph,
+        memory=memory or history is not None, compile=compiled, cuda_graph=cuda_graph,
     )  # fmt: skip
     names = [against, *files]
     documents = [to_document(architecture(name)) for name in names]
@@ -54,6 +57,7 @@ def measure(  # noqa: PLR0913 - the options of a command
                 Protocol(),
                 how,
                 training=training,
+                history=history,
                 said=lambda text: shown.update(f"measuring: {text}"),
             )
     except MeasuringFailed as error:

@@ -19,6 +19,9 @@ def run(
     retry_failed: Annotated[
         bool, typer.Option("--retry-failed", help="Run the ablation's failed trials again.")
     ] = False,
+    workers: Annotated[
+        int | None, typer.Option("--workers", min=1, help="Trials at once; default as the study says.")
+    ] = None,
     no_report: Annotated[bool, typer.Option("--no-report", help="Do not write the dashboard at the end.")] = False,
 ) -> None:
     """Run a study: its ablation, then its search; then write the dashboard.
@@ -27,12 +30,12 @@ def run(
     """
     from studies.frame import progress_of
     from studies.run import run_study
-    from studies.study import load_study
+    from studies.study import load_study, with_workers
     from ushape.cli.console import err, show_problems
     from ushape.cli.console import out as console
     from ushape.cli.live import LiveObserver
 
-    loaded = load_study(study)
+    loaded = with_workers(load_study(study), workers)
     folder = out or loaded.folder
     show_problems(loaded.warnings)
     try:

@@ -102,7 +102,7 @@ def _show_study(study: Study, *, json: bool) -> None:
 
 def _study_data(study: Study) -> dict[str, Any]:
     from archspec import total_price
-    from studies.plan import variants
+    from studies.plan import most_cells, variants
     from ushape.cli.show_space import search_data
 
     base = total_price(study.base)
@@ -123,9 +123,9 @@ def _study_data(study: Study) -> dict[str, Any]:
     return {
         "name": study.name,
         "question": study.file.question,
-        "seeds": list(study.protocol.seed_list()),
+        "seeds": list(study.seeds),
         "variants": rows,
-        "ablation_trainings": len(rows) * len(study.protocol.seed_list()),
+        "ablation_trainings": most_cells(study),
         "search": search_data(study),
         "protocol_hash": study.protocol_hash(),
     }
@@ -150,7 +150,10 @@ def _print_study(data: dict[str, Any]) -> None:
             )  # fmt: skip
         out.print(table)
         variants, seeds = len(data["variants"]), len(data["seeds"])
-        out.print(f"{variants} variants x {seeds} seeds = {data['ablation_trainings']} trainings")
+        trainings = data["ablation_trainings"]
+        whole = f"{variants} variants x {seeds} seeds = {trainings} trainings"
+        more = f"{variants} variants and those that a path adds: {trainings} trainings at most"
+        out.print(whole if trainings == variants * seeds else more)
     if data["search"]:
         print_search(data["search"])
 

@@ -35,20 +35,22 @@ def status(
         best = found["best"]
         if best is not None:
             out.print(f"  best loss {best['loss']:.4f}: trial {best['trial']}, {best['what']}", markup=False)
+        for under_way in found["running"]:
+            since = f"since {under_way['started']}"
+            out.print(f"  trial {under_way['trial']} running {since}: {under_way['what']}", markup=False)
         for failure in found["failures"]:
             out.print(f"  trial {failure['trial']} {failure['status']}: {failure['reason']}", markup=False)
 
 
 def status_data(folder: Path) -> dict[str, Any]:
     """A study's progress as plain data."""
-    from studies.frame import current
-    from studies.run import is_driven
+    from studies.records import current
     from studies.store import Store
 
     store = Store(folder)
     document = store.remembered_study() or {}
-    records = current([record for part in store.parts() for record in store.records(part)])
-    running = is_driven(folder)
+    records = current([record for part in store.parts() for record in store.glances(part)])
+    running = store.is_driven()
     parts = {part: [record for record in records if record.part == part] for part in store.parts()}
     return {
         "name": store.name,
@@ -74,15 +76,27 @@ def _part_data(records: list[TrialRecord], document: dict[str, Any], part: str, 
         "planned": _planned(document, part),
         "best": None if best is None else {
             "trial": best.trial, "loss": best.metrics["loss"],
-            "what": best.variant or "; ".join(best.edits) or "the base",
+            "what": _what(best),
         },
+        "running": [
+            {"trial": r.trial, "started": r.started, "what": _what(r)}
+            for r in records
+            if running and r.status == "running"
+        ],
         "failures": [{"trial": r.trial, "status": r.status, "reason": r.reason} for r in failures],
     }  # fmt: skip
+
+
+def _what(record: TrialRecord) -> str:
+    if record.variant is not None:
+        return f"{record.variant}, seed {record.seed}"
+    return "; ".join(record.edits) or "the base"
 
 
 def _planned(document: dict[str, Any], part: str) -> int:
     section = document.get(part) or {}
     if part == "search":
         return int(section.get("trials", 0))
-    seeds = (document.get("protocol") or {}).get("seeds", 0)
-    return (len(section.get("variants", {})) + 1) * (seeds if isinstance(seeds, int) else len(seeds)) if section else 0
+    seeds = (section.get("until") or {}).get("max_seeds") or (document.get("protocol") or {}).get("seeds", 0)
+    planned = section.get("planned") or section.get("variants", {})
+    return (len(planned) + 1) * (seeds if isinstance(seeds, int) else len(seeds)) if section else 0

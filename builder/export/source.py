@@ -25,7 +25,7 @@ def source(model: ArchGraph | Network) -> str:
     """
     network = model if isinstance(model, Network) else _on_meta(model)
     generated = network.graph.python_code(root_module="self")
-    reader = _Readable(generated.globals, (node.name for node in network.graph.nodes))
+    reader = Readable(generated.globals, (node.name for node in network.graph.nodes))
     tree = ast.fix_missing_locations(reader.visit(ast.parse(generated.src)))
     return "\n".join([*_header(network.architecture), *sorted(reader.imports), "", "", ast.unparse(tree).strip(), ""])
 
@@ -45,7 +45,7 @@ def _header(architecture: ArchGraph) -> list[str]:
     ]
 
 
-class _Readable(ast.NodeTransformer):
+class Readable(ast.NodeTransformer):
     """Rewrites torch's generated code to what a person would have written."""
 
     def __init__(self, names: Mapping[str, Any], variables: Iterable[str]) -> None:
@@ -71,9 +71,12 @@ class _Readable(ast.NodeTransformer):
         function = self.names.get(node.id)
         if not isinstance(function, FunctionType):
             return node
+        return ast.Name(self.named(function, node.id), node.ctx)
+
+    def named(self, function: FunctionType, alias: str) -> str:
+        """The name of a function in the text, which imports it; `alias` where a variable has the name already."""
         module = inspect.getmodule(function)
         assert module is not None
         taken = function.__name__ in self.variables
-        alias = f" as {node.id}" if taken else ""
-        self.imports.add(f"from {module.__name__} import {function.__name__}{alias}")
-        return node if taken else ast.Name(function.__name__, node.ctx)
+        self.imports.add(f"from {module.__name__} import {function.__name__}" + (f" as {alias}" if taken else ""))
+        return alias if taken else function.__name__
