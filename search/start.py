@@ -91,14 +91,16 @@ def _said(asked: _Asked) -> list[Any]:
     form = asked.spec.architecture.short_form
     whole = form[1].model_dump() if form else {}
     path = parameter_path(asked.name, dimension)
+    choices = [dimension.value_of(choice) for choice in getattr(dimension.primitive(), "choices", ())]
     if path[0] in whole:
         found = value_at(whole, path)
+        if found is None and len(path) > 1 and choices:
+            return choices  # an option at its default, which may be any of them
         one_for_all = bool(dimension.per_level) and not isinstance(found, list | tuple)
         return [(found,) * asked.levels if one_for_all else found]
     if any(other.per_level == asked.name for other in asked.space.values()):
         return [asked.levels]
-    choices = getattr(dimension.primitive(), "choices", ())
-    return [dimension.value_of(choice) for choice in choices] or [None]
+    return choices or [None]
 
 
 def _common(asked: _Asked) -> list[Any]:

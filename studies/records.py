@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any, Literal, get_args
+from dataclasses import dataclass
+from typing import Any, Literal, TypeVar, get_args
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -90,7 +91,38 @@ class TrialRecord(BaseModel):
         return all(excess <= 0 for excess in self.violations.values())
 
 
-def current(records: Iterable[TrialRecord]) -> list[TrialRecord]:
+@dataclass(frozen=True, slots=True)
+class Glance:
+    """What progress is told from; see `TrialRecord`. Ten thousand of them cost little."""
+
+    part: Part
+    trial: int
+    variant: str | None
+    seed: int
+    status: Status
+    reason: str | None
+    fingerprint: str | None
+    edits: tuple[str, ...]
+    metrics: dict[str, float]
+    tuned: dict[str, float]
+    started: str
+    feasible: bool
+
+
+def glance(data: dict[str, Any]) -> Glance:
+    """A look at a record as it is stored."""
+    return Glance(
+        part=data["part"], trial=data["trial"], variant=data.get("variant"), seed=data["seed"], status=data["status"],
+        reason=data.get("reason"), fingerprint=data.get("fingerprint"), edits=tuple(data.get("edits", ())),
+        metrics=data.get("metrics", {}), tuned=data.get("tuned", {}), started=data["started"],
+        feasible=all(excess <= 0 for excess in data.get("violations", {}).values()),
+    )  # fmt: skip
+
+
+AnyRecord = TypeVar("AnyRecord", TrialRecord, Glance)
+
+
+def current(records: Iterable[AnyRecord]) -> list[AnyRecord]:
     """The records that count: of a variant's cell the last one, of a variant only its present architecture.
 
     A cell has several records if it was interrupted or retried, or if the variant's edits have changed since.
@@ -107,7 +139,7 @@ def current(records: Iterable[TrialRecord]) -> list[TrialRecord]:
     ]
 
 
-def _cell(record: TrialRecord) -> tuple[object, ...]:
+def _cell(record: TrialRecord | Glance) -> tuple[object, ...]:
     # A variant is tuned at several rates with one seed, but judged at one.
     rate = record.tuned.get("lr") if record.part == "tuning" else None
     return record.part, record.variant, record.seed, rate

@@ -17,7 +17,6 @@ from studies.loop import Launcher, Question, drive
 from studies.observe import Observer
 from studies.predicted import MemoryPredictor
 from studies.resume import refuse_changes
-from studies.searching import SearchQuestion
 from studies.store import Store
 from studies.study import Study
 from studies.tuning import TuningQuestion, grid
@@ -88,5 +87,8 @@ def _questions(study: Study, ledger: Ledger, *, retry_failed: bool) -> Iterator[
     if study.file.ablation is not None:
         yield AblationQuestion(study, ledger, retry_failed=retry_failed)
     if study.file.search is not None:
+        # Only studies that search pay for scikit-learn.
+        from studies.searching import SearchQuestion
+
         predictor = MemoryPredictor(study.protocol, study.file.measure)
         yield SearchQuestion(study, study.file.search, ledger, predictor)

@@ -98,7 +98,7 @@ class Rungs:
         number = task.trial.number
         rung = self._at[number]
         values = [
-            sign * record.metrics.get(name, float("inf"))
+            float("inf") if (value := record.compared(name)) is None else sign * value
             for name, sign in zip(self._search.objectives, signs(self._search.objectives), strict=True)
         ]
         violation = sum(max(excess, 0.0) for excess in record.violations.values())

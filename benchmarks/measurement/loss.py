@@ -107,53 +107,50 @@ def interval(tau: float, n: int) -> tuple[float, float]:
     return math.tanh(z - half), math.tanh(z + half)
 
 
+Table = dict[tuple[int, int, int], dict[str, float]]
+
+
 def ranks(paths: list[Path]) -> None:
-    """Print Kendall's τ between the losses after k and after 8k steps, and between two seeds."""
+    """Print Kendall's τ between the losses after k and after 8k steps (and at the end), for what is there."""
     rows = [row for path in paths for row in read(path)]
-    table = {(int(r["net"]), int(r["seed"]), int(r["step"])): r for r in rows}
-    seeds = [s for s in SEEDS if all((net, s, max(STEPS)) in table for net in range(NETS))]
-    print(f"{NETS} networks of {min(r['parameters'] for r in rows):,.0f} to {max(r['parameters'] for r in rows):,.0f}")
-    print("parameters; seeds with all networks: " + ", ".join(map(str, seeds)) + "\n")
+    table: Table = {(int(r["net"]), int(r["seed"]), int(r["step"])): r for r in rows}
+    for seed in SEEDS:
+        nets = [net for net in range(NETS) if (net, seed, max(STEPS)) in table]
+        if len(nets) > 4:
+            _ranks_of(table, seed, nets)
 
-    def values(metric: str, seed: int, step: int) -> list[float]:
-        return [table[net, seed, step][metric] for net in range(NETS)]
 
-    def cell(a: list[float], b: list[float]) -> str:
-        tau = float(kendalltau(a, b).statistic)
-        low, high = interval(tau, NETS)
-        return f"{tau:.2f} [{low:.2f}, {high:.2f}]"
+def _ranks_of(table: Table, seed: int, nets: list[int]) -> None:
+    def values(name: str, step: int) -> list[float]:
+        return [table[net, seed, step][name] for net in nets]
 
-    pairs = [(k, 8 * k) for k in STEPS if 8 * k in STEPS] + [(k, max(STEPS)) for k in STEPS if 8 * k not in STEPS[:-1]]
-    pairs = sorted(
-        {(a, b) for a, b in pairs if a < b} | {(k, max(STEPS)) for k in STEPS[:-1]}, key=lambda p: (p[1], p[0])
+    def tau(first: list[float], second: list[float]) -> str:
+        found = float(kendalltau(first, second).statistic)
+        low, high = interval(found, len(nets))
+        return f"{found:.2f} [{low:.2f}, {high:.2f}]"
+
+    last = max(STEPS)
+    sizes = values("parameters", last)
+    print(f"Seed {seed}: {len(nets)} networks of {NETS}, {min(sizes):,.0f} to {max(sizes):,.0f} parameters.\n")
+    print(
+        "| steps | against steps | " + " | ".join(f"τ of {m}" for m in METRICS) + " | the best by loss is then number |"
     )
-    print("| seed | steps k | against | " + " | ".join(f"τ of {m}" for m in METRICS) + " | best of k is rank |")
-    print("|---|---|---|" + "---|" * (len(METRICS) + 1))
-    for seed in seeds:
-        for a, b in pairs:
-            cells = [cell(values(m, seed, a), values(m, seed, b)) for m in METRICS]
-            order = np.argsort(values("loss", seed, b))
-            place = int(np.flatnonzero(order == int(np.argmin(values("loss", seed, a))))[0]) + 1
-            print(f"| {seed} | {a} | {b} | {' | '.join(cells)} | {place} of {NETS} |")
-    if len(seeds) > 1:
-        print("\n| steps | " + " | ".join(f"τ of {m}, seed {seeds[0]} and {seeds[1]}" for m in METRICS) + " |")
-        print("|---|" + "---|" * len(METRICS))
-        for step in STEPS:
-            cells = [cell(values(m, seeds[0], step), values(m, seeds[1], step)) for m in METRICS]
-            print(f"| {step} | {' | '.join(cells)} |")
-    agree = [kendalltau(values("loss", s, max(STEPS)), values("loss_edm", s, max(STEPS))).statistic for s in seeds]
-    sizes = [
-        kendalltau([table[n, s, max(STEPS)]["parameters"] for n in range(NETS)], values("loss", s, max(STEPS)))
-        for s in seeds
-    ]
-    print("\nτ of loss and loss_edm at the end: " + ", ".join(f"{t:.2f}" for t in agree))
-    print("τ of parameters and loss at the end: " + ", ".join(f"{t.statistic:.2f}" for t in sizes))
+    print("|---|---|" + "---|" * (len(METRICS) + 1))
+    pairs = {(k, 8 * k) for k in STEPS if 8 * k in STEPS} | {(k, last) for k in STEPS if k < last}
+    for few, many in sorted(pairs, key=lambda pair: (pair[1], pair[0])):
+        place = sum(
+            value <= values("loss", many)[int(np.argmin(values("loss", few)))] for value in values("loss", many)
+        )
+        cells = [tau(values(m, few), values(m, many)) for m in METRICS]
+        print(f"| {few} | {many} | {' | '.join(cells)} | {place} |")
+    print(f"\nτ of loss and loss_edm after {last} steps: {tau(values('loss', last), values('loss_edm', last))}")
+    print(f"τ of more parameters with lower loss after {last} steps: {tau([-x for x in sizes], values('loss', last))}")
 
 
 # ---- standard errors -----------------------------------------------------------------------------------------------
 
 Errors = Callable[[Tensor, Tensor, Tensor], list[Tensor]]
-REPEATS, NUMBER = 100, 320
+REPEATS, NUMBER = 60, 320
 
 
 def plain_set(data: Dataset, sigmas: Tensor, edm: bool, draw: torch.Generator) -> EvaluationSet:  # noqa: FBT001
@@ -179,11 +176,11 @@ def error() -> None:
     data = load(PROTOCOL.data)
     modules: list[nn.Module] = []
     for changes in ({}, {"attn_resolutions": [], "mid_attn": False}):
-        trained(unet(ch=16, **changes), data, 0, [200], lambda _, module: modules.append(module))
+        trained(unet(ch=8, **changes), data, 0, [200], lambda _, module: modules.append(module))
     sigmas = evaluation_set(data, PROTOCOL.evaluate, PROTOCOL.objective).sigmas
 
     def both(chosen: EvaluationSet) -> list[Tensor]:
-        return [image_errors(module, chosen, PROTOCOL.objective, 64, CPU) for module in modules]
+        return [image_errors(module, chosen, PROTOCOL.objective, NUMBER, CPU) for module in modules]
 
     found: dict[tuple[str, str], list[list[float]]] = {}
     for repeat in range(REPEATS):

@@ -87,6 +87,7 @@ def main() -> None:
     parser.add_argument("--random", type=int, default=36, help="how many random architectures")
     parser.add_argument("--seed", type=int, default=0, help="of the random ones")
     parser.add_argument("--no-zoo", action="store_true", help="random ones only")
+    parser.add_argument("--only", default="", help="architectures whose name begins so")
     parser.add_argument("--share", default="1/1", help="2/4: every fourth architecture from the second on")
     parser.add_argument("--out", type=Path, default=Path(__file__).parent / "cpu.csv")
     parser.add_argument("--join", type=Path, nargs="+", help="only put tables together that are there")
@@ -102,7 +103,7 @@ def main() -> None:
         writer = csv.DictWriter(file, COLUMNS)
         writer.writeheader()
         cases = chain(() if asked.no_zoo else zoo_cases(), random_cases(asked.random, asked.seed))
-        for case in islice(cases, first - 1, None, shares):
+        for case in islice((one for one in cases if one.name.startswith(asked.only)), first - 1, None, shares):
             writer.writerows(rows_of(case))
             file.flush()
     print(summary(read(asked.out)))

@@ -2,10 +2,11 @@
 
     python benchmarks/search/compare.py table|synthetic [--seeds 10] [--trainings 100] [--out FILE] [METHOD …]
 
-Each method sees one run of a problem for each seed. A training is what would have to be trained: for Optuna's samplers
-as they come every trial is one, also a point that they have proposed before; for those marked `+ replay` what is known
-already and what the budgets refuse beforehand costs nothing, as under `ushape run`. Keeps (``PROBLEM.csv``) the share
-of the true hypervolume after each training; ``summary.py`` makes the tables.
+Each method sees one run of a problem for each seed. A training is what would have to be trained: for Optuna's
+samplers as they come every trial is one, also a point that they have proposed before; for those marked `+ replay`
+what is known already and what the budgets refuse beforehand costs nothing, as under `ushape run`. Keeps
+(``digits.csv``, ``synthetic.csv``) the share of the true hypervolume after each training; ``summary.py`` makes the
+tables.
 """
 
 from __future__ import annotations
@@ -155,7 +156,7 @@ def main() -> None:
     parser.add_argument("--out", type=Path)
     asked = parser.parse_args()
     seeds, trainings, wanted = asked.seeds, asked.trainings, asked.methods or list(METHODS)
-    out = asked.out or HERE / f"{asked.problem}.csv"
+    out = asked.out or HERE / {"table": "digits.csv", "synthetic": "synthetic.csv"}[asked.problem]
     kept: dict[str, list[str]] = {}
     if out.exists():
         with out.open(newline="") as file:

@@ -23,7 +23,7 @@ def table(path: Path) -> list[str]:
     with path.open(newline="") as file:
         rows = list(csv.reader(file))[1:]
     lines = [
-        f"| method | seeds | {' | '.join(f'after {n}' for n in AT)} | trainings to {REACH:.0%} | CPU s each |",
+        f"| method | seeds | {' | '.join(f'after {n}' for n in AT)} | to {REACH:.0%} (lower median) | CPU s each |",
         f"|---|---|{'---|' * len(AT)}---|---|",
     ]
     for method in dict.fromkeys(row[0] for row in rows):

@@ -56,7 +56,7 @@ def train(graph: Any, seed: int, protocol: Any, measure: Any) -> dict[str, float
     module = assemble(graph)
     initialise(module, seed)
     step = TrainingStep(module, protocol, device)
-    chosen = evaluation_set(data, protocol.evaluate, protocol.objective.timesteps)
+    chosen = evaluation_set(data, protocol.evaluate, protocol.objective)
 
     def report(number: int, _: float) -> None:
         if number in RUNGS:

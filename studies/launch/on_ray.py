@@ -27,11 +27,12 @@ class RayLauncher:
     Args:
         run: what the study says of its run; `run.launch` is Ray's.
         trial: what a task runs.
+        check: says why a study (JSON of `Preparation`) cannot be run on a node; None if it can.
     """
 
-    def __init__(self, run: Run, trial: Trial = trained) -> None:
+    def __init__(self, run: Run, trial: Trial = trained, check: Callable[[str], str | None] = prepare_remote) -> None:
         assert isinstance(run.launch, OnRay)
-        self._run, self._options, self._trial = run, run.launch.ray, trial
+        self._run, self._options, self._trial, self._check = run, run.launch.ray, trial, check
         self._places = 1
         self._tickets = count()
         self._running: dict[Any, int] = {}
@@ -104,7 +105,7 @@ class RayLauncher:
         """Find the device and read the data once on a node, before anything is trained; `UserError` if it cannot."""
         import ray
 
-        task = self._task(prepare_remote, max_retries=self._options.retries)
+        task = self._task(self._check, max_retries=self._options.retries)
         try:
             refused = ray.get(task.remote(preparation.model_dump_json()))
         except ray.exceptions.RayError as error:

@@ -35,3 +35,9 @@ class Hangs:
     def __call__(self, job: Job) -> Outcome:
         while True:
             time.sleep(0.1)
+
+
+def fit(preparation: str) -> str | None:
+    """Every study can be run."""
+    del preparation
+    return None

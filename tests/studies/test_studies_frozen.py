@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
 
 import optuna
@@ -13,7 +14,6 @@ from optuna.trial import FrozenTrial, TrialState
 from benchmarks.scale.make import make
 from search.optuna_bridge import quiet
 from studies.frozen import read_trials
-from studies.records import TrialRecord
 from studies.store import Store
 from studies.study import load_study
 
@@ -79,7 +79,8 @@ def test_the_benchmarks_study_is_one_that_optuna_reads(tmp_path: Path) -> None:
     store = Store(study.folder)
     records = store.records("search")
     assert [record.trial for record in records] == list(range(20))
-    assert [TrialRecord.model_validate(vars(g)) for g in store.glances("search")] == records
+    for seen, record in zip(store.glances("search"), records, strict=True):
+        assert all(getattr(seen, one.name) == getattr(record, one.name) for one in dataclasses.fields(seen))
     theirs = optuna.load_study(study_name="many/search", storage=f"sqlite:///{study.folder / 'study.db'}").trials
     for one, other in zip(store.trials("search"), theirs, strict=True):
         same(one, other)

@@ -17,7 +17,7 @@ from studies.run import run_study
 from studies.store import Store
 from studies.study import load_study
 from tests.studies.fake_run import Listener
-from tests.studies.fake_trials import Exits, Hangs, pretended
+from tests.studies.fake_trials import Exits, Hangs, fit, pretended
 from tests.tiny_study import ABLATION
 
 # Ray's own process handling leaves sockets and files to the interpreter.
@@ -45,7 +45,7 @@ def cluster() -> Iterator[None]:
 
 
 def start(run: Run, folder: Path) -> AbstractContextManager[Launcher]:
-    return RayLauncher(run, pretended)
+    return RayLauncher(run, pretended, fit)
 
 
 def run_on_ray(path: Path) -> Listener:
@@ -80,7 +80,7 @@ def test_a_process_that_dies_is_begun_again_as_often_as_said_and_then_a_failed_t
     path = study_file(ABLATION, text, **{"seeds: 2": "seeds: 1"})
     (tmp_path / "attempts").touch()
     study, listener = load_study(path), Listener()
-    run_study(study, study.folder, listener, start=lambda run, folder: RayLauncher(run, Exits(tmp_path)))
+    run_study(study, study.folder, listener, start=lambda run, folder: RayLauncher(run, Exits(tmp_path), fit))
     assert [r.status for r in listener.records] == ["failed", "failed"]
     for record in listener.records:
         assert record.reason is not None
@@ -93,7 +93,7 @@ def test_a_process_that_dies_is_begun_again_as_often_as_said_and_then_a_failed_t
 def test_a_trial_that_hangs_is_stopped(study_file: Write) -> None:
     path = study_file(ABLATION, "run: {launch: ray, workers: 2, timeout: 0.5 s}\n", **{"seeds: 2": "seeds: 1"})
     study, listener = load_study(path), Listener()
-    run_study(study, study.folder, listener, start=lambda run, folder: RayLauncher(run, Hangs()))
+    run_study(study, study.folder, listener, start=lambda run, folder: RayLauncher(run, Hangs(), fit))
     reason = "the trial took longer than run.timeout (0.5 s) and was stopped"
     assert [(r.status, r.reason) for r in listener.records] == [("failed", reason)] * 2
 

@@ -82,7 +82,9 @@ def test_the_commands_of_the_table_exist() -> None:
     commands = set(re.findall(r"^\| `ushape (\w+)", TEXT, flags=re.MULTILINE))
     from ushape.cli.app import app
 
-    assert commands == {command.name or command.callback.__name__ for command in app.registered_commands}  # type: ignore[union-attr]
+    named = {command.name or command.callback.__name__ for command in app.registered_commands}  # type: ignore[union-attr]
+    groups = {group.typer_instance.info.name for group in app.registered_groups}  # type: ignore[union-attr]
+    assert commands == named | groups
 
 
 def test_the_two_commands_are_targets_and_ci_runs_both() -> None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 if TYPE_CHECKING:
-    from studies.records import TrialRecord
+    from studies.records import Glance
 
 
 def status(
@@ -60,7 +60,7 @@ def status_data(folder: Path) -> dict[str, Any]:
     }
 
 
-def _part_data(records: list[TrialRecord], document: dict[str, Any], part: str, *, running: bool) -> dict[str, Any]:
+def _part_data(records: list[Glance], document: dict[str, Any], part: str, *, running: bool) -> dict[str, Any]:
     from studies.records import WITH_RESULT
 
     statuses: dict[str, int] = {}
@@ -87,7 +87,7 @@ def _part_data(records: list[TrialRecord], document: dict[str, Any], part: str, 
     }  # fmt: skip
 
 
-def _what(record: TrialRecord) -> str:
+def _what(record: Glance) -> str:
     if record.variant is not None:
         return f"{record.variant}, seed {record.seed}"
     return "; ".join(record.edits) or "the base"
