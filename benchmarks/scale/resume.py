@@ -1,6 +1,6 @@
 """CPU seconds and peak memory until a study of many trials goes on: its file, its records, the sampler's first point.
 
-    python benchmarks/scale/make.py FOLDER 10000 && python benchmarks/scale/resume.py FOLDER/study.yaml
+python benchmarks/scale/make.py FOLDER 10000 && python benchmarks/scale/resume.py FOLDER/study.yaml
 """
 
 from __future__ import annotations
