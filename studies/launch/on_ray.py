@@ -54,6 +54,8 @@ class RayLauncher:
 
         # A trial that the node's memory monitor ends would be begun again for ever; it is out of memory, and says so.
         os.environ.setdefault("RAY_task_oom_retries", "0")
+        # On a busy machine a process of Ray's may need longer than its minute to start, and would be started for ever.
+        os.environ.setdefault("RAY_worker_register_timeout_seconds", "600")
         # Ray's announced default: it would hide a user's choice of GPUs from tasks that take none.
         os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
         local: dict[str, Any] = {} if self._options.address else {"include_dashboard": False}
