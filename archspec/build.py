@@ -18,7 +18,7 @@ from archspec.graph import ArchGraph
 from archspec.parse import Document, read
 from archspec.positions import DataPath, Place, Positions
 from archspec.sections import MAX_PROBLEMS
-from archspec.silence import silenced
+from archspec.silence import silenced, without_silenced
 from archspec.validate import validate
 
 __all__ = [
@@ -36,6 +36,7 @@ class Spec:
         positions: of the document that it was written in.
         path: where it stands in that document.
         edit_places: where each of the edits stands; without, under ``edits`` in the same document.
+        text: of the document of `positions`, if it is an architecture file; its comments may silence warnings.
     """
 
     name: str
@@ -43,6 +44,7 @@ class Spec:
     positions: Positions
     path: DataPath = ()
     edit_places: tuple[Place, ...] | None = None
+    text: str = ""
 
     @property
     def place(self) -> Place:
@@ -111,7 +113,7 @@ def check_document(document: Document, unread: Sequence[Problem] = ()) -> Checke
     graph = checked.graph if not unread else None
     if graph is not None:
         graph.graph["warnings"] = problems
-    return Checked(checked.spec, graph, problems)
+    return Checked(checked.spec and replace(checked.spec, text=document.text), graph, problems)
 
 
 def check_file(path: str | Path) -> Checked:
@@ -163,7 +165,7 @@ def check_spec(spec: Spec) -> Checked:
 
 
 def _checked(spec: Spec, construction: Construction, more: list[Problem]) -> Checked:
-    problems = merged([*more, *construction.problems])
+    problems = without_silenced(merged([*more, *construction.problems]), spec.text, spec.positions.file)
     if not any(problem.severity == "error" for problem in problems):
         graph = construction.graph
         graph.graph["warnings"] = problems

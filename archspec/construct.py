@@ -14,6 +14,7 @@ from archspec.edit import OF_SHORT_FORMS, Edit, flat
 from archspec.errors import Problem
 from archspec.graph import ArchGraph, empty, live_nodes, ops_of, place_of
 from archspec.lints import graph_lints
+from archspec.operate import doubts_of
 from archspec.ops import Unread
 from archspec.positions import Place
 from archspec.sections import MAX_PROBLEMS, Reading, read_graph
@@ -144,9 +145,11 @@ class Construction:
                 try:
                     if edit is not None:
                         apply(graph, edit, place)
+                        yield from doubts_of(graph)
                         continue
                 except EditError as error:
                     yield from (problem for problem in error.problems if sure is None or problem.code in sure)
+                doubts_of(graph)
                 kept = _sure_after(edit, place)
                 sure = kept if sure is None else sure & kept
                 self._edited = False

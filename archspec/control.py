@@ -26,16 +26,21 @@ from archspec.graph import (
 )
 from archspec.operate import refuse
 from archspec.ops import Act, Add, Conv, Input
+from archspec.ops.io import InputKind
 from archspec.positions import Place
 from archspec.shapes import FeatureMap
 from archspec.sides import standings
 
 
 def control(graph: ArchGraph, edit: ControlEdit, place: Place) -> None:
-    """Make the edit; refuses a graph that has a second image or a controlled copy already, or no encoder."""
+    """Make the edit; refuses a graph that has a controlled copy already, or no encoder.
+
+    The control image is the argument `context` of the network's forward, or `control` where there is a context already.
+    """
     kinds = input_nodes(graph)
-    if "context" in kinds:
-        refuse(place, "U306", "the network takes a second image already.", f"Its input is `{kinds['context']}`.")
+    if "control" in kinds or "control.image" in graph:
+        there = kinds.get("control", "control.image")
+        refuse(place, "U306", "the network takes a control image already.", f"Its input is `{there}`.")
     taken = next((node for node in graph if node == "control" or node.startswith("control.")), None)
     if taken is not None:
         refuse(place, "U306", f"there is a node `{taken}` already.", "Rename it: the copy stands under `control`.")
@@ -46,7 +51,8 @@ def control(graph: ArchGraph, edit: ControlEdit, place: Place) -> None:
     image = known_shape(graph, kinds["image"]) if "image" in kinds else None
     if stem is None or not isinstance(image, FeatureMap):
         refuse(place, "U306", "there is no encoder to copy.", "It ends where a map is made smaller for the last time.")
-    add_node(graph, "control.image", Input(kind="context", channels=edit.channels, resolution=image.size), place)
+    kind: InputKind = "control" if "context" in kinds else "context"
+    add_node(graph, "control.image", Input(kind=kind, channels=edit.channels, resolution=image.size), place)
     _copy(graph, copied, place)
     _let_in(graph, copied[stem], place)
     _lead_out(graph, {**copied, stem: "control.with_hint"}, place)

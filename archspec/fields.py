@@ -99,7 +99,8 @@ WHOLE = BeforeValidator(_whole)
 class Form(BaseModel):
     """Something that is written in a file: frozen, and closed against unknown keys."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    #: Validators are built when they are first used: a command needs few of all that can be written.
+    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
 
     #: what other code bases call a key -> what to say to someone who writes that
     OTHER_NAMES: ClassVar[dict[str, str]] = {}

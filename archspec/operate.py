@@ -20,7 +20,7 @@ from archspec.graph import (
 )
 from archspec.ops import Conv, Input, Op, Output
 from archspec.positions import Place
-from archspec.select import SelectorParts, select, suggestion
+from archspec.select import SelectorParts, idle_parts, in_words, select, suggestion
 from archspec.shapes import FeatureMap, Shape
 from archspec.suggest import did_you_mean
 from archspec.wording import a_or_an
@@ -40,12 +40,29 @@ def refuse(place: Place, code: str, message: str, hint: str | None = None, *, no
 
 
 def selected(graph: ArchGraph, selector: str | SelectorParts, place: Place) -> list[str]:
-    """The nodes that a selector matches; refuses one that matches nothing (U301)."""
+    """The nodes that a selector matches; refuses one that matches nothing (U301).
+
+    Parts of an `or` that match nothing are doubtful (U308), which `doubts_of` tells.
+    """
     nodes = select(graph, selector)
     if not nodes:
         words = selector if isinstance(selector, str) else flat(selector)
         refuse(place, "U301", f"`{words}` matches no node.", suggestion(graph, selector))
+    for part in idle_parts(graph, selector):
+        message = f"`{in_words(part)}` matches no node, so this part of the `or` has no effect."
+        doubt = place.problem("U308", message, suggestion(graph, part), severity="warning")
+        graph.graph.setdefault(_DOUBTS, []).append(doubt)
     return nodes
+
+
+#: Where the graph keeps doubts about the edit that is being made.
+_DOUBTS = "doubts"
+
+
+def doubts_of(graph: ArchGraph) -> list[Problem]:
+    """The doubts that an edit gave rise to; they are told once."""
+    doubts: list[Problem] = graph.graph.pop(_DOUBTS, [])
+    return doubts
 
 
 def all_of(nodes: list[str], one: str, many: str) -> str:

@@ -58,6 +58,7 @@ RULES: dict[str, Rule] = {
     "U305": Rule("edits set parameters that exist"),
     "U306": Rule("edges to connect or disconnect fit the graph"),
     "U307": Rule("edits of `unet:` stand first, in a file that has `unet:`"),
+    "U308": Rule("every part of an `or` in a selector matches something", "warning"),
     # studies
     "U401": Rule("a study asks something"),
     "U402": Rule("variants differ from the base and from each other"),

@@ -14,7 +14,7 @@ from archspec.shapes import FeatureMap
 from archspec.sides import Standing, standings
 from archspec.suggest import did_you_mean
 
-__all__ = ["Selector", "SelectorError", "SelectorParts", "in_words", "parts_of", "select", "suggestion"]
+__all__ = ["Selector", "SelectorError", "SelectorParts", "idle_parts", "in_words", "parts_of", "select", "suggestion"]
 
 
 def select(graph: ArchGraph, selector: str | SelectorParts) -> list[str]:
@@ -78,6 +78,15 @@ def _resolved(graph: ArchGraph, node: str, op: Op) -> dict[str, Any]:
 
 def _same(given: Any, value: Scalar) -> bool:
     return bool(given == value) and isinstance(given, bool) == isinstance(value, bool)
+
+
+def idle_parts(graph: ArchGraph, selector: str | SelectorParts) -> list[SelectorParts]:
+    """The parts that an `or` in a selector joins and that match nothing, each taken alone."""
+    parts = parts_of(selector)
+    found = [parts_of(part) for part in parts.any or () if not select(graph, part)]
+    matching = [part for part in parts.any or () if parts_of(part) not in found]
+    inner = [*matching, *(parts.all or ()), *((parts.but,) if parts.but is not None else ())]
+    return [*found, *(idle for part in inner for idle in idle_parts(graph, part))]
 
 
 def suggestion(graph: ArchGraph, selector: str | SelectorParts) -> str:

@@ -41,17 +41,30 @@ def silenced(problems: Iterable[Problem], text: str, file: str) -> tuple[Problem
     if _MARK.search(text) is None:
         return kept
     silences = list(silences_in(text))
+    rest, used = _heeded(kept, silences, file)
+    refused = any(problem.severity == "error" for problem in kept)
+    unused = [s for s in silences if s not in used and not (refused and _is_of_a_warning(s))]
+    return merged([*rest, *(_unused(silence, file) for silence in unused)])
+
+
+def without_silenced(problems: tuple[Problem, ...], text: str, file: str) -> tuple[Problem, ...]:
+    """The problems without the warnings that the text of `file` silences, and nothing about its silences."""
+    if _MARK.search(text) is None:
+        return problems
+    return tuple(_heeded(problems, list(silences_in(text)), file)[0])
+
+
+def _heeded(problems: Iterable[Problem], silences: list[Silence], file: str) -> tuple[list[Problem], set[Silence]]:
+    """The problems that are left, and the silences that had an effect."""
     used: set[Silence] = set()
     rest: list[Problem] = []
-    for problem in kept:
+    for problem in problems:
         about = [s for s in silences if problem.file == file and (s.about, s.code) == (problem.line, problem.code)]
         if about and problem.severity == "warning":
             used.update(about)
         else:
             rest.append(problem)
-    refused = any(problem.severity == "error" for problem in kept)
-    unused = [s for s in silences if s not in used and not (refused and _is_of_a_warning(s))]
-    return merged([*rest, *(_unused(silence, file) for silence in unused)])
+    return rest, used
 
 
 def _is_of_a_warning(silence: Silence) -> bool:

@@ -92,6 +92,20 @@ def _cycles(graph: ArchGraph) -> Iterator[Problem]:
             loop = [source for source, *_ in nx.find_cycle(graph.subgraph(component), first)]
             shown = " -> ".join([*loop, loop[0]] if len(loop) <= 8 else [*loop[:7], "…", loop[0]])
             yield _at(graph, first, "U105", f"the graph has a cycle: {shown}.", "Take one of its edges out.")
+            yield from _unfed(graph, first)
+
+
+def _unfed(graph: ArchGraph, node: str) -> Iterator[Problem]:
+    """A cycle that turns on itself alone: without the edge that closes it, it would still get nothing."""
+    before = closure(graph.pred, [node])
+    inputs = set(inputs_and_output(graph)[0])
+    starved = any(op_of(graph, other).ports() and not graph.pred[other] for other in before)
+    if inputs and not inputs & before and not starved and not any(_is_unread(graph, other) for other in before):
+        yield _at(graph, node, "U106", "no input reaches this node.", "Connect it or take it out.")
+
+
+def _is_unread(graph: ArchGraph, node: str) -> bool:
+    return isinstance(op_of(graph, node), Unread)
 
 
 def _reach(graph: ArchGraph) -> Iterator[Problem]:

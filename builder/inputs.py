@@ -15,6 +15,7 @@ ARGUMENTS = {
     "label": "label",
     "vector": "vector",
     "tokens": "tokens",
+    "control": "control",
 }
 
 #: the arguments that every network takes, needed or not; the others only those take that have such an input
@@ -26,6 +27,7 @@ _MISSING = {
     "label": ("this network needs labels.", "Call it as model(x, t, label=…), with one class number per image."),
     "vector": ("this network needs vectors.", "Call it as model(x, t, vector=…), with one vector per image."),
     "tokens": ("this network needs tokens.", "Call it as model(x, t, tokens=…), with [batch, length, dim]."),
+    "control": ("this network needs a control image.", "Call it as model(x, t, control=…)."),
 }
 
 

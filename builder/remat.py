@@ -50,6 +50,7 @@ def recomputing(network: nn.Module, nodes: Iterable[str] = (), *, cheap: bool = 
             stack.enter_context(_checkpointed(network.get_submodule(node)))
         if cheap:
             keeper = _Keeper()
+            stack.callback(keeper.forget)
             stack.enter_context(saved_tensors_hooks(keeper.pack, keeper.unpack))
             stack.enter_context(keeper)
         yield
@@ -100,6 +101,10 @@ class _Recipe:
         return result
 
 
+def _weak(tensor: Tensor) -> StorageWeakRef:
+    return StorageWeakRef(tensor.untyped_storage())  # type: ignore[no-untyped-call]  # torch's own
+
+
 _Autocast: TypeAlias = tuple[str, bool, torch.dtype]
 
 
@@ -130,7 +135,7 @@ class _Keeper(TorchFunctionMode):
             kind = result.device.type
             autocast = (kind, torch.is_autocast_enabled(kind), torch.get_autocast_dtype(kind))
             recipe = _Recipe(func, self._kept(args), self._kept(kwargs), autocast)
-            storage = StorageWeakRef(result.untyped_storage())  # type: ignore[no-untyped-call]
+            storage = _weak(result)
             self._recipes[storage.cdata] = (storage, result.shape, result.stride(), recipe)
         return result
 
@@ -143,8 +148,7 @@ class _Keeper(TorchFunctionMode):
         return {key: self._kept(item) for key, item in value.items()} if isinstance(value, dict) else value
 
     def _recipe(self, tensor: Tensor) -> _Recipe | None:
-        storage = StorageWeakRef(tensor.untyped_storage())  # type: ignore[no-untyped-call]
-        found = self._recipes.get(storage.cdata)
+        found = self._recipes.get(_weak(tensor).cdata)
         if found is None or found[1] != tensor.shape or found[2] != tensor.stride():
             return None
         return found[3]
@@ -156,6 +160,10 @@ class _Keeper(TorchFunctionMode):
             return tensor
         recipe.uses += 1
         return recipe
+
+    def forget(self) -> None:
+        """Let go of recipes that autograd did not ask for, and of what they hold."""
+        self._recipes.clear()
 
     @staticmethod
     def unpack(kept: Tensor | _Recipe) -> Tensor:

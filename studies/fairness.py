@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from archspec import Problem, total_price
-from archspec.graph import ArchGraph, op_of, shape_of
+from archspec.graph import ArchGraph, input_shapes, inputs_of, op_of
 from archspec.positions import DataPath, Positions
-from archspec.shapes import FeatureMap
 
 
 def size_doubts(
@@ -27,7 +26,7 @@ def size_doubts(
 
 
 def group_doubts(base: ArchGraph, variant: ArchGraph, positions: Positions, path: DataPath) -> Iterator[Problem]:
-    """U406: the variant has other widths, but as many norm groups, so its groups have other widths too."""
+    """U406: norms see other widths in the variant, but have as many groups, so their groups have other widths too."""
     found = [(node, *change) for node in variant if node in base and (change := _regrouped(base, variant, node))]
     if not found:
         return
@@ -42,15 +41,22 @@ def group_doubts(base: ArchGraph, variant: ArchGraph, positions: Positions, path
 
 
 def _regrouped(base: ArchGraph, variant: ArchGraph, node: str) -> tuple[int, int, int] | None:
-    """(groups, channels before, channels after) of a node with `out` and groups where `out` alone differs."""
-    old, new = op_of(base, node), op_of(variant, node)
-    fields = type(new).model_fields
-    before, after = shape_of(base, node), shape_of(variant, node)
-    if type(old) is not type(new) or not {"out", "groups"} <= fields.keys() or fields["groups"].default == 1:
-        return None
-    groups = (old.model_dump()["groups"], new.model_dump()["groups"])
-    if not (isinstance(before, FeatureMap) and isinstance(after, FeatureMap)) or before.channels == after.channels:
-        return None
-    return (
-        (groups[0], before.channels, after.channels) if isinstance(groups[0], int) and groups[0] == groups[1] else None
-    )
+    """(groups, channels before, channels after) of a node's first group norm of another width and as many groups."""
+    groups, before = _norms(base, node)
+    same, after = _norms(variant, node)
+    if groups is None or groups != same or _feeds(base, node) != _feeds(variant, node):
+        return None  # where a join is gone or another one, its width is what the variant asks about
+    changes = ((groups, old, new) for old, new in zip(before, after, strict=False) if old != new)
+    return next(changes, None)
+
+
+def _feeds(graph: ArchGraph, node: str) -> dict[str, tuple[str, str]]:
+    """Port -> the node that fills it, and its operation."""
+    return {port: (source, op_of(graph, source).op) for port, source in inputs_of(graph, node).items()}
+
+
+def _norms(graph: ArchGraph, node: str) -> tuple[int | None, tuple[int, ...]]:
+    """The number of groups of a node's group norms, if it is said as a number, and their widths."""
+    op = op_of(graph, node)
+    groups = getattr(op, "groups", None)
+    return groups if isinstance(groups, int) else None, op.normed(input_shapes(graph, node))

@@ -14,9 +14,11 @@ from typing import Any
 
 from optuna.exceptions import OptunaError, StorageInternalError, UpdateFinishedTrialError
 from optuna.storages import RDBStorage
+from optuna.trial import FrozenTrial
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 
 from archspec import user_error
+from studies.frozen import read_trials
 
 #: Seconds that a server may be away before the run gives up; nothing finished is lost then, it goes on later.
 PATIENCE = 600.0
@@ -27,7 +29,7 @@ _PAUSES = (0.1, 0.2, 0.5, 1.0, 2.0, 5.0)
 _READS = (
     "get_study_id_from_name", "get_study_name_from_id", "get_study_directions", "get_study_user_attrs",
     "get_study_system_attrs", "get_all_studies", "get_trial", "get_trial_id_from_study_id_trial_number",
-    "get_trial_user_attrs", "get_trial_system_attrs", "get_trial_param", "_get_trials", "_get_best_trial_id",
+    "get_trial_user_attrs", "get_trial_system_attrs", "get_trial_param", "_get_best_trial_id",
 )  # fmt: skip
 _WRITES = (
     "create_new_study", "delete_study", "set_study_user_attr", "set_study_system_attr", "_create_new_trial",
@@ -167,6 +169,14 @@ class PatientStorage(RDBStorage):
     ) -> None:
         self.patience = patience
         super().__init__(url, engine_kwargs=engine_kwargs, skip_table_creation=skip_table_creation)
+
+    def _get_trials(
+        self, study_id: int, states: Any, included_trial_ids: set[int], trial_id_greater_than: int
+    ) -> list[FrozenTrial]:
+        """Optuna's hook for its cache and for `get_all_trials`."""
+        ids = {number for number in included_trial_ids if number <= trial_id_greater_than}
+        found: list[FrozenTrial] = self.patience(lambda: read_trials(self.engine, study_id, ids, trial_id_greater_than))
+        return found if states is None else [trial for trial in found if trial.state in states]
 
 
 def _patient(name: str, *, write: bool) -> Callable[..., Any]:

@@ -33,6 +33,7 @@ def options_for(protocol: Protocol, measure: Measure, device: str) -> ProfileOpt
     return ProfileOptions(
         device="cuda" if device == "cuda" else "cpu",
         batch=measure.batch,
+        micro_batch=train.batch if train.micro_batch == "auto" else train.micro_batch,
         autocast=None if train.dtype == "float32" else train.dtype,
         ema=train.ema is not None,
         grad_clip=train.grad_clip is not None,

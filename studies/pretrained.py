@@ -10,7 +10,8 @@ from archspec import Problem, check_data, check_file, from_document, to_document
 from archspec.document import Architecture
 from archspec.graph import ArchGraph
 from archspec.positions import DataPath, Positions
-from studies.protocol import Init, Protocol
+from studies.protocol import Protocol
+from studies.start import Init
 
 if TYPE_CHECKING:
     from builder.network import Network

@@ -7,18 +7,20 @@ the study file's JSON Schema.
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, ConfigDict, Discriminator, Field, Tag, field_validator, model_validator
+from pydantic import BeforeValidator, Discriminator, Field, Tag, field_validator, model_validator
 
+from search.objectives import quantity
 from studies.evaluation import Evaluate, FeatureNetwork, Samples
 from studies.objective import AnyObjective, Edm, Objective
 from studies.section import Count, Natural, Section, Share
+from studies.start import Init
 
 # What other modules know from here, wherever it is written.
 __all__ = [
-    "Count", "Data", "Digits", "Edm", "Evaluate", "FeatureNetwork", "ImageFolder", "Measure", "Natural", "NpzFile",
-    "Objective", "Protocol", "Samples", "Section", "Share", "Source", "Train",
+    "Count", "Data", "Digits", "Edm", "Evaluate", "FeatureNetwork", "ImageFolder", "Init", "Measure", "Natural",
+    "NpzFile", "Objective", "Protocol", "Samples", "Section", "Share", "Source", "Train",
 ]  # fmt: skip
 
 
@@ -114,29 +116,9 @@ def _given(value: Any) -> Any:
     return value
 
 
-class Init(Section):
-    """Where networks start from: the weights of a pretrained one, as far as an edited architecture still has them."""
-
-    model_config: ClassVar[ConfigDict] = ConfigDict(populate_by_name=True)
-
-    source: Path = Field(
-        alias="from",
-        description="Checkpoint (safetensors, torch's, a folder of diffusers'); relative to the study file.",
-    )
-    architecture: str | dict[str, Any] | None = Field(
-        None, description="What the checkpoint is of: a file, zoo/NAME, or unet: or graph: in place; null: the base."
-    )
-    layout: str | None = Field(
-        None, description="Its layout: compvis, ldm, adm, adm-new-order, diffusers; null: found out."
-    )
-    ema: bool = Field(
-        default=False, description="Take the averaged weights that the checkpoint has beside the weights."
-    )
-    policy: Literal["exact", "crop", "zero"] = Field(
-        "crop",
-        description="Weights of another shape: exact starts them anew; crop takes over what both have; zero does too, "
-        "and new inputs have no effect at first.",
-    )
+def _bytes(value: object) -> object:
+    """Bytes from a number or from text with a unit."""
+    return None if value is None else quantity("train_memory", value)
 
 
 class Train(Section):
@@ -152,6 +134,11 @@ class Train(Section):
         None,
         description="Images per forward pass, gradients accumulated over a step; auto: halved when memory runs out; "
         "null: all at once.",
+    )
+    memory_budget: Annotated[float, BeforeValidator(_bytes, json_schema_input_type=float | str)] | None = Field(
+        None,
+        description="Memory for a training step, such as 2 GB; norms and activations, then whole blocks, are computed "
+        "again in the backward pass until it is estimated to fit. Null: everything is kept.",
     )
     lr: Annotated[float, Field(strict=True, gt=0)] = Field(1e-3, description="Learning rate after the warm-up.")
     warmup: Natural = Field(20, description="Steps over which the learning rate rises linearly to `lr`.")

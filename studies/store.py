@@ -24,7 +24,7 @@ from typing import Any
 import optuna
 from optuna.samplers import BaseSampler
 from optuna.study import StudyDirection
-from optuna.trial import FrozenTrial, Trial, TrialState
+from optuna.trial import FrozenTrial, Trial
 
 from archspec import user_error
 from archspec.atomic import write_text
@@ -153,7 +153,9 @@ class Store:
 
     def records(self, part: Part) -> list[TrialRecord]:
         """The record of every trial of a part, by number; one that is under way has status ``running``."""
-        return [_record(data) for data in self._tables.trial_attributes(f"{self.name}/{part}", _RECORD, _BEGUN)]
+        alike = _Alike()
+        found = self._tables.trial_attributes(f"{self.name}/{part}", _RECORD, _BEGUN)
+        return [alike.shared(_record(data)) for data in found]
 
     def glances(self, part: Part) -> list[TrialRecord]:
         """The same in a third of the time, for looking only: what was written is taken for what it should be."""
@@ -179,10 +181,8 @@ class Store:
         if part not in self.parts():
             return []
         study = self._load(part)
-        with quiet():
-            # Past Optuna's cache, which would read all trials to find the few that are open.
-            number = self._storage.get_study_id_from_name(study.study_name)
-            left = self._storage.get_all_trials(number, deepcopy=False, states=(TrialState.RUNNING,))
+        # Past Optuna's readers, which would load all trials to find the few that are open.
+        left = [self._storage.get_trial(number) for number in self._tables.running(study.study_name)]
         return [(Trial(study, frozen._trial_id), _record_of(frozen)) for frozen in left]  # noqa: SLF001
 
     def remember_study(self, study: optuna.Study, document: dict[str, Any], base: str, source: str) -> None:
@@ -244,6 +244,19 @@ def _bound(folder: Path, name: str | None, storage: Storage | None) -> Binding |
         )
     assert name is not None
     return bind(folder, name, storage)
+
+
+class _Alike:
+    """What thousands of records have alike is held once: circumstances, data, and the hash of the evaluation set."""
+
+    def __init__(self) -> None:
+        self._seen: dict[str, dict[str, Any]] = {}
+
+    def shared(self, record: TrialRecord) -> TrialRecord:
+        for holder, key in ((record.__dict__, "environment"), (record.__dict__, "data"), (record.detail, "evaluation")):
+            if isinstance(holder.get(key), dict):
+                holder[key] = self._seen.setdefault(repr(holder[key]), holder[key])
+        return record
 
 
 def _packed(record: TrialRecord) -> str:

@@ -209,7 +209,8 @@ def _variant_problems(study: Study, positions: Positions) -> Iterator[Problem]:
     if study.file.ablation is None:
         return
     share = study.file.ablation.same_parameters
-    seen = {fingerprint(study.base): "the base"}
+    # A cell of a factorial may be a named variant too: it is trained once, and each design needs it.
+    seen_by = {design: {fingerprint(study.base): "the base"} for design in ("variants", "factorial")}
     found = study.expansion()
     for fault in found.faults:
         severity: Severity = "warning" if fault.doubt else "error"
@@ -222,15 +223,14 @@ def _variant_problems(study: Study, positions: Positions) -> Iterator[Problem]:
         yield from (_of_variant(problem, one.name, named=named) for problem in checked.errors)
         if checked.graph is None:
             continue
-        mark = fingerprint(checked.graph)
-        if mark in seen and one.design != "path":
+        mark, seen = fingerprint(checked.graph), seen_by.get(one.design, {})
+        if mark in seen:
             message = f"the variant `{one.name}` is the same architecture as {seen[mark]}."
             yield positions.problem("U402", message, "Change it or take it out.", path=path)
         if named:
             yield from size_doubts(study.base, checked.graph, share, positions, path)
             yield from group_doubts(study.base, checked.graph, positions, path)
-        if named or one.design == "factorial":
-            seen.setdefault(mark, f"the variant `{one.name}`")
+        seen.setdefault(mark, f"the variant `{one.name}`")
 
 
 def _of_variant(problem: Problem, name: str, *, named: bool) -> Problem:

@@ -21,6 +21,10 @@ _TRIAL_ATTRIBUTES = text(
     "JOIN studies s ON s.study_id = t.study_id JOIN trial_user_attributes a ON a.trial_id = t.trial_id "
     "WHERE s.study_name = :study AND a.key IN (:key, :older) ORDER BY t.number"
 )
+_RUNNING = text(
+    "SELECT t.trial_id FROM trials t JOIN studies s ON s.study_id = t.study_id "
+    "WHERE s.study_name = :study AND t.state = 'RUNNING' ORDER BY t.trial_id"
+)
 
 
 class Tables:
@@ -41,6 +45,10 @@ class Tables:
 
         found: Sequence[Any] = self._call(ask)
         return found
+
+    def running(self, study: str) -> list[int]:
+        """The ids of the trials that are open."""
+        return [number for (number,) in self._rows(_RUNNING, study=study)]
 
     def studies(self) -> list[str]:
         """The names of all studies."""

@@ -20,6 +20,7 @@ from torch.nn import functional
 from studies.accumulate import Accumulation
 from studies.diffusion import process
 from studies.protocol import Protocol, Train
+from studies.recompute import Recomputation
 
 CURVE_POINTS = 50
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16}
@@ -131,6 +132,7 @@ class TrainingStep:
             capturable=device.type == "cuda",
         )
         self.averaged = None if self.train.ema is None else Averaged(module, self.train.ema)
+        self.recomputation = Recomputation(module, self.train)
         self.accumulated = Accumulation(self.loss, module, self.train)
 
     @property
@@ -159,7 +161,7 @@ class TrainingStep:
         """Mean squared error of the network on a batch, a scalar in float32 with its graph."""
         noisy = self.diffusion.noisy(batch.images, batch.timesteps, batch.noise)
         target = self.diffusion.target(batch.images, batch.timesteps, batch.noise)
-        with autocast(self.train, self.device):
+        with self.recomputation.applied(len(batch.images)), autocast(self.train, self.device):
             output = self.module(noisy, self.diffusion.time(batch.timesteps))
         return functional.mse_loss(output.float(), target)
 

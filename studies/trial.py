@@ -229,17 +229,17 @@ class _Trial:
             self.curve.append((number, loss))
             self.progress(Progress(stage="train", step=number, steps=self.job.protocol.train.steps, loss=loss))
 
-        span = self._restored(step)
+        kept = self._restored(step)
         try:
-            fit(step, data.train, self.job.protocol, self.job.seed, report, self.turn.give_way, span)
+            fit(step, data.train, self.job.protocol, self.job.seed, report, self.turn.give_way, kept)
         finally:
             if self.job.protocol.train.micro_batch is not None:
                 self.detail["micro_batch"] = step.accumulated.summary()
-        self.detail["steps"] = span.done
+        self.detail["steps"] = kept.done
         if self.job.state is not None:
             from studies.checkpoint import save
 
-            save(self.job.state, step, span, self.curve)
+            save(self.job.state, step, kept, self.curve)
         return step.evaluated
 
     def _restored(self, step: TrainingStep) -> Span:

@@ -26,7 +26,8 @@ from archspec import UserError, user_error
 from studies.deaths import OomKills, death, oom_kills
 from studies.launch.limits import failed, limit_memory, timed_out
 from studies.launch.log import BoundedLog
-from studies.protocol import Data, Init, Section
+from studies.protocol import Data, Section
+from studies.start import Init
 from studies.trial import Job, Outcome, Progress
 
 #: Seconds between two looks at whether the other side is still there.

@@ -94,6 +94,10 @@ class Attention(Op):
         if self.has_norm:
             yield from norm_misfits(self.norm_type, x.channels, self.groups)
 
+    def normed(self, inputs: Mapping[str, Shape]) -> tuple[int, ...]:
+        """The width of its input, where a group norm comes before it."""
+        return (feature_map(inputs).channels,) if self.has_norm and self.norm_type == "group" else ()
+
     def _inner(self, channels: int) -> int:
         heads, width = self.split(channels)
         return heads * width

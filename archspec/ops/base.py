@@ -116,6 +116,11 @@ class Op(Form):
         del inputs
         return self.written()
 
+    def normed(self, inputs: Mapping[str, Shape]) -> tuple[int, ...]:
+        """The widths over which it has group norms, all of them with its parameter `groups`."""
+        del inputs
+        return ()
+
     def written(self) -> dict[str, Any]:
         """The parameters as plain data, defaults spelled out; those of `LATER` only where they are not at theirs."""
         written = self.model_dump(mode="json")

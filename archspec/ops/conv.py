@@ -93,6 +93,10 @@ class Norm(Op):
         """Scale and shift, as far as its kind has them."""
         return norm_parameters(self.type, feature_map(inputs).channels)
 
+    def normed(self, inputs: Mapping[str, Shape]) -> tuple[int, ...]:
+        """The width of its input, where it is a group norm."""
+        return (feature_map(inputs).channels,) if self.type == "group" else ()
+
     def identity(self, inputs: Mapping[str, Shape]) -> bool:
         """Where it is none."""
         del inputs

@@ -10,7 +10,7 @@ from pydantic import Field, model_validator
 from archspec.ops.base import Op, Port, Width
 from archspec.shapes import Embedding, FeatureMap, Label, Shape, Timestep, Tokens
 
-InputKind = Literal["image", "timestep", "context", "label", "vector", "tokens"]
+InputKind = Literal["image", "timestep", "context", "label", "vector", "tokens", "control"]
 
 #: kind -> the parameters that declare its shape
 _NEEDS: dict[str, tuple[str, ...]] = {
@@ -20,6 +20,7 @@ _NEEDS: dict[str, tuple[str, ...]] = {
     "label": (),
     "vector": ("dim",),
     "tokens": ("dim", "length"),
+    "control": ("channels", "resolution"),
 }
 
 
@@ -30,10 +31,11 @@ class Input(Op):
     kind: InputKind = Field(
         "image",
         description="image: x; timestep: t; context: an image to concatenate to x; "
-        "label: a class; vector: one embedding; tokens: a sequence of embeddings, such as an encoded text",
+        "label: a class; vector: one embedding; tokens: a sequence of embeddings, such as an encoded text; "
+        "control: an image that steers a controlled copy, beside a context",
     )
-    channels: Width | None = Field(None, description="channels of an image or context input")
-    resolution: Width | None = Field(None, description="height and width of an image or context input, in pixels")
+    channels: Width | None = Field(None, description="channels of an image, context or control input")
+    resolution: Width | None = Field(None, description="height and width of such an input, in pixels")
     dim: Width | None = Field(None, description="width of a vector or of each token")
     length: Width | None = Field(None, description="number of tokens that costs are counted for; any number is taken")
 

@@ -54,6 +54,11 @@ def _of_one_target(entries: Any) -> list[EntryPoint]:
     return list({entry.value: entry for entry in entries}.values())
 
 
+def known_names(table: dict[str, type[Op]]) -> list[str]:
+    """Every operation that a file can name: those of the table, then those that installed packages declare."""
+    return list(dict.fromkeys([*table, *sorted(entry_points(group=OPERATIONS).names)]))
+
+
 def operation_named(table: dict[str, type[Op]], name: str) -> type[Op] | None:
     """The operation of a name, of the table or of an installed package, which is then put into the table."""
     if name in table:

@@ -171,6 +171,10 @@ class ResnetBlock(Op):
             return 0
         return channels * self.out * (9 if self.conv_shortcut else 1)
 
+    def normed(self, inputs: Mapping[str, Shape]) -> tuple[int, ...]:
+        """The widths of both norms, where they are group norms."""
+        return self.norm_widths(feature_map(inputs).channels) if self.norm_type == "group" else ()
+
     def parameters(self, inputs: Mapping[str, Shape]) -> int:
         """Norms, convolutions, the embedding's projection (used or not) and the shortcut."""
         channels, inner, out = feature_map(inputs).channels, self.inner, self.out

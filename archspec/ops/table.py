@@ -8,7 +8,7 @@ from archspec.errors import Problem, UserError
 from archspec.fields import Defined
 from archspec.ops import OPS
 from archspec.ops.base import Op
-from archspec.ops.plugins import operation_named
+from archspec.ops.plugins import known_names, operation_named
 from archspec.positions import Place
 from archspec.suggest import did_you_mean
 from archspec.validate import validate
@@ -25,14 +25,16 @@ def read_op(data: Any, place: Place) -> tuple[Op | None, list[Problem]]:
         hint = "Write {op: …} and its parameters."
         return None, [place.problem("U012", f"an operation is a mapping of keys to values, not {shown(data)}.", hint)]
     if "op" not in data:
-        return None, [place.problem("U011", "the operation has no `op`.", f"Operations: {', '.join(OPS)}.")]
+        hint = f"Operations: {', '.join(known_names(OPS))}."
+        return None, [place.problem("U011", "the operation has no `op`.", hint)]
     name = data["op"]
     try:
         cls = operation_named(OPS, name) if isinstance(name, str) else None
     except UserError as error:
         return None, [place.at("op").problem(p.code, p.message, p.hint) for p in error.problems]
     if cls is None:
-        hint = (did_you_mean(name, OPS) if isinstance(name, str) else None) or f"Operations: {', '.join(OPS)}."
+        known = known_names(OPS)
+        hint = (did_you_mean(name, known) if isinstance(name, str) else None) or f"Operations: {', '.join(known)}."
         quoted = f"`{name[:80]}`" if isinstance(name, str) else shown(name)
         return None, [place.at("op").problem("U013", f"there is no operation {quoted}.", hint)]
     return validate(cls, data, place.positions, path=place.path)

@@ -88,6 +88,10 @@ class Transformer(Op):
         mult = self.ff_mult if self.feed_forward else 0
         return mult * (2 if self.ff_act == "geglu" else 1), mult
 
+    def normed(self, inputs: Mapping[str, Shape]) -> tuple[int, ...]:
+        """The width of its input, where a group norm comes before it."""
+        return (feature_map(inputs).channels,) if self.norm_type == "group" else ()
+
     def parameters(self, inputs: Mapping[str, Shape]) -> int:
         """Norm and projections, and in each block: attentions, feed-forward, and a layer norm before each."""
         channels = feature_map(inputs).channels

@@ -77,6 +77,10 @@ class WindowAttention(Op):
         yield from head_misfits(self.heads, self.head_dim, x.channels)
         yield from norm_misfits(self.norm_type, x.channels, self.groups)
 
+    def normed(self, inputs: Mapping[str, Shape]) -> tuple[int, ...]:
+        """The width of its input, where a group norm comes before it."""
+        return (feature_map(inputs).channels,) if self.norm_type == "group" else ()
+
     def parameters(self, inputs: Mapping[str, Shape]) -> int:
         """Projections with bias, the norm, and the table of relative positions."""
         channels = feature_map(inputs).channels

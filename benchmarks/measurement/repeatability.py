@@ -7,7 +7,8 @@ Three tables, as text on standard output and as CSV with `--out FOLDER`:
 
 1. *Spread*: fresh processes, one after another, each measures the same network. CV (standard deviation by mean) and
    max/min - 1 of the absolute median and of the ratio to the reference network.
-2. *A/A*: a network raced against itself. Share of runs whose 95 % interval of the ratio contains 1.
+2. *A/A*: a network raced against itself. Share of the 95 % intervals of the ratio that contain 1; a run with too few
+   rounds in its time has no interval.
 3. *Cost*: seconds that measuring adds to a trial that measures in its own process, as studies do by default.
 
 The load is one process that convolves without end on one thread. The load average stands beside each row; rows called
@@ -99,6 +100,7 @@ def spread(network: str, beside: int, processes: int, seconds: float) -> list[Ro
                 "processes": processes, "median_ms": round(float(np.median(medians)) * 1e3, 2),
                 "cv_absolute": cv(medians), "range_absolute": max(medians) / min(medians) - 1,
                 "cv_ratio": cv(ratios), "range_ratio": max(ratios) / min(ratios) - 1,
+                "without_interval": sum(one.ratio_interval is None for one in latencies),
                 "disturbed": sum(bool(one.disturbed) for one in latencies),
             }
         )  # fmt: skip
@@ -122,7 +124,8 @@ def same(network: str, beside: int, runs: int, processes: int, seconds: float) -
                 widths.append((high - low) / 2)
     return {
         "network": network, "beside": beside, "load": round(float(np.mean(loads_seen)), 1), "runs": runs,
-        "processes_per_run": processes, "contain_1": contained / runs, "cv_ratio": cv(ratios),
+        "processes_per_run": processes, "with_interval": len(widths),
+        "contain_1": contained / len(widths) if widths else None, "cv_ratio": cv(ratios),
         "median_half_width": float(np.median(widths)) if widths else None,
     }  # fmt: skip
 
@@ -173,7 +176,9 @@ def _text(name: str, value: Any) -> str:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--quick", action="store_true", help="one network, fewer processes and runs")
+    parser.add_argument(
+        "--quick", action="store_true", help="one network, fewer processes and runs, A/A in one process a run"
+    )
     parser.add_argument("--out", type=Path, help="folder for the tables as CSV")
     parser.add_argument("--processes", type=int, help="fresh processes a row; default 10, or 5 if quick")
     parser.add_argument("--runs", type=int, help="A/A runs a row; default 20, or 6 if quick")
@@ -186,7 +191,8 @@ def main() -> None:
     )
     rows = [row for n in networks for beside in (0, 1) for row in spread(n, beside, processes, seconds)]
     shown("Spread: fresh processes", rows, options.out)
-    identical = [same(networks[0], beside, runs, per, seconds) for beside in (0, 1) for per in (1, 3)]
+    per_run = (1,) if options.quick else (1, 3)
+    identical = [same(networks[0], beside, runs, per, seconds) for beside in (0, 1) for per in per_run]
     shown("A/A: a network against itself", identical, options.out)
     shown("Cost: seconds per trial", [cost(network) for network in networks], options.out)
 

@@ -1,6 +1,6 @@
 """Predicted against measured peak memory: ``python benchmarks/memory/cpu.py`` writes the table.
 
-Each architecture of the zoo at reduced width, and random ones (``--random 40``), for inference and a training step.
+Each architecture of the zoo at reduced width, and random ones (``--random 36``), for inference and a training step.
 Predicted on the meta device, by rule (static) and with each operation run once alone (calibrated); measured by the
 record of torch's own allocator while the network really runs. Seconds are of this process's CPU time.
 """
@@ -11,7 +11,7 @@ import argparse
 import csv
 import sys
 import time
-from itertools import chain
+from itertools import chain, islice
 from pathlib import Path
 from typing import Any
 
@@ -75,22 +75,34 @@ def read(path: Path) -> list[dict[str, Any]]:
         return [{**row, **{name: int(row[name]) for name in NUMBERS}} for row in csv.DictReader(file)]
 
 
+def write(path: Path, rows: list[dict[str, Any]]) -> None:
+    with path.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.DictWriter(file, COLUMNS)
+        writer.writeheader()
+        writer.writerows(rows)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--random", type=int, default=40, help="how many random architectures")
+    parser.add_argument("--random", type=int, default=36, help="how many random architectures")
     parser.add_argument("--seed", type=int, default=0, help="of the random ones")
     parser.add_argument("--no-zoo", action="store_true", help="random ones only")
+    parser.add_argument("--share", default="1/1", help="2/4: every fourth architecture from the second on")
     parser.add_argument("--out", type=Path, default=Path(__file__).parent / "cpu.csv")
-    parser.add_argument("--summary", type=Path, nargs="+", help="only sum up tables that are there")
+    parser.add_argument("--join", type=Path, nargs="+", help="only put tables together that are there")
     asked = parser.parse_args()
-    if asked.summary:
-        print(summary([row for path in asked.summary for row in read(path)]))
+    if asked.join:  # of several shares: also put together
+        rows = [row for path in asked.join for row in read(path)]
+        write(asked.out, rows)
+        print(summary(rows))
         return
     torch.set_num_threads(1)
+    first, shares = map(int, asked.share.split("/"))
     with asked.out.open("w", newline="", encoding="utf-8") as file:
         writer = csv.DictWriter(file, COLUMNS)
         writer.writeheader()
-        for case in chain(() if asked.no_zoo else zoo_cases(), random_cases(asked.random, asked.seed)):
+        cases = chain(() if asked.no_zoo else zoo_cases(), random_cases(asked.random, asked.seed))
+        for case in islice(cases, first - 1, None, shares):
             writer.writerows(rows_of(case))
             file.flush()
     print(summary(read(asked.out)))

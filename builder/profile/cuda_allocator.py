@@ -151,6 +151,8 @@ def replayed(requests: Iterable[int], sizes: list[int]) -> CachingAllocator:
     allocator = CachingAllocator()
     handles: dict[int, int] = {}
     for event in requests:
+        if not sizes[abs(event) - 1]:
+            continue  # nothing is asked for
         if event > 0:
             handles[event - 1] = allocator.allocate(sizes[event - 1])
         else:

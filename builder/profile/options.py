@@ -23,6 +23,9 @@ class ProfileOptions(BaseModel):
 
     device: Literal["cpu", "cuda"] = Field("cpu", description="whose kernels and allocator; none need be there")
     batch: Annotated[int, Field(strict=True, ge=1)] = Field(1, description="images per call")
+    micro_batch: Annotated[int, Field(strict=True, ge=1)] | None = Field(
+        None, description="images per forward pass of a training step, gradients accumulated; null: all at once"
+    )
     dtype: Dtype = Field("float32", description="of weights and inputs")
     autocast: Dtype | None = Field(None, description="arithmetic of the forward under torch.autocast; null: as dtype")
     optimizer: Literal["adamw", "adam", "sgd", "sgd-momentum"] = Field("adamw", description="what updates the weights")

@@ -30,6 +30,10 @@ class Objective(Protocol):
         """Images ``[b, c, h, w]`` with noise, at timesteps ``[b]``."""
         ...
 
+    def time(self, t: Tensor) -> Tensor:
+        """The network's time input for timesteps ``[b]``."""
+        ...
+
     def target(self, x0: Tensor, t: Tensor, eps: Tensor) -> Tensor:
         """What the network should give, ``[b, c, h, w]``."""
         ...
@@ -46,6 +50,10 @@ class EpsPrediction:
         """Images with noise."""
         a, s = self.a[t].view(-1, 1, 1, 1), self.s[t].view(-1, 1, 1, 1)
         return a * x0 + s * eps
+
+    def time(self, t: Tensor) -> Tensor:
+        """The timesteps themselves."""
+        return t
 
     def target(self, x0: Tensor, t: Tensor, eps: Tensor) -> Tensor:
         """The noise itself."""
@@ -80,31 +88,77 @@ def training_trace(architecture: ArchGraph, options: ProfileOptions, objective: 
         noise = torch.empty_like(images)
         tracer.hold([images, times, noise, *arguments.values()], "input")
         optimizer = optimizer_of(network, options)
-        owners = dict(owned(network))
-        for parameter, state in optimizer.state.items():
-            tracer.hold(state.values(), "optimizer", owners.get(parameter, ""))
-        average = [torch.empty_like(weight) for weight in owners] if options.ema else []
-        for weight, node in zip(average, owners.values(), strict=False):
-            tracer.hold([weight], "average", node)
-        given = {"t": times, **arguments} if "timestep" in input_nodes(architecture) else arguments
+        held = _hold_state(tracer, network, optimizer, options)
+        step = _Step(network, objective, options, arguments)
         with tracer:
-            tracer.phase = "forward"
-            noisy = objective.noisy(images, times, noise)
-            target = objective.target(images, times, noise)
-            with _modes(options):
-                output = network(noisy.to(DTYPES[options.dtype]), **given)
-                if output.shape[1] > target.shape[1]:  # learned variances: they have a loss of their own
-                    output = output[:, : target.shape[1]]
-            loss = functional.mse_loss(output.float(), target.float())
-            tracer.phase = "backward"
-            torch.autograd.backward([loss])
-            tracer.tell((p.grad for p in network.parameters() if p.grad is not None), "gradient")
+            for part in _parts((images, times, noise), options.micro_batch or options.batch):
+                tracer.phase = "forward"
+                loss = step.loss(*part)
+                if len(part[0]) < options.batch:
+                    loss = loss * (len(part[0]) / options.batch)
+                tracer.phase = "backward"
+                torch.autograd.backward([loss])
+            _tell_gradients(tracer, network, optimizer)
             tracer.phase = "update"
             if options.grad_clip:
                 _clip(network)
             optimizer.step()
             optimizer.zero_grad(set_to_none=True)
+        del held
     return tracer.trace
+
+
+def _hold_state(
+    tracer: Tracer, network: Network, optimizer: torch.optim.Optimizer, options: ProfileOptions
+) -> list[Tensor]:
+    """Take in the optimizer's state and the averaged weights; the latter are returned, to be kept over the step.
+
+    The average is updated in place, which needs nothing.
+    """
+    owners = dict(owned(network))
+    for parameter, state in optimizer.state.items():
+        tracer.hold(state.values(), "optimizer", owners.get(parameter, ""))
+    average = [torch.empty_like(weight) for weight in owners] if options.ema else []
+    for weight, node in zip(average, owners.values(), strict=False):
+        tracer.hold([weight], "average", node)
+    return average
+
+
+def _tell_gradients(tracer: Tracer, network: Network, optimizer: torch.optim.Optimizer) -> None:
+    """Say what gradients are; a weight without one has no part in the result, and the optimizer no state for it."""
+    for parameter in network.parameters():
+        if parameter.grad is None:
+            tracer.forget(optimizer.state.pop(parameter, {}).values())
+        else:
+            tracer.tell([parameter.grad], "gradient")
+
+
+class _Step:
+    """Forward and loss of one part of a batch; what is local to it goes before the backward begins."""
+
+    def __init__(
+        self, network: Network, objective: Objective, options: ProfileOptions, given: dict[str, Tensor]
+    ) -> None:
+        self.network, self.objective, self.options, self.given = network, objective, options, given
+        self.timed = "timestep" in input_nodes(network.architecture)
+
+    def loss(self, images: Tensor, times: Tensor, noise: Tensor) -> Tensor:
+        """Mean squared error in float32, a scalar with its graph."""
+        noisy = self.objective.noisy(images, times, noise)
+        target = self.objective.target(images, times, noise)
+        given = {name: value[: len(images)] for name, value in self.given.items()}
+        with _modes(self.options):
+            if self.timed:
+                given["t"] = self.objective.time(times)
+            output = self.network(noisy.to(DTYPES[self.options.dtype]), **given)
+            if output.shape[1] > target.shape[1]:  # learned variances: they have a loss of their own
+                output = output[:, : target.shape[1]]
+        return functional.mse_loss(output.float(), target.float())
+
+
+def _parts(batch: tuple[Tensor, ...], size: int) -> Iterator[tuple[Tensor, ...]]:
+    for start in range(0, len(batch[0]), size):
+        yield tuple(tensor[start : start + size] for tensor in batch)
 
 
 def _clip(network: nn.Module) -> None:

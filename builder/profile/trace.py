@@ -103,6 +103,13 @@ class Tracer(TorchDispatchMode):  # type: ignore[no-untyped-call]
             if known is not None and self.trace.stored[known[0]].kind is None:
                 self.trace.stored[known[0]].kind = kind
 
+    def forget(self, tensors: Iterable[Tensor]) -> None:
+        """Tensors that were held turn out not to be there on a device: they count nothing from the start."""
+        for tensor in tensors:
+            known = self._known.get(tensor.untyped_storage()._cdata)  # noqa: SLF001
+            if known is not None:
+                self.trace.stored[known[0]].nbytes = 0
+
     def _store(self, tensor: Tensor, node: str, phase: Phase, kind: str | None = None) -> None:
         if tensor.device.type not in self._devices:
             return

@@ -61,8 +61,8 @@ def _sentence(one: Confirmed, metric: Metric) -> Sentence:
     effect = one.effect
     shown = interval_text(*(metric.shown(x) for x in (effect.mean, effect.low, effect.high)))
     values = (
-        f"search value {metric.text(one.search_value)}, confirmed {metric.text(one.confirmed_value)} "
-        f"({percent_text(one.optimism)} too good) over {effect.n} fresh seeds; {shown} against the base"
+        f"search value {metric.text(one.search_value)}, {percent_text(one.optimism)} against the confirmed "
+        f"{metric.text(one.confirmed_value)} over {effect.n} fresh seeds; {shown} against the base"
     )
     if effect.verdict in (Verdict.BETTER, Verdict.WORSE):
         kind = str(effect.verdict)

@@ -140,9 +140,11 @@ _LABELS: dict[type[Op], Callable[[Op, str], str]] = {
     ops.Downsample: _plain("down"),
     ops.Upsample: _plain("up"),
     ops.Conv: _plain("conv"),
-    ops.Norm: lambda _op, _flow: "norm",
+    ops.Norm: lambda op, _flow: (
+        "norm" if getattr(op, "type", "group") == "group" else f"{getattr(op, 'type', '')} norm"
+    ),
     ops.Act: lambda op, _flow: str(getattr(op, "fn", "act")),
-    ops.TimeEmbedding: _plain("sinusoidal"),
+    ops.TimeEmbedding: lambda op, flow: f"{getattr(op, 'type', 'time')} {flow}",
     ops.Mlp: _plain("MLP"),
     ops.Transformer: _plain("transf"),
     ops.LabelEmbedding: _plain("label"),

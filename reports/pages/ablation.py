@@ -51,6 +51,7 @@ def context(results: StudyResults, charts: Charts) -> dict[str, Any] | None:
             results, [metric_of(n, metrics) for n in names if n != first], drawn[0]["rows"] if drawn else ()
         ),
         "dropped": _dropped(compare(results.trials, first, rules_of(results))) if names else [],
+        "tuned": join_words(rules_of(results).tuned),
         **design_tables(results, metric_of(first, metrics)),
         "charts": _charts(results, charts),
     }

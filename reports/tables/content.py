@@ -9,6 +9,7 @@ import pandas as pd
 
 from reports.analysis.ablation import Effect, compare, compared_metrics
 from reports.analysis.answer import primary_metric
+from reports.analysis.rules import rules_of
 from reports.analysis.search import search_points, value_text
 from reports.metrics import (
     MISSING,
@@ -51,7 +52,7 @@ def tables(results: StudyResults) -> list[Table]:
 
 def _ablation(results: StudyResults) -> Table | None:
     names = compared_metrics(results.trials)
-    effects = {name: compare(results.trials, name) for name in names}
+    effects = {name: compare(results.trials, name, rules_of(results)) for name in names}
     if not any(effects.values()):
         return None
     metrics = metrics_of(results.trials)

@@ -22,7 +22,13 @@ from studies.protocol import Digits, ImageFolder, NpzFile, Source
 Images = NDArray[np.float32]
 
 #: Kinds of input that an architecture may have and no source fills, in words.
-_NOT_YET = {"context": "a context", "label": "labels", "vector": "a vector", "tokens": "tokens"}
+_NOT_YET = {
+    "context": "a context",
+    "label": "labels",
+    "vector": "a vector",
+    "tokens": "tokens",
+    "control": "a control image",
+}
 
 
 def read(source: Source) -> Images:

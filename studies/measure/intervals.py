@@ -22,6 +22,8 @@ Interval = tuple[float, float]
 
 DRAWS = 1000
 LEVEL = 0.95
+#: Of fewer blocks not even the whole range holds the median as often as a 95 % interval should.
+FEWEST_BLOCKS = 5
 
 
 def pooled(nested: Nested) -> Floats:
@@ -38,10 +40,10 @@ def median_interval(nested: Nested, draws: int = DRAWS, seed: int = 0) -> Interv
         seed: of the draws.
 
     Returns:
-        (low, high); not finite where there is but one block, which says nothing of its spread.
+        (low, high); not finite where there are fewer than five blocks, which say too little of their spread.
     """
     blocks = sum(len(process) for process in nested)
-    if blocks < 2:
+    if blocks < FEWEST_BLOCKS:
         return -math.inf, math.inf
     medians = _medians(_padded(nested), [len(process) for process in nested], draws, np.random.default_rng(seed))
     tail = _expanded_tail(blocks)

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 import archspec
+from archspec.positions import Positions
 from archspec.select import SelectorError, SelectorParts, in_words, parts_of, select, suggestion
 from archspec.sides import Standing, standings
 
@@ -122,3 +123,28 @@ def test_what_is_no_selector(selector: str, message: str) -> None:
 def test_what_to_write_instead(selector: str | SelectorParts, hint: str) -> None:
     assert select(SEED, selector) == []
     assert suggestion(SEED, selector) == hint
+
+
+def doubts(selector: Any, to: dict[str, Any]) -> list[str]:
+    unet = {"ch": 32, "out_ch": 3, "ch_mult": [1, 2], "num_res_blocks": 1, "attn_resolutions": [8], "in_channels": 3,
+            "resolution": 16}  # fmt: skip
+    document = {"version": 1, "name": "s", "unet": unet, "edits": [{"set": {"nodes": selector, "to": to}}]}
+    checked = archspec.check_data(document, Positions("s"))
+    assert checked.graph is not None
+    assert "doubts" not in checked.graph.graph
+    return [f"{problem.severity} {problem.code} {problem.message} {problem.hint}" for problem in checked.problems]
+
+
+def test_a_part_of_an_or_that_matches_nothing_is_doubtful() -> None:
+    ending = "matches no node, so this part of the `or` has no effect."
+    assert doubts("attention or mid.attn_1", {"heads": 2}) == []
+    assert doubts("attention or atention", {"heads": 2}) == [
+        f"warning U308 `atention` {ending} Did you mean `attention`?"
+    ]
+    assert doubts("attention @ 8 or attention @ 4", {"heads": 2}) == [
+        f"warning U308 `attention @ 4` {ending} Such nodes stand at 8."
+    ]
+    assert doubts("mid.* and (attention or (up.* and side=down))", {"heads": 2}) == [
+        f"warning U308 `up.* and side=down` {ending} Each part matches something, but no node matches all of it."
+    ]
+    assert len(doubts({"any": ["attention", "x1", {"not": {"any": ["*", "y1"]}}]}, {"heads": 2})) == 2

@@ -62,3 +62,11 @@ def test_errors_stay_and_hide_whether_a_silence_has_an_effect() -> None:
 def test_text_in_quotes_is_no_comment() -> None:
     text = 'a: "x # ushape: ignore[U501]"\nb: |\n  # ushape: ignore[U501]\nc: 1 # ushape: ignore[U502]\n'
     assert list(silences_in(text)) == [Silence("U502", 4, 6, 4)]
+
+
+def test_what_is_built_of_a_spec_heeds_its_silences_too() -> None:
+    line = "  attn_resolutions: [8, 4]  # ushape: ignore[U501]"
+    spec = archspec.loads(f"{HEAD}{line}\n{TAIL}")
+    assert archspec.build(spec).graph["warnings"] == ()
+    loud = archspec.loads(f"{HEAD}{line.partition('#')[0]}\n{TAIL}")
+    assert [problem.code for problem in archspec.build(loud).graph["warnings"]] == ["U501"]

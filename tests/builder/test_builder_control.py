@@ -48,6 +48,29 @@ def test_it_starts_as_the_network_without_control(form):
     assert silent == set()
 
 
+def test_a_network_with_a_context_takes_the_control_beside_it():
+    parameters = {"in_channels": 4, "context_channels": 1}
+    base, controlled = network("unet", **parameters), network("unet", CONTROL, **parameters)
+    compiled = [assemble(graph).eval() for graph in (base, controlled)]
+    for module in compiled:
+        initialise(module, seed=3)
+    given = network_arguments(controlled, batch=2, device="cpu")
+    assert (given["context"].shape, given["control"].shape) == ((2, 1, 16, 16), (2, 2, 16, 16))
+    plain = {name: value for name, value in given.items() if name != "control"}
+    assert torch.equal(compiled[0](**plain), compiled[1](**given))
+    for key, parameter in compiled[1].named_parameters():
+        if "zero" in key:
+            parameter.data.normal_(std=0.3)
+    for name in ("context", "control"):
+        assert not torch.allclose(compiled[1](**given), compiled[1](**{**given, name: -given[name]}))
+    assert inputs_of(controlled, "control.with_context") == {"x": "x", "skip": "context"}
+    with pytest.raises(UserError, match=r"needs a control image\. Call it as model\(x, t, control=…\)\."):
+        compiled[1](**plain)
+    price = total_price(controlled)
+    assert sum(parameter.numel() for parameter in compiled[1].parameters()) == price.parameters
+    assert fingerprint(build(loads(to_yaml(controlled)))) == fingerprint(controlled)
+
+
 @pytest.mark.parametrize("form", FORMS)
 def test_it_is_priced_and_written_as_it_is(form):
     graph = network(form, CONTROL)
@@ -79,14 +102,14 @@ def test_what_it_costs_and_where_it_joins():
     ("edits", "parameters", "message"),
     [
         (
-            [CONTROL],
-            {"in_channels": 4, "context_channels": 1},
-            "n: error U306 the network takes a second image already. Its input is `context`.",
+            [CONTROL, CONTROL],
+            {},
+            "n: error U306 the network takes a control image already. Its input is `control.image`.",
         ),
         (
             [CONTROL, CONTROL],
-            {},
-            "n: error U306 the network takes a second image already. Its input is `control.image`.",
+            {"in_channels": 4, "context_channels": 1},
+            "n: error U306 the network takes a control image already. Its input is `control.image`.",
         ),
         ([{"control": {"channels": 0}}], {}, "n: error U012 `edits.0.control.channels` must be at least 1, not 0."),
     ],

@@ -126,6 +126,16 @@ def test_a_package_that_cannot_be_loaded_is_a_problem_of_the_file(tmp_path):
     assert "`squeeze_excite` of ushape.operations cannot be loaded" in checked.stdout + checked.stderr
 
 
+def test_hints_know_the_operations_of_installed_packages(tmp_path):
+    install(tmp_path, "squeeze_excite = squeeze_excite.description:SqueezeExcite")
+    text = (EXAMPLE / "architecture.yaml").read_text()
+    (tmp_path / "typo.yaml").write_text(text.replace("op: squeeze_excite", "op: squeeze_exite"))
+    (tmp_path / "other.yaml").write_text(text.replace("op: squeeze_excite", "op: zzz"))
+    typo, other = (run(tmp_path, "-m", "ushape", "check", name).stdout for name in ("typo.yaml", "other.yaml"))
+    assert "there is no operation `squeeze_exite`. Did you mean `squeeze_excite`?" in typo
+    assert "window_attention, squeeze_excite.\n" in other
+
+
 def test_without_it_the_file_is_refused():
     problems = archspec.check_file(EXAMPLE / "architecture.yaml").problems
     assert [(problem.code, problem.line) for problem in problems] == [("U013", 13)]

@@ -126,6 +126,17 @@ def test_options_that_hold_more_and_less() -> None:
     )
 
 
+def test_weights_without_a_part_in_the_result_have_no_state() -> None:
+    graph = unet(use_timestep=False)  # the blocks keep their projections of an embedding that never comes
+    resident = training(graph, ema=False).peak.resident
+    bytes_of = {kind: sum(part.nbytes for part in resident if part.kind == kind) for kind in ("parameter", "optimizer")}
+    unused = sum(p.numel() for name, p in assemble(graph).named_parameters() if "temb_proj" in name)
+    tensors = sum("temb_proj" not in name for name, _ in assemble(graph).named_parameters())
+    assert unused > 0
+    # two moments a weight and the number of steps of each tensor
+    assert bytes_of["optimizer"] == 2 * (bytes_of["parameter"] - 4 * unused) + 4 * tensors
+
+
 def test_fused_attention_does_not_keep_the_scores() -> None:
     def largest(side: int) -> int:
         graph = unet(resolution=side, attn_resolutions=[side], ch_mult=[1])

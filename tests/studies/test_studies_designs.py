@@ -263,7 +263,6 @@ def test_every_key_of_an_ablation_is_described_in_the_schema() -> None:
         "Matched",
         "PartChoice",
         "Until",
-        "Margin",
         "Tune",
     ):
         for key, field in schema["$defs"][name]["properties"].items():

@@ -10,7 +10,8 @@ from studies.measure import device as devices
 from studies.measure.calls import Measured, inference, sample_batch, training
 from studies.measure.latency import summary, take
 from studies.measure.memory import _without_chatter, allocations, held_bytes, high_water, memory, peak_bytes
-from studies.measure.reference import ReferenceNetwork, reference_call
+from studies.measure.reference import Kind, ReferenceNetwork, reference_call
+from studies.measure.stopwatch import CudaStopwatch, graphed
 from studies.protocol import Measure, Protocol, Train
 
 CPU = torch.device("cpu")
@@ -206,3 +207,18 @@ def test_memory_and_latency_on_cuda() -> None:
     found = summary([take([reference_call(training, cuda), call], cuda, Measure())], 8)
     assert 0 < found.median < 1
     assert other.numel() == 10_000_000
+
+
+@pytest.mark.gpu
+@pytest.mark.parametrize("kind", [inference, training])
+def test_graphs_reserved_memory_and_histories_on_cuda(kind: Kind, tmp_path: Path) -> None:
+    if not torch.cuda.is_available():
+        pytest.skip("no CUDA")
+    cuda = devices.choose("cuda")
+    measured = kind(small().to(cuda), sample_batch((3, 32, 32), 8, 1000, cuda), Protocol(), cuda)
+    found = memory(measured, cuda, tmp_path / "history.pickle")
+    assert found.reserved is not None
+    assert found.reserved > found.peak - found.held > 0
+    assert (tmp_path / "history.pickle").stat().st_size > 0
+    replay = graphed(measured.call, cuda)
+    assert 0 < CudaStopwatch(cuda)(replay).wall < 1

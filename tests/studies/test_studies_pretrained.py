@@ -16,10 +16,11 @@ from builder.weights import write_checkpoint
 from reports.dashboard import render
 from studies.data.dataset import load as load_data
 from studies.frame import load_results
-from studies.protocol import Init, Protocol
+from studies.protocol import Protocol
 from studies.quality import denoising_loss, evaluation_set
 from studies.records import TrialRecord
 from studies.run import run_study
+from studies.start import Init
 from studies.store import Store
 from studies.study import Study, load_study
 from studies.trial import Progress
@@ -61,7 +62,7 @@ def test_an_ablation_without_training(study_file: Write) -> None:
     network = assemble(study.base)
     initialise(network, seed=9)
     protocol = study.protocol
-    chosen = evaluation_set(load_data(protocol.data), protocol.evaluate, protocol.objective.timesteps)
+    chosen = evaluation_set(load_data(protocol.data), protocol.evaluate, protocol.objective)
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     expected = denoising_loss(network, chosen, protocol.objective, protocol.evaluate.batch, torch.device("cpu"))

@@ -123,7 +123,9 @@ def test_what_a_record_holds(study_file: Write) -> None:
     study = load_study(path)
     record = Store(study.folder).records("ablation")[0]
     assert set(record.metrics) == {
-        "loss", "latency", "train_latency", "memory", "train_memory", "parameters", "macs",
+        "loss", "loss_edm", "latency", "train_latency", "latency_ratio", "train_latency_ratio", "memory",
+        "train_memory", "parameters", "macs",
+        "predicted_memory", "predicted_train_memory",
     }  # fmt: skip
     assert record.protocol_hash == study.protocol_hash()
     assert record.environment["torch"]

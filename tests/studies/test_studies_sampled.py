@@ -11,7 +11,9 @@ import torch
 from PIL import Image
 from torch import Tensor, nn
 
+from studies.diffusion import process
 from studies.frame import load_results
+from studies.measure.calls import sample_batch
 from studies.protocol import Edm, Objective, Protocol, Train
 from studies.run import run_study
 from studies.sampling import classifier as classifiers
@@ -125,6 +127,15 @@ def test_edm_trains_at_continuous_levels_and_shows_their_logarithm() -> None:
     sigma = batch.timesteps.view(-1, 1, 1, 1)
     assert torch.allclose(x, (batch.images + sigma * batch.noise) / (sigma**2 + 0.25).sqrt(), atol=1e-5)
     assert loss.item() == pytest.approx(1, abs=0.1)  # F = 0: the target has unit variance at every level
+
+
+def test_a_step_of_edm_can_be_measured_with_timesteps_for_levels() -> None:
+    protocol = Protocol(objective=Edm(kind="edm"))
+    batch = sample_batch((1, 8, 8), 4, protocol.objective.timesteps, CPU)
+    module = Recorder()
+    assert TrainingStep(module, protocol, CPU)(batch).isfinite()
+    sigma = process(protocol.objective, CPU).levels[batch.timesteps].float()
+    assert torch.allclose(module.seen[0][1], sigma.log() / 4)
 
 
 def test_objectives_share_the_order_of_images() -> None:

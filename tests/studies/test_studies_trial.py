@@ -70,7 +70,10 @@ def test_a_finished_trial_has_every_metric(finished: tuple[Outcome, list[Progres
     assert set(outcome.metrics) == {
         *("parameters", "macs", "loss", "loss_edm", "memory", "train_memory"),
         *("latency", "latency_ratio", "train_latency", "train_latency_ratio"),
+        *("predicted_memory", "predicted_train_memory"),
     }
+    for name in ("memory", "train_memory"):
+        assert outcome.metrics[f"predicted_{name}"] == pytest.approx(outcome.metrics[name], rel=0.01)
     price = archspec.total_price(archspec.from_document(job().document))
     assert outcome.metrics["parameters"] == price.parameters
     assert outcome.metrics["macs"] == price.macs

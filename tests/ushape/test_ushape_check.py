@@ -7,6 +7,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from tests.tiny_study import ABLATION, TINY
 
 UNET = """\
@@ -61,6 +63,12 @@ def test_sarif_names_rules_and_places(tmp_path: Path) -> None:
     assert results["U001"]["locations"] == [{"physicalLocation": {"artifactLocation": {"uri": "none.yaml"}}}]
 
 
+def test_sarif_locations_are_uris(tmp_path: Path) -> None:
+    log = json.loads(ushape("check", "no file, 50%.yaml", "--sarif", cwd=tmp_path).stdout)
+    (result,) = log["runs"][0]["results"]
+    assert result["locations"][0]["physicalLocation"]["artifactLocation"] == {"uri": "no%20file%2C%2050%25.yaml"}
+
+
 def test_a_long_line_is_shown_around_the_place(tmp_path: Path) -> None:
     (tmp_path / "a.yaml").write_text(UNET.replace("resolution: 8}", "resolution: 8, dropout: 0.1, dropouts: 0.1}"))
     lines = ushape("check", "a.yaml", cwd=tmp_path).stdout.splitlines()
@@ -68,6 +76,24 @@ def test_a_long_line_is_shown_around_the_place(tmp_path: Path) -> None:
     assert lines[2][at:] == "^~~~~~~~"
     assert lines[1][at : at + 8] == "dropouts"
     assert len(lines[1]) <= 6 + 110
+
+
+@pytest.mark.parametrize(
+    ("edit", "where"),
+    [
+        ("resize: {nodes: down.0.block.0, factor: 2}", "down.0.block.0 and 3 more"),
+        ("set: {nodes: mid.block_1, to: {hidden: 64}}", "mid.block_1"),
+        ("unet: {skip: none}", None),  # another join is what is asked about
+        ("unet: {ch: 64, norm_type: rms}", None),
+    ],
+)
+def test_norms_that_see_other_widths_are_doubtful_wherever_they_are(
+    tmp_path: Path, edit: str, where: str | None
+) -> None:
+    (tmp_path / "s.yaml").write_text(TINY + f"ablation:\n  variants:\n    other:\n      - {edit}\n")
+    lines = ushape("check", "s.yaml", "--no-source", cwd=tmp_path).stdout.splitlines()
+    said = [line.partition("norm groups in ")[2].partition(". Channels")[0] for line in lines if "U406" in line]
+    assert said == ([where] if where else []), lines
 
 
 def test_variants_of_another_size_and_with_wider_groups_are_doubtful(tmp_path: Path) -> None:
@@ -81,7 +107,7 @@ def test_variants_of_another_size_and_with_wider_groups_are_doubtful(tmp_path: P
         "s.yaml:28:5: warning U405 the variant `wide` has 297.5% more",
         "s.yaml:30:5: warning U405 the variant `wider` has 1485.2% more",
         "s.yaml:30:5: warning U406 the variant `wider` changes the channels but not the norm groups in down.0.block.0 "
-        "and 7 more. Channels for each of its 32 groups: 1 in the base, 4 here. Set the groups too (num_groups), or "
+        "and 9 more. Channels for each of its 32 groups: 1 in the base, 4 here. Set the groups too (num_groups), or "
         "silence this if that is the question.",
         "1 of 1 file sound, 0 errors, 4 warnings.",
     ]

@@ -66,6 +66,12 @@ def test_the_command_prints_it_before_anything_runs(tmp_path: Path) -> None:
     assert found["trainings"] == 54
 
 
+def test_the_largest_variant_says_the_memory_where_somebody_can_predict_it(tmp_path: Path) -> None:
+    study = load_study(write(tmp_path, ABLATION))
+    data = plan_data(study, predict=lambda graph, protocol, measure: len(graph) * protocol.train.batch)
+    assert data["memory"] == len(study.base) * 4
+
+
 def test_a_search_has_no_plan(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="the study has no ablation to plan"):
         plan_data(load_study(write(tmp_path, SEARCH)))

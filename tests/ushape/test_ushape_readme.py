@@ -20,8 +20,14 @@ def blocks(language: str) -> list[str]:
     return re.findall(rf"```{language}\n(.*?)```", TEXT, flags=re.DOTALL)
 
 
+def yaml_with(text: str) -> str:
+    """The one YAML block with this text in it."""
+    (found,) = (block for block in blocks("yaml") if text in block)
+    return found
+
+
 def test_the_study_is_sound(tmp_path: Path) -> None:
-    study, dimensions, graph = blocks("yaml")
+    study, dimensions, graph = yaml_with("name: digits"), yaml_with("dropout:"), yaml_with("graph:")
     path = tmp_path / "study.yaml"
     path.write_text(study, encoding="utf-8")
     assert check_study(path)[1] == ()
@@ -31,6 +37,38 @@ def test_the_study_is_sound(tmp_path: Path) -> None:
     assert loaded is not None
     assert {"dropout", "heads", "middle"} < set(loaded.file.search.space)  # type: ignore[union-attr]
     assert check_text(graph).problems == ()
+
+
+def test_the_protocol_is_sound(tmp_path: Path) -> None:
+    study, protocol = yaml_with("name: digits"), yaml_with("prediction: x0")
+    path = tmp_path / "study.yaml"
+    for objective in ("{prediction: x0}", "{kind: edm}"):
+        changed = protocol.replace("{prediction: x0}", objective) + "\nablation:"
+        path.write_text(re.sub(r"^protocol:.*?^ablation:", changed, study, flags=re.DOTALL | re.MULTILINE), "utf-8")
+        loaded, problems = check_study(path)
+        assert problems == ()
+        assert loaded is not None
+        assert loaded.protocol.evaluate.samples is not None
+    assert loaded.protocol.objective.kind == "edm"
+
+
+def test_the_designs_are_sound(tmp_path: Path) -> None:
+    study, designs = yaml_with("name: digits"), yaml_with("leave_one_out:")
+    head, tail = study.split("ablation:", 1)
+    first, rest = tail.split("\n", 1)
+    fixed = "".join(line for line in designs.splitlines(keepends=True) if "until" not in line)
+    until = "".join(line for line in designs.splitlines(keepends=True) if not re.search(r"path|factor", line))
+    base = re.search(r"  unet:\n(    .*\n)+", study)
+    assert base is not None
+    other = "version: 1\nname: other\n" + base[0].replace("\n  ", "\n").removeprefix("  ")
+    (tmp_path / "other.yaml").write_text(other.replace("ch: 32", "ch: 64") + "  skip: add\n", encoding="utf-8")
+    path = tmp_path / "study.yaml"
+    for text in (fixed, until):
+        path.write_text(f"{head}ablation:{first}\n{text}{rest}", encoding="utf-8")
+        loaded, problems = check_study(path)
+        assert loaded is not None
+        assert [str(problem) for problem in problems if problem.severity == "error"] == []
+        assert len(loaded.expansion().variants) > 10
 
 
 def test_the_python_runs_and_prints_what_it_says(tmp_path: Path) -> None:

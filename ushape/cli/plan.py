@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 if TYPE_CHECKING:
-    from studies.forecast import Pilot
+    from studies.forecast import Pilot, PredictsMemory
     from studies.plan import Variant
     from studies.study import Study
 
@@ -40,8 +40,17 @@ def plan(
     _print(data)
 
 
-def plan_data(study: Study, pilot: Path | None = None, spread: float | None = None) -> dict[str, Any]:
-    """The plan as plain data; `UserError` for a study without an ablation."""
+def plan_data(
+    study: Study, pilot: Path | None = None, spread: float | None = None, predict: PredictsMemory | None = None
+) -> dict[str, Any]:
+    """The plan as plain data; `UserError` for a study without an ablation.
+
+    Args:
+        study: the study.
+        pilot: folder of earlier results, or their study; default the study's own.
+        spread: standard deviation of the paired difference of the loss, where it is known.
+        predict: who can say the peak memory of a training; without, memory is not predicted.
+    """
     from archspec import user_error
     from studies.forecast import predict_seconds, trainings_left
     from studies.plan import most_cells, variants
@@ -66,11 +75,13 @@ def plan_data(study: Study, pilot: Path | None = None, spread: float | None = No
         "tuning_trainings": len(grid(study)) * len(planned),
         "left": trainings_left(study, study.folder),
         "seconds": None if seconds is None else {"total": seconds.total, "how": seconds.how},
-        "memory": None,
+        "memory": None if predict is None else max(
+            predict(one.graph, study.protocol, study.file.measure) for one in planned
+        ),
         "power": _power(study, planned, earlier, spread),
         "aliases": alias_groups(study),
         "doubts": list(plan_doubts(study)),
-    }
+    }  # fmt: skip
 
 
 def _pilot(folder: Path, *, asked: bool) -> Pilot | None:
@@ -141,7 +152,7 @@ def _num_effects(study: Study) -> int:
 def _print(data: dict[str, Any]) -> None:
     from rich.markup import escape
 
-    from ushape.cli.console import out, seconds
+    from ushape.cli.console import mebibytes, out, seconds
 
     out.print(f"[bold]{escape(data['name'])}[/bold]  {escape(data['question'] or '')}")
     _print_variants(data["variants"])
@@ -152,7 +163,8 @@ def _print(data: dict[str, Any]) -> None:
     out.print(f"trainings: {most}{data['trainings']} ({len(data['seeds'])} seeds){tuning}; {data['left']} left")
     time = data["seconds"]
     out.print(f"time: about {seconds(time['total'])}, {time['how']}" if time else _NO_TIME, markup=False)
-    out.print("memory: not predicted")
+    memory = data["memory"]
+    out.print("memory: not predicted" if memory is None else f"memory: at most {mebibytes(memory)} for a training step")
     out.print(_power_text(data["power"], len(data["seeds"])), markup=False)
     for doubt in data["doubts"]:
         out.print(f"[yellow]doubt[/yellow]: {escape(doubt)}")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import PurePath
 from typing import Any
+from urllib.parse import quote
 
 from archspec import Problem
 from archspec.explain import page
@@ -40,7 +41,7 @@ def _result(problem: Problem, index: int) -> dict[str, Any]:
         "ruleId": problem.code, "ruleIndex": index, "level": problem.severity, "message": {"text": text},
     }  # fmt: skip
     if problem.file is not None:
-        place: dict[str, Any] = {"artifactLocation": {"uri": PurePath(problem.file).as_posix()}}
+        place: dict[str, Any] = {"artifactLocation": {"uri": quote(PurePath(problem.file).as_posix())}}
         if problem.line is not None:
             column = {} if problem.column is None else {"startColumn": problem.column}
             place["region"] = {"startLine": problem.line, **column}

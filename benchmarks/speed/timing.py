@@ -1,0 +1,65 @@
+"""Interleaved timing: every round runs each contender once, in random order; only ratios within rounds count."""
+
+from __future__ import annotations
+
+import gc
+import os
+import random
+import time
+from collections.abc import Callable, Mapping
+
+import numpy as np
+import torch
+
+Clock = Callable[[], float]
+
+
+def clock(device: torch.device, *, cpu_seconds: bool) -> Clock:
+    """Wall time after the device is done; or this process's CPU seconds, which a loaded machine disturbs less."""
+
+    def wall() -> float:
+        if device.type == "cuda":
+            torch.cuda.synchronize(device)
+        return time.perf_counter()
+
+    return time.process_time if cpu_seconds and device.type == "cpu" else wall
+
+
+def interleaved(calls: Mapping[str, Callable[[], object]], rounds: int, now: Clock) -> dict[str, np.ndarray]:
+    """Seconds of each call in each round, after two rounds that do not count."""
+    order = list(calls)
+    seconds: dict[str, list[float]] = {name: [] for name in order}
+    gc.collect()
+    gc.disable()
+    try:
+        for number in range(rounds + 2):
+            random.shuffle(order)
+            for name in order:
+                start = now()
+                calls[name]()
+                if number >= 2:
+                    seconds[name].append(now() - start)
+    finally:
+        gc.enable()
+    return {name: np.array(found) for name, found in seconds.items()}
+
+
+def ratio(base: np.ndarray, other: np.ndarray, draws: int = 2000) -> tuple[float, float, float]:
+    """Median of base / other by rounds (above 1: other is faster), and a 95 % bootstrap interval of it."""
+    pairs = base / other
+    generator = np.random.default_rng(0)
+    medians = np.median(generator.choice(pairs, (draws, len(pairs))), axis=1)
+    low, high = np.quantile(medians, [0.025, 0.975])
+    return float(np.median(pairs)), float(low), float(high)
+
+
+def shown(found: tuple[float, float, float]) -> str:
+    """A ratio with its interval."""
+    return f"{found[0]:.2f} [{found[1]:.2f}, {found[2]:.2f}]"
+
+
+def circumstances(device: torch.device) -> str:
+    """What must be known to read the numbers."""
+    name = torch.cuda.get_device_name(device) if device.type == "cuda" else f"CPU, {torch.get_num_threads()} thread(s)"
+    load = ", ".join(f"{value:.1f}" for value in os.getloadavg())
+    return f"torch {torch.__version__}, {name}; load average {load} on {os.cpu_count()} cores"
