@@ -56,7 +56,7 @@ def test_the_command_prints_it_before_anything_runs(tmp_path: Path) -> None:
     for line in (
         "trainings: 54 (6 seeds); 54 left",
         "time: unknown, no training is recorded yet; run a pilot with fewer seeds, or name one by --pilot",
-        "memory: not predicted",
+        "MiB for a training step",
         "in loss unknown without a pilot or --spread",
         "doubt: The fraction cannot tell apart: sum = timeless x wide; timeless = sum x wide; wide = sum x timeless.",
     ):

@@ -8,8 +8,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 if TYPE_CHECKING:
+    from archspec import ArchGraph
     from studies.forecast import Pilot, PredictsMemory
     from studies.plan import Variant
+    from studies.protocol import Measure, Protocol
     from studies.study import Study
 
 
@@ -32,7 +34,7 @@ def plan(
     from ushape.cli.console import print_json, show_problems
 
     loaded = load_study(study)
-    data = plan_data(loaded, pilot, spread)
+    data = plan_data(loaded, pilot, spread, _training_memory)
     if json:
         print_json(data)
         return
@@ -82,6 +84,13 @@ def plan_data(
         "aliases": alias_groups(study),
         "doubts": list(plan_doubts(study)),
     }  # fmt: skip
+
+
+def _training_memory(graph: ArchGraph, protocol: Protocol, measure: Measure) -> int:
+    """Bytes at the peak of a training step, by the static prediction."""
+    from studies.predicted import MemoryPredictor
+
+    return int(MemoryPredictor(protocol, measure)(graph, frozenset({"train_memory"}))["train_memory"].value)
 
 
 def _pilot(folder: Path, *, asked: bool) -> Pilot | None:
