@@ -18,7 +18,7 @@ lint: $(VENV)/.ready-dev
 	$(BIN)/lint-imports
 
 test: $(VENV)/.ready-dev
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile
 
 slow: $(VENV)/.ready-dev
 	$(BIN)/python -m pytest -m slow

@@ -110,7 +110,10 @@ class Proposals:
         if record.status in ("refused", "interrupted") or record.fingerprint is None:
             return None
         predicted: dict[str, float] = record.detail.get("predicted", {})
-        known = {**predicted, **{name: record.metrics[name] for name in ("parameters", "macs")}}
+        known = {
+            **predicted,
+            **{name: record.metrics[name] for name in ("parameters", "macs") if name in record.metrics},
+        }
         asked = {*self._search.objectives, *self._ledger.limits}
         ended = record.status in WITH_RESULT or record.status == "pruned"
         told = ended and all(name in record.metrics or name in known for name in asked)
