@@ -10,7 +10,7 @@ from optuna.trial import Trial
 from search import optuna_bridge as bridge
 from search import samplers
 from search.hypervolume import front_of
-from search.objectives import signs
+from search.objectives import KNOWN_BEFOREHAND, signs
 from search.pool import Judge, Pool
 from search.space import Scalar, fill, size
 from search.surrogate import Candidate, Surrogate
@@ -110,10 +110,7 @@ class Proposals:
         if record.status in ("refused", "interrupted") or record.fingerprint is None:
             return None
         predicted: dict[str, float] = record.detail.get("predicted", {})
-        known = {
-            **predicted,
-            **{name: record.metrics[name] for name in ("parameters", "macs") if name in record.metrics},
-        }
+        known = predicted | {name: value for name, value in record.metrics.items() if name in KNOWN_BEFOREHAND}
         asked = {*self._search.objectives, *self._ledger.limits}
         ended = record.status in WITH_RESULT or record.status == "pruned"
         told = ended and all(name in record.metrics or name in known for name in asked)

@@ -6,45 +6,29 @@ session of the profiler; allocations of a size that nothing else has stand betwe
 
 from __future__ import annotations
 
-import os
-import re
-import tempfile
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from typing import Any
 
 import torch
 from torch import Tensor
-from torch.profiler import ProfilerActivity, profile
 from torch.utils._pytree import tree_leaves
 
+from builder.allocations import allocations
 from builder.profile.signature import Signature
 from builder.profile.workspace import Need
 
 #: Bytes of the allocations that stand between operations; an odd prime, so no tensor of numbers has it.
 _MARK = 1_299_709
 
-# Lines that libkineto writes to stderr whatever its log level is.
-_CHATTER = re.compile(rb"^(USDT|STAGE):[^\n]*\n", re.MULTILINE)
-
 
 def recorded(signatures: Sequence[Signature]) -> list[Need | None]:
     """What each operation needs on the CPU, run once alone; None for one that cannot be run alone."""
-    profiler = profile(activities=[ProfilerActivity.CPU], profile_memory=True)
-    with _without_chatter():
-        profiler.start()
-    try:
+    outputs: list[tuple[int, ...] | None] = []
+
+    def run_all() -> None:
         with torch.no_grad():
-            outputs = [_run(signature) for signature in signatures]
-    finally:
-        with _without_chatter():
-            profiler.stop()
-    results = profiler.profiler.kineto_results if profiler.profiler is not None else None
-    if results is None:
-        raise RuntimeError("torch.profiler gave no results")
-    events: list[Any] = [event for event in results.events() if event.name() == "[memory]"]
-    on_cpu = [event for event in events if event.device_type().name == "CPU"]
-    changes = [int(event.nbytes()) for event in sorted(on_cpu, key=lambda event: event.start_ns())]
+            outputs.extend(_run(signature) for signature in signatures)
+
+    changes = allocations(run_all)
     peaks = list(_peaks(changes))
     if len(peaks) != len(signatures):
         raise RuntimeError(f"torch.profiler recorded {len(peaks)} of {len(signatures)} operations")
@@ -86,24 +70,3 @@ def _peaks(changes: list[int]) -> Iterator[int]:
         elif inside and change != -_MARK:
             live += change
             peak = max(peak, live)
-
-
-@contextmanager
-def _without_chatter() -> Iterator[None]:
-    """Hold back what C++ code writes to stderr, and pass on all of it but libkineto's progress lines."""
-    try:
-        saved = os.dup(2)
-    except OSError:  # stderr is closed: nothing can be heard
-        yield
-        return
-    with tempfile.TemporaryFile() as kept:
-        os.dup2(kept.fileno(), 2)
-        try:
-            yield
-        finally:
-            os.dup2(saved, 2)
-            os.close(saved)
-            kept.seek(0)
-            rest = _CHATTER.sub(b"", kept.read())
-            if rest:
-                os.write(2, rest)

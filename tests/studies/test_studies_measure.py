@@ -6,10 +6,11 @@ import torch
 from torch import Tensor, nn
 
 from archspec import UserError
+from builder.allocations import allocations, without_chatter
 from studies.measure import device as devices
 from studies.measure.calls import Measured, inference, sample_batch, training
 from studies.measure.latency import summary, take
-from studies.measure.memory import _without_chatter, allocations, held_bytes, high_water, memory, peak_bytes
+from studies.measure.memory import held_bytes, high_water, memory, peak_bytes
 from studies.measure.reference import Kind, ReferenceNetwork, reference_call
 from studies.measure.stopwatch import CudaStopwatch, graphed
 from studies.protocol import Measure, Protocol, Train
@@ -137,7 +138,7 @@ def test_the_profiler_says_nothing(capfd: pytest.CaptureFixture[str]) -> None:
 
 
 def test_what_others_write_to_stderr_is_passed_on(capfd: pytest.CaptureFixture[str]) -> None:
-    with _without_chatter():
+    with without_chatter():
         os.write(2, b"USDT:2026 profiler_start\na warning\nSTAGE:2026 done\n")
     assert capfd.readouterr().err == "a warning\n"
 
