@@ -78,7 +78,9 @@ def test_show_lists_nodes_and_studies(tmp_path: Path) -> None:
     assert "up.0.skip.1" in ushape("show", "zoo/ddpm-cifar10", "--nodes", cwd=tmp_path).stdout
     text = ushape("show", "s.yaml", cwd=tmp_path).stdout
     assert "2 variants x 2 seeds = 4 trainings" in text
-    assert "search over 3 dimensions: 12 points, 3 trainings by " in text
+    assert (
+        "search over 3 dimensions: 12 points, 3 trainings by KnownCostSampler, minimising loss and parameters" in text
+    )
     data = json.loads(ushape("show", "s.yaml", "--json", cwd=tmp_path).stdout)
     assert data["search"]["points"] == 12
     assert data["variants"][1]["parameters_change"] < 0

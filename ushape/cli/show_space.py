@@ -15,6 +15,7 @@ def search_data(study: Study) -> dict[str, Any] | None:
 
     from archspec import total_price
     from search.objectives import absolute
+    from search.samplers import choose
     from search.space import size
     from search.survey import survey
 
@@ -24,6 +25,8 @@ def search_data(study: Study) -> dict[str, Any] | None:
     points = size(search.space, study.levels)
     price = total_price(study.base)
     known = absolute(search.budgets, {"parameters": float(price.parameters), "macs": float(price.macs)})
+    named, dimensions = search.sampler, len(study.primitives())
+    chosen = choose(named.name, named.options, len(search.objectives), dimensions, search.trials)
     found = survey(study.spec, search.space, study.levels, known)
     return {
         "dimensions": {name: dimension_data(dimension) for name, dimension in search.space.items()},
@@ -31,7 +34,7 @@ def search_data(study: Study) -> dict[str, Any] | None:
         "survey": asdict(found),
         "objectives": dict(search.objectives),
         "budgets": search.budgets,
-        "sampler": search.sampler.name,
+        "sampler": chosen.name,
         "trainings": search.trials,
     }
 
@@ -102,9 +105,10 @@ def print_search(search: dict[str, Any]) -> None:
         table.add_row(escape(name), *(escape(dimension[key]) for key in ("values", "into", "when")))
     out.print(table)
     points = "infinitely many" if search["points"] is None else f"{search['points']:,.0f}"
-    goals = ", ".join(
-        f"{'minimising' if way == 'minimize' else 'maximising'} {name}" for name, way in search["objectives"].items()
-    )
+    by_way: dict[str, list[str]] = {}
+    for name, way in search["objectives"].items():
+        by_way.setdefault("minimising" if way == "minimize" else "maximising", []).append(name)
+    goals = ", ".join(f"{way} {' and '.join(names)}" for way, names in by_way.items())
     out.print(
         f"search over {len(search['dimensions'])} dimensions: {points} points, {search['trainings']} trainings by "
         f"{search['sampler']}, {goals}"
