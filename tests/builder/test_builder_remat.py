@@ -71,7 +71,8 @@ def test_plans_from_nothing_to_everything():
     norms = memory_plan(GRAPH, nothing.plain - 1, 16)
     assert (norms.cheap, norms.nodes) == (True, ())
     assert norms.estimate < 0.75 * nothing.plain
-    blocks = memory_plan(GRAPH, int(0.93 * norms.estimate), 16)
+    # a budget holds the estimate with its margin of 12 %
+    blocks = memory_plan(GRAPH, int(1.12 * 0.93 * norms.estimate), 16)
     assert blocks.nodes
     assert blocks.estimate <= 0.93 * norms.estimate
     with pytest.raises(UserError, match=r"a training step needs about \d+ MiB, and the budget is 1 MiB"):
