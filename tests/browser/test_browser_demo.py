@@ -28,7 +28,7 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> Path:
         return Path(made)
     folder = tmp_path_factory.mktemp("demo")
     text = (ROOT / "examples" / "digits.yaml").read_text(encoding="utf-8")
-    for old, new in (("steps: 120", "steps: 2"), ("trials: 10", "trials: 3"), ("threads: 1", "threads: 1, rounds: 2")):
+    for old, new in (("steps: 90", "steps: 2"), ("trials: 10", "trials: 3"), ("threads: 1", "threads: 1, rounds: 2")):
         assert old in text
         text = text.replace(old, new)
     (folder / "digits.yaml").write_text(text, encoding="utf-8")
