@@ -72,7 +72,9 @@ def _of(effect: Effect) -> str:
 
 
 def _with_costs(effect: Effect, costs: Sequence[Cost]) -> str:
-    shown = [cost.text for cost in costs if cost.metric in _SHOWN_COSTS]
+    usual = {cost.direction for cost in costs if cost.metric in _SHOWN_COSTS}
+    # What the judgement rests on is always among them.
+    shown = [c.text for c in costs if c.metric in _SHOWN_COSTS or (c.direction and c.direction not in usual)]
     said = judgement(effect, costs)
     return f" {said[:1].upper()}{said[1:]} ({', '.join(shown)})." if said and shown else ""
 

@@ -111,3 +111,17 @@ def test_only_the_base_has_run() -> None:
 )
 def test_counts_in_words(counts: dict[str, int], text: str) -> None:
     assert counts_text(counts) == text
+
+
+def test_a_cost_that_the_judgement_rests_on_is_named_beside_the_usual_ones() -> None:
+    results = full_study()
+    trials = results.trials.copy()
+    ours = trials["variant"] == "no-attention"
+    base = trials[trials["variant"] == "base"].set_index("seed")
+    for name in ("latency_ratio", "memory", "train_memory", "parameters"):
+        trials.loc[ours, name] = trials.loc[ours, "seed"].map(base[name])
+    trials.loc[ours, "train_latency_ratio"] = trials.loc[ours, "seed"].map(base["train_latency_ratio"]) * 1.1
+    trials.loc[ours, "macs"] = trials.loc[ours, "seed"].map(base["macs"])
+    said = next(str(s) for s in answer(replace(results, trials=trials)).ablation if "no-attention is worse" in str(s))
+    assert "Worse and dearer: keep the base (" in said
+    assert "training step +10" in said
