@@ -4,14 +4,14 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from torch import fx, nn
+from torch import nn
 
 from archspec import UserError, build, check_data, from_document, load, loads, to_document, total_price
 from archspec.graph import shape_of
 from archspec.positions import Positions
 from archspec.shapes import Embedding, FeatureMap
 from builder import assemble
-from builder.network import NODE_ID
+from tests.builder.shapes import Shapes
 
 SMALL = {
     "ch": 32,
@@ -45,20 +45,6 @@ def arguments(graph, batch=2, device="meta"):
             name = "context" if op.kind == "context" else "x"
             made[name] = torch.randn(batch, shape.channels, shape.size, shape.size, device=device)
     return made
-
-
-class Shapes(fx.Interpreter):
-    """Runs a network node by node and keeps the shape of each result by the architecture's node."""
-
-    def __init__(self, network):
-        super().__init__(network)
-        self.seen = {}
-
-    def run_node(self, node):
-        result = super().run_node(node)
-        if NODE_ID in node.meta:
-            self.seen[node.meta[NODE_ID]] = tuple(result.shape)
-        return result
 
 
 def torch_shapes(graph):

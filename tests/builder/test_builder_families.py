@@ -6,7 +6,6 @@ import pickle
 import pytest
 import torch
 from network_arguments import network_arguments, torch_size
-from torch import fx
 
 from archspec import build, check_data, fingerprint, loads, to_yaml, total_price
 from archspec.graph import shape_of
@@ -14,7 +13,7 @@ from archspec.positions import Positions
 from builder import assemble
 from builder.export import source
 from builder.initialise import initialise
-from builder.network import NODE_ID
+from tests.builder.shapes import Shapes
 
 SIZES = {"ch": 8, "out_ch": 3, "in_channels": 3, "resolution": 8, "ch_mult": [1, 2, 3], "num_res_blocks": 1}
 EDM2 = {**SIZES, "attn_resolutions": [4], "head_dim": 4}
@@ -38,20 +37,6 @@ GRAPHS = {
         "song", **{**SONG, "out_ch": 6}, noise_mult=4, progressive_input="skip", progressive_output="skip"
     ),
 }
-
-
-class Shapes(fx.Interpreter):
-    """Runs a network node by node and keeps the shape of each result by the architecture's node."""
-
-    def __init__(self, compiled):
-        super().__init__(compiled)
-        self.seen = {}
-
-    def run_node(self, node):
-        result = super().run_node(node)
-        if NODE_ID in node.meta:
-            self.seen[node.meta[NODE_ID]] = tuple(result.shape)
-        return result
 
 
 @pytest.mark.parametrize("name", GRAPHS)

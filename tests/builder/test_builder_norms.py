@@ -7,7 +7,6 @@ import pickle
 import pytest
 import torch
 from network_arguments import network_arguments, torch_size
-from torch import fx
 from torch.nn import functional
 from torch.utils.flop_counter import FlopCounterMode
 
@@ -19,8 +18,8 @@ from archspec.shapes import Embedding, FeatureMap, Timestep
 from builder import assemble
 from builder.initialise import initialise
 from builder.lowering import Call, lower
-from builder.network import NODE_ID
 from builder.weights.unet2d import config
+from tests.builder.shapes import Shapes
 
 SMALL = {
     "ch": 32, "out_ch": 3, "num_res_blocks": 1, "attn_resolutions": [8], "in_channels": 3, "resolution": 16,
@@ -260,20 +259,6 @@ VARIANTS = {
         {"replace": {"nodes": "concat", "with": {"op": "add", "project": True, "x_scale": 0.7, "learn_x_scale": True}}}
     ),
 }
-
-
-class Shapes(fx.Interpreter):
-    """Runs a network node by node and keeps the size of each result."""
-
-    def __init__(self, compiled):
-        super().__init__(compiled)
-        self.seen = {}
-
-    def run_node(self, node):
-        result = super().run_node(node)
-        if NODE_ID in node.meta:
-            self.seen[node.meta[NODE_ID]] = tuple(result.shape)
-        return result
 
 
 @pytest.mark.parametrize("name", VARIANTS)

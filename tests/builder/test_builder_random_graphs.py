@@ -10,7 +10,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from network_arguments import network_arguments, torch_size
 from pydantic import ValidationError
-from torch import fx
 from torch.utils.flop_counter import FlopCounterMode
 
 from archspec import OPS, check_data, fingerprint, from_document, to_document, total_price
@@ -19,7 +18,7 @@ from archspec.ops import Input, Output
 from archspec.positions import Positions
 from archspec.shapes import Embedding, FeatureMap
 from builder import assemble
-from builder.network import NODE_ID
+from tests.builder.shapes import Shapes
 
 #: Numbers for parameters that are no flags and no choices; None stands for leaving it out.
 NUMBERS = {
@@ -114,18 +113,6 @@ def _needed(nodes, edges):
         kept.remove(last)
         kept += [["x", "join"], [last[0], "join", "skip"], ["join", "out"]]
     return {"nodes": {n: data for n, data in nodes.items() if n in needed or n in ("x", "join")}, "edges": kept}
-
-
-class Shapes(fx.Interpreter):
-    def __init__(self, network):
-        super().__init__(network)
-        self.seen = {}
-
-    def run_node(self, node):
-        result = super().run_node(node)
-        if NODE_ID in node.meta:
-            self.seen[node.meta[NODE_ID]] = tuple(result.shape)
-        return result
 
 
 def examine(document):

@@ -7,15 +7,14 @@ import re
 import pytest
 import torch
 from network_arguments import network_arguments, torch_size
-from torch import fx
 from torch.utils.flop_counter import FlopCounterMode
 
 from archspec import UserError, build, check_data, fingerprint, from_document, loads, to_document, to_yaml, total_price
 from archspec.graph import op_of, shape_of
 from archspec.positions import Positions
 from builder import assemble
-from builder.network import NODE_ID
 from builder.weights.unet2d import config
+from tests.builder.shapes import Shapes
 
 SMALL = {
     "ch": 32,
@@ -81,20 +80,6 @@ ZERO = architecture(
 def on_meta(graph):
     with torch.device("meta"):
         return assemble(graph)
-
-
-class Shapes(fx.Interpreter):
-    """Runs a network node by node and keeps the size of each result by the architecture's node."""
-
-    def __init__(self, network):
-        super().__init__(network)
-        self.seen = {}
-
-    def run_node(self, node):
-        result = super().run_node(node)
-        if NODE_ID in node.meta:
-            self.seen[node.meta[NODE_ID]] = tuple(result.shape)
-        return result
 
 
 @pytest.mark.parametrize("name", VARIANTS)
