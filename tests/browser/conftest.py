@@ -3,9 +3,14 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser, sync_playwright
+
+from reports.dashboard import write_dashboard
+from tests.browser.watched import Watched
+from tests.reports.synthetic_study import full_study
 
 NAMES = ("chromium", "chromium-browser", "google-chrome")
 
@@ -23,3 +28,18 @@ def browser() -> Iterator[Browser]:
         )
         yield started
         started.close()
+
+
+@pytest.fixture(scope="module")
+def dashboard(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The page of the made-up study with every kind of trial."""
+    return write_dashboard(full_study(), tmp_path_factory.mktemp("dashboard") / "dashboard.html")
+
+
+@pytest.fixture
+def watched(browser: Browser, dashboard: Path) -> Iterator[Watched]:
+    """That page, opened; whatever it complains of fails the test."""
+    page = Watched(browser, dashboard)
+    yield page
+    page.page.close()
+    assert page.complaints == []

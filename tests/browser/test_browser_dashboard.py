@@ -1,6 +1,5 @@
 """Opens the page in a real browser: reads its numbers, sorts, filters, chooses, and lets nothing go wrong unseen."""
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pandas as pd
@@ -14,19 +13,6 @@ from tests.browser.watched import Watched
 from tests.reports.synthetic_study import full_study, make_study, with_status
 
 pytestmark = pytest.mark.browser
-
-
-@pytest.fixture(scope="module")
-def dashboard(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return write_dashboard(full_study(), tmp_path_factory.mktemp("dashboard") / "dashboard.html")
-
-
-@pytest.fixture
-def watched(browser: Browser, dashboard: Path) -> Iterator[Watched]:
-    page = Watched(browser, dashboard)
-    yield page
-    page.page.close()
-    assert page.complaints == []
 
 
 def test_the_verdicts_on_the_page_are_those_of_the_analysis(watched: Watched) -> None:

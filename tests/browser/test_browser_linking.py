@@ -1,6 +1,5 @@
 """Trials chosen in one view are marked in all: plot, parallel coordinates, table."""
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -17,19 +16,6 @@ SELECTED = """place => place.data.filter(t => t.customdata).flatMap(
     t => t.selectedpoints === undefined || t.selectedpoints === null ? [] : t.selectedpoints.map(i => t.customdata[i])
 ).sort((a, b) => a - b)"""
 MARKED = "nodes => nodes.map(n => Number(n.dataset.trial)).sort((a, b) => a - b)"
-
-
-@pytest.fixture(scope="module")
-def dashboard(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return write_dashboard(full_study(), tmp_path_factory.mktemp("linked") / "dashboard.html")
-
-
-@pytest.fixture
-def watched(browser: Browser, dashboard: Path) -> Iterator[Watched]:
-    page = Watched(browser, dashboard)
-    yield page
-    page.page.close()
-    assert page.complaints == []
 
 
 def marked(watched: Watched) -> tuple[list[int], list[int], list[int]]:
