@@ -61,10 +61,8 @@ def report(frame: pd.DataFrame) -> None:
     print("| variant | Δ held-out loss [95 %] | of base | SD | p (Holm) | verdict |\n|---|---|---|---|---|---|")
     for effect in compare(frame, "loss"):
         text = interval_text(*(METRICS["loss"].shown(x) for x in (effect.mean, effect.low, effect.high)))
-        print(
-            f"| {effect.variant} | {text} | {effect.percent:+.1f} % | {effect.sds:+.2f} | {p_text(effect.p_holm)} | "
-            f"{effect.verdict_text} |"
-        )
+        share, sds = f"{effect.percent:+.1f} %".replace("-", "−"), f"{effect.sds:+.2f}".replace("-", "−")
+        print(f"| {effect.variant} | {text} | {share} | {sds} | {p_text(effect.p_holm)} | {effect.verdict_text} |")
 
 
 if __name__ == "__main__":
