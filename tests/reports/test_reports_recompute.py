@@ -1,7 +1,8 @@
-"""The script in the docs gets every number of the report from results.csv alone."""
+"""The scripts in the docs get every number of the report from results.csv alone, in twenty statements each."""
 
 from __future__ import annotations
 
+import ast
 import io
 import subprocess
 import sys
@@ -22,7 +23,7 @@ from studies.frame import StudyResults
 from tests.reports.synthetic_study import full_study
 from tests.reports.test_reports_verdicts import factorial_frame
 
-SCRIPT = Path(__file__).parents[2] / "docs" / "recompute.py"
+SCRIPTS = Path(__file__).parents[2] / "docs" / "recompute"
 MARGIN = 0.004
 
 
@@ -40,12 +41,27 @@ def study() -> StudyResults:
 
 
 @pytest.fixture(scope="module")
-def table(tmp_path_factory: pytest.TempPathFactory) -> pd.DataFrame:
-    path = write_results_csv(study(), tmp_path_factory.mktemp("csv") / "results.csv")
-    done = subprocess.run(
-        [sys.executable, str(SCRIPT), str(path), str(MARGIN)], capture_output=True, text=True, check=True, timeout=120
-    )
-    return pd.read_csv(io.StringIO(done.stdout), index_col="what")
+def results(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_results_csv(study(), tmp_path_factory.mktemp("csv") / "results.csv")
+
+
+def printed(script: str, *arguments: str) -> pd.DataFrame:
+    """What a script of the docs prints."""
+    command = [sys.executable, str(SCRIPTS / script), *arguments]
+    done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=120)
+    return pd.read_csv(io.StringIO(done.stdout), index_col=0)
+
+
+@pytest.fixture(scope="module")
+def table(results: Path) -> pd.DataFrame:
+    return printed("verdicts.py", str(results), str(MARGIN))
+
+
+@pytest.mark.parametrize("script", sorted(SCRIPTS.glob("*.py")), ids=lambda path: path.name)
+def test_a_script_has_twenty_statements_at_most(script: Path) -> None:
+    nodes = ast.walk(ast.parse(script.read_text()))
+    said = [node for node in nodes if isinstance(node, ast.stmt) and not isinstance(node, ast.Import | ast.ImportFrom)]
+    assert 0 < len(said) - 1 <= 20, "a docstring and twenty statements"
 
 
 def test_every_number_of_a_variant(table: pd.DataFrame) -> None:
@@ -70,11 +86,21 @@ def test_every_effect_of_the_factorial(table: pd.DataFrame) -> None:
         assert tuple(row[["mean", "low", "high", "p_holm"]]) == pytest.approx(found, rel=1e-6)
 
 
-def test_every_cost(table: pd.DataFrame) -> None:
-    for variant, costs in costs_by_variant(study().trials).items():
-        if variant in table.index:
-            for cost in costs:
-                assert table.loc[variant, f"{cost.metric}_percent"] == pytest.approx(cost.percent), cost.metric
+def test_the_effects_alone(results: Path, table: pd.DataFrame) -> None:
+    alone = printed("effects.py", str(results))
+    assert len(alone) == 6
+    for name, row in alone.iterrows():
+        assert tuple(table.loc[name, list(alone.columns)]) == pytest.approx(tuple(row))
+
+
+def test_every_cost(results: Path) -> None:
+    table = printed("costs.py", str(results))
+    found = costs_by_variant(study().trials)
+    assert len(table) == 5 and set(table.index) <= set(found)
+    for variant in table.index:
+        assert found[variant]
+        for cost in found[variant]:
+            assert table.loc[variant, f"{cost.metric}_percent"] == pytest.approx(cost.percent), cost.metric
 
 
 class _Values(HTMLParser):
