@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from reports.analysis.ablation import MIN_SEEDS, Effect, Verdict, base_values, compare, compared_metrics
 from reports.analysis.ablation_notes import design_sentences
+from reports.analysis.divergence import divergence_sentences
 from reports.analysis.rankings import ablation_disagreements
 from reports.analysis.rules import rules_of
 from reports.analysis.sentences import Sentence
@@ -30,13 +31,22 @@ def ablation_sentences(results: StudyResults, name: str) -> list[Sentence]:
     effects = compare(results.trials, name, rules_of(results))
     if not effects:
         return [Sentence("note", "Only the base has run.", "There is no variant to compare it with yet.")]
+    stable = divergence_sentences(results.trials)
     costs = costs_by_variant(results.trials)
     told = [e for e in effects if e.verdict in _CLEAR]
     sentences = [_clear(e, metric, costs.get(e.variant, [])) for e in sorted(told, key=lambda e: -e.mean)]
     equal = [_equivalent(e, metric, costs.get(e.variant, [])) for e in effects if e.verdict is Verdict.EQUIVALENT]
     rest = [*_inconclusive(effects, metric), *_few(effects), *_unpaired(effects)]
+    rest += [said for said in stable if said.kind == "note"]
     doubts = [Sentence("note", *said) for said in ablation_disagreements(results)]
-    return [*sentences, *equal, *rest, *design_sentences(results, name), *doubts]
+    return [
+        *sentences,
+        *(s for s in stable if s.kind != "note"),
+        *equal,
+        *rest,
+        *design_sentences(results, name),
+        *doubts,
+    ]
 
 
 def _clear(effect: Effect, metric: Metric, costs: Sequence[Cost]) -> Sentence:
@@ -115,7 +125,12 @@ def _few(effects: Sequence[Effect]) -> list[Sentence]:
 def _unpaired(effects: Sequence[Effect]) -> list[Sentence]:
     lost = [e for e in effects if e.verdict is Verdict.NO_DATA]
     named = join_words(e.variant for e in lost)
-    return [Sentence("note", f"No seed of {named} can be paired with the base.")] if lost else []
+    whys = join_words(dict.fromkeys(drop.reason for effect in lost for drop in effect.dropped))
+    return (
+        [Sentence("note", f"No seed of {named} can be paired with the base.", f"{whys[:1].upper()}{whys[1:]}.")]
+        if lost
+        else []
+    )
 
 
 def _seeds(number: int) -> str:

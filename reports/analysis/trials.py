@@ -26,6 +26,7 @@ STATUSES: dict[str, Status] = {
     for status in (
         Status("finished", "finished", "●", "trained and measured"),
         Status("replayed", "replayed", "↺", "the same architecture had been trained before; its result is reused"),
+        Status("pruned", "pruned", "◐", "stopped at a rung: others had done better by then"),
         Status("refused", "refused", "⊘", "breaks a rule or a budget known beforehand; never trained"),
         Status("oom", "out of memory", "▣", "ran out of memory"),
         Status("diverged", "diverged", "∞", "the loss became NaN or infinite"),
