@@ -19,7 +19,7 @@ from studies.failures import is_out_of_memory
 from studies.protocol import Train
 
 if TYPE_CHECKING:
-    from studies.train import Batch
+    from studies.batch import Batch
 
 
 def parts(batch: Batch, size: int) -> Iterator[Batch]:

@@ -29,6 +29,18 @@ _DEVICE_LOST = re.compile(
 )
 
 
+class Diverged(Exception):  # noqa: N818 - an outcome of training, not a mistake
+    """The loss became NaN or infinite.
+
+    Attributes:
+        step: the step, from 1, whose loss was not finite; the number of steps when only the evaluation was not.
+    """
+
+    def __init__(self, step: int, what: str = "the training loss") -> None:
+        self.step = step
+        super().__init__(f"{what} became NaN or infinite at step {step}")
+
+
 class MeasuringFailed(Exception):  # noqa: N818 - an outcome, not a mistake
     """A measuring process of its own came to no result.
 
@@ -72,8 +84,6 @@ def is_device_lost(error: BaseException) -> bool:
 
 
 def _is_divergence(error: Exception) -> bool:
-    from studies.train import Diverged
-
     return isinstance(error, Diverged)
 
 

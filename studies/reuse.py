@@ -6,10 +6,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from archspec import UserError
+from archspec.files import read_text
+from archspec.parse import parse
 from studies.document import Search
 from studies.records import TrialRecord
 from studies.store import Store
-from studies.study import Study
+from studies.study import Study, results_folder
 
 #: What must agree of the circumstances for latency and memory to compare.
 _SAME = ("device", "device_type", "cores", "threads")
@@ -18,11 +20,16 @@ _SAME = ("device", "device_type", "cores", "threads")
 def folder_of(study: Study, named: str) -> Path:
     """The folder that a study named in `reuse` lies in: the folder itself, or that of a study file."""
     path = study.path.parent / named
-    if path.is_file():
-        from studies.study import load_study
+    return results_folder(path, _name_of(path)) if path.is_file() else path
 
-        return load_study(path).folder
-    return path
+
+def _name_of(path: Path) -> str:
+    """The name that a study file gives itself; whether the rest of it is sound does not matter here."""
+    document = parse(read_text(path), str(path))
+    name = document.data.get("name") if isinstance(document.data, dict) else None
+    if isinstance(name, str):
+        return name
+    raise UserError([document.positions.problem("U012", f"{path} is no study: it has no name.", None)])
 
 
 def missing(study: Study, search: Search) -> Iterator[tuple[int, str]]:

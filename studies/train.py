@@ -1,15 +1,10 @@
-"""Training of one network: the order of data, timesteps and noise, the step itself, and its curve.
-
-What a seed draws depends on the seed, the data and the protocol, never on the network: the same seed gives every
-variant the same batches (common random numbers). Everything random is drawn on the CPU, so that devices agree.
-"""
+"""Training of one network: the step, what goes with it (warm-up, clipping, averaged weights), and its curve."""
 
 from __future__ import annotations
 
 import copy
-import hashlib
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import islice
 
@@ -18,68 +13,15 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from studies.accumulate import Accumulation
+from studies.batch import Batch, batches, derived_seed
 from studies.diffusion import process
+from studies.failures import Diverged
 from studies.protocol import Protocol, Train
 from studies.recompute import Recomputation
 
 CURVE_POINTS = 50
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16}
 Report = Callable[[int, float], None]
-
-
-class Diverged(Exception):  # noqa: N818 - an outcome of training, not a mistake
-    """The loss became NaN or infinite.
-
-    Attributes:
-        step: the step, from 1, whose loss was not finite; the number of steps when only the evaluation was not.
-    """
-
-    def __init__(self, step: int, what: str = "the training loss") -> None:
-        self.step = step
-        super().__init__(f"{what} became NaN or infinite at step {step}")
-
-
-@dataclass(frozen=True, eq=False)
-class Batch:
-    """What one training step sees: images ``[b, c, h, w]``, timesteps (or σ) ``[b]`` and noise like the images."""
-
-    images: Tensor
-    timesteps: Tensor
-    noise: Tensor
-
-    def to(self, device: torch.device) -> Batch:
-        """The same batch on a device."""
-        return Batch(*(x.to(device, non_blocking=True) for x in (self.images, self.timesteps, self.noise)))
-
-
-def derived_seed(seed: int, purpose: str) -> int:
-    """A seed of 63 bits for one purpose; different purposes and seeds have unrelated streams."""
-    digest = hashlib.sha256(f"{purpose}:{seed}".encode()).digest()
-    return int.from_bytes(digest[:8], "big") >> 1
-
-
-def batches(images: Tensor, protocol: Protocol, seed: int) -> Iterator[Batch]:
-    """Endless training batches on the CPU: epochs of shuffled images that run on from batch to batch.
-
-    The order of the images comes from one generator and (t, noise) from another, both from `seed`.
-
-    Args:
-        images: ``[n, c, h, w]``.
-        protocol: batch size and number of timesteps.
-        seed: the training seed.
-    """
-    size = protocol.train.batch
-    order = torch.Generator().manual_seed(derived_seed(seed, "order"))
-    draw = torch.Generator().manual_seed(derived_seed(seed, "noise"))
-    waiting = torch.empty(0, dtype=torch.int64)
-    levels = process(protocol.objective, torch.device("cpu"))
-    while True:
-        while len(waiting) < size:
-            waiting = torch.cat([waiting, torch.randperm(len(images), generator=order)])
-        chosen, waiting = waiting[:size], waiting[size:]
-        timesteps = levels.draw(size, draw)
-        noise = torch.randn((size, *images.shape[1:]), generator=draw)
-        yield Batch(images[chosen], timesteps, noise)
 
 
 class Averaged:

@@ -256,8 +256,8 @@ class _Trial:
         return span
 
     def _evaluate(self, module: nn.Module, data: Dataset, device: torch.device) -> None:
+        from studies.failures import Diverged
         from studies.quality import denoising_loss, evaluation_set
-        from studies.train import Diverged
 
         protocol = self.job.protocol
         chosen = evaluation_set(data, protocol.evaluate, protocol.objective)

@@ -103,8 +103,9 @@ def run(
     Raises:
         archspec.UserError: the study is not sound, or cannot be run; see `studies.run.run_study`.
     """
+    from studies.load import load_study
     from studies.run import run_study
-    from studies.study import load_study, with_workers
+    from studies.study import with_workers
 
     loaded = with_workers(load_study(study) if isinstance(study, str | Path) else study, workers)
     place = loaded.folder if folder is None else Path(folder)

@@ -28,10 +28,11 @@ from torch import Tensor, nn
 from archspec import total_price
 from archspec.graph import ArchGraph
 from builder import assemble, initialise
+from studies.batch import batches, derived_seed
 from studies.data.dataset import Dataset, load
 from studies.protocol import Evaluate, Protocol, Train
 from studies.quality import EvaluationSet, Quality, denoising_loss, evaluation_set, image_errors, judged
-from studies.train import TrainingStep, batches, derived_seed, warmup
+from studies.train import TrainingStep, warmup
 from studies.weighting import edm_lambda, edm_shares
 
 CPU = torch.device("cpu")

@@ -20,9 +20,10 @@ from optuna.distributions import (
 )
 
 from archspec import fingerprint, to_document
+from studies.load import load_study
 from studies.records import TrialRecord
 from studies.store import _RECORD, Store, _packed, now
-from studies.study import Study, load_study
+from studies.study import Study
 
 STUDY = """
 version: 1

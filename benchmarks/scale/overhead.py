@@ -16,8 +16,8 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from studies.execution import Run
+from studies.load import load_study
 from studies.run import run_study
-from studies.study import load_study
 from studies.trial import Job, Outcome, Progress
 from studies.worker import Preparation
 

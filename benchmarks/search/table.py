@@ -26,7 +26,7 @@ def architectures() -> dict[str, tuple[dict[str, Any], Any]]:
     from archspec import check_spec, fingerprint
     from search.decode import decode
     from search.space import point
-    from studies.study import load_study
+    from studies.load import load_study
 
     study = load_study(HERE / "table.yaml")
     primitives = study.primitives()
@@ -73,7 +73,7 @@ def train(graph: Any, seed: int, protocol: Any, measure: Any) -> dict[str, float
 def main() -> None:
     import torch
 
-    from studies.study import load_study
+    from studies.load import load_study
 
     torch.set_num_threads(1)
     study = load_study(HERE / "table.yaml")

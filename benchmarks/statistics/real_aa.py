@@ -20,7 +20,7 @@ from archspec import fingerprint, from_document, to_document
 from archspec.atomic import write_text
 from reports.analysis.ablation import compare
 from reports.metrics import METRICS, interval_text, p_text
-from studies.study import load_study
+from studies.load import load_study
 from studies.trial import Job, run_trial
 
 HERE = Path(__file__).parent

@@ -8,8 +8,9 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
+from studies.batch import Batch
 from studies.protocol import Protocol
-from studies.train import Batch, TrainingStep, autocast
+from studies.train import TrainingStep, autocast
 
 Call = Callable[[], object]
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
+from studies.batch import derived_seed
 from studies.diffusion import Process, process
 from studies.evaluation import Samples
 from studies.objective import Edm, Objective
 from studies.sampling.samplers import SAMPLERS
-from studies.train import derived_seed
 
 
 class NetworkDenoiser:

@@ -11,6 +11,7 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
+from studies.batch import derived_seed
 from studies.data.dataset import load
 from studies.evaluation import FeatureNetwork, Samples
 from studies.protocol import Protocol, Source
@@ -18,7 +19,6 @@ from studies.sampling.distance import distances
 from studies.sampling.draw import as_bytes, drawn
 from studies.sampling.features import space
 from studies.sampling.grid import grid_png
-from studies.train import derived_seed
 
 #: Fewer held-out images than this say nothing about what real images would reach.
 FEWEST = 20

@@ -9,9 +9,9 @@ from pathlib import Path
 from archspec import UserError
 from studies.execution import Run
 from studies.launch.local import LocalLauncher
+from studies.load import load_study
 from studies.records import Part, TrialRecord
 from studies.run import run_study
-from studies.study import load_study
 from studies.trial import Progress
 from studies.worker import Conditions
 

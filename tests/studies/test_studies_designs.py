@@ -8,9 +8,9 @@ import pytest
 
 from archspec import total_price
 from studies.designs.fraction import GENERATORS, aliases, fraction, word_length
+from studies.load import check_study, load_study
 from studies.plan import cells, most_cells, variants
 from studies.schema import study_schema
-from studies.study import check_study, load_study
 
 Write = Callable[..., Path]
 

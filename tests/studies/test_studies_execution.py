@@ -11,7 +11,7 @@ from studies.database import Storage, connector, filesystem_of
 from studies.execution import Local, OnRay, OnSlurm, Run
 from studies.launch.limits import device_environment, duration, thread_environment
 from studies.launch.log import BoundedLog
-from studies.study import check_study, load_study
+from studies.load import check_study, load_study
 from tests.tiny_study import ABLATION
 
 Write = Callable[..., Path]

@@ -12,9 +12,10 @@ from torch import Tensor, nn
 
 from archspec import to_document
 from studies import quality, train
+from studies.load import load_study
 from studies.plan import Variant, variants
 from studies.protocol import Protocol
-from studies.study import Study, load_study
+from studies.study import Study
 from studies.trial import Job, run_trial
 
 Write = Callable[..., Path]

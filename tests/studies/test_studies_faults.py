@@ -27,10 +27,10 @@ import pytest
 from optuna.trial import TrialState
 
 from archspec import UserError
+from studies.load import load_study
 from studies.locks import is_driven, sole_driver
 from studies.records import TRAINED, TrialRecord
 from studies.store import Store
-from studies.study import load_study
 from tests.studies.fake_run import Listener, run_fake, start
 from tests.tiny_study import ABLATION, SEARCH
 

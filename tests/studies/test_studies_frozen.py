@@ -14,8 +14,8 @@ from optuna.trial import FrozenTrial, TrialState
 from benchmarks.scale.make import make
 from search.optuna_bridge import quiet
 from studies.frozen import read_trials
+from studies.load import load_study
 from studies.store import Store
-from studies.study import load_study
 
 
 def same(one: FrozenTrial, other: FrozenTrial) -> None:

@@ -16,9 +16,9 @@ import optuna
 from optuna.trial import TrialState
 
 from archspec import UserError
+from studies.load import load_study
 from studies.records import TRAINED, TrialRecord
 from studies.store import Store
-from studies.study import load_study
 from tests.tiny_study import ABLATION, SEARCH
 
 Write = Callable[..., Path]

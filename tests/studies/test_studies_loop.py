@@ -11,12 +11,12 @@ from archspec import fingerprint
 from studies.ablation import AblationQuestion
 from studies.launch.local import LocalLauncher
 from studies.ledger import Ledger, Task
+from studies.load import load_study
 from studies.loop import drive
 from studies.observe import Observer
 from studies.records import Part, TrialRecord
 from studies.searching import SearchQuestion
 from studies.store import Store
-from studies.study import load_study
 from studies.trial import Job, Outcome, Progress
 from tests.tiny_study import ABLATION, SEARCH
 

@@ -16,13 +16,14 @@ from builder.weights import write_checkpoint
 from reports.dashboard import render
 from studies.data.dataset import load as load_data
 from studies.frame import load_results
+from studies.load import load_study
 from studies.protocol import Protocol
 from studies.quality import denoising_loss, evaluation_set
 from studies.records import TrialRecord
 from studies.run import run_study
 from studies.start import Init
 from studies.store import Store
-from studies.study import Study, load_study
+from studies.study import Study
 from studies.trial import Progress
 from tests.tiny_study import ABLATION
 

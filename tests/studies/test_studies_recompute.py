@@ -9,10 +9,11 @@ from pydantic import ValidationError
 from archspec import UserError, check_data
 from archspec.positions import Positions
 from builder import assemble, initialise
+from studies.batch import Batch
 from studies.measure.calls import sample_batch, training
 from studies.measure.memory import peak_bytes
 from studies.protocol import Protocol, Train
-from studies.train import Batch, TrainingStep
+from studies.train import TrainingStep
 
 CPU = torch.device("cpu")
 UNET = {

@@ -13,11 +13,11 @@ from PIL import Image
 
 from archspec import UserError
 from studies.frame import load_results
+from studies.load import load_study
 from studies.locks import sole_driver
 from studies.records import TRAINED, Part, TrialRecord
 from studies.run import run_study
 from studies.store import Store
-from studies.study import load_study
 from studies.trial import Progress
 from tests.tiny_study import ABLATION, SEARCH
 

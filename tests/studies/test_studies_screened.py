@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
+from studies.load import load_study
 from studies.records import Part, TrialRecord
 from studies.run import run_study
 from studies.store import Store
-from studies.study import load_study
 from studies.trial import Progress
 from tests.tiny_study import SEARCH
 

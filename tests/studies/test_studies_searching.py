@@ -7,11 +7,11 @@ import pytest
 
 from archspec import UserError, fingerprint, from_document, total_price
 from studies.ledger import Ledger
+from studies.load import check_study, load_study
 from studies.loop import drive
 from studies.records import TrialRecord
 from studies.searching import SearchQuestion
 from studies.store import Store
-from studies.study import check_study, load_study
 from studies.trial import Job, Outcome
 from tests.studies.test_studies_loop import Pretended, nothing
 from tests.tiny_study import TINY

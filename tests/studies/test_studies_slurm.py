@@ -9,8 +9,8 @@ import pytest
 
 from studies.execution import Run, SlurmJobs
 from studies.launch.on_slurm import SlurmLauncher, _parameters
+from studies.load import load_study
 from studies.run import run_study
-from studies.study import load_study
 from tests.studies.fake_run import Listener
 from tests.studies.fake_trials import Exits, pretended
 

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from archspec import UserError
+from studies.load import check_study, load_study
 from studies.plan import cells, variants
-from studies.study import check_study, load_study
 from tests.tiny_study import ABLATION, SEARCH, TINY
 
 Write = Callable[..., Path]

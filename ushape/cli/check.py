@@ -102,7 +102,7 @@ def fix_file(file: Path) -> list[Problem]:
 
 def _study_problems(document: Document, file: Path) -> tuple[Problem, ...]:
     from studies.data.sources import check_fits
-    from studies.study import check_study_document
+    from studies.load import check_study_document
 
     study, problems = check_study_document(document, file)
     if study is None:

@@ -31,9 +31,9 @@ def confirm(
     shows its search value beside the confirmed one.
     """
     from studies.confirm import ConfirmQuestion, fresh_seeds, winners
+    from studies.load import load_study
     from studies.run import run_study
     from studies.store import Store
-    from studies.study import load_study
     from ushape.cli.console import err
     from ushape.cli.console import out as console
     from ushape.cli.live import LiveObserver

@@ -49,7 +49,7 @@ def architecture(name: str) -> ArchGraph:
     if mark:
         return _variants(file, variant)[0]
     if _is_study(name):
-        from studies.study import load_study
+        from studies.load import load_study
 
         return load_study(name).base
     from archspec import build, load
@@ -81,8 +81,8 @@ def _variants(file: str, name: str | None) -> list[ArchGraph]:
     """The graphs of a study's variants, named after them; or of one of them."""
     from archspec import user_error
     from archspec.suggest import did_you_mean
+    from studies.load import load_study
     from studies.plan import variants
-    from studies.study import load_study
 
     found = {variant.name: variant.graph.copy() for variant in variants(load_study(file))}
     if name is not None and name not in found:

@@ -30,7 +30,7 @@ def plan(
 
     Time and the smallest effect that it finds are predicted from earlier trainings of this study, or of a pilot.
     """
-    from studies.study import load_study
+    from studies.load import load_study
     from ushape.cli.console import print_json, show_problems
 
     loaded = load_study(study)

@@ -29,8 +29,9 @@ def run(
     Every trial is recorded as soon as it ends. Stopped (Ctrl-C) or killed, the same command goes on where it was.
     """
     from studies.frame import progress_of
+    from studies.load import load_study
     from studies.run import run_study
-    from studies.study import load_study, with_workers
+    from studies.study import with_workers
     from ushape.cli.console import err, show_problems
     from ushape.cli.console import out as console
     from ushape.cli.live import LiveObserver

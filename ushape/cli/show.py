@@ -27,7 +27,7 @@ def show(
 
     document = parse(read_text(resolve(file)), str(file))
     if is_study(document):
-        from studies.study import load_study
+        from studies.load import load_study
 
         _show_study(load_study(file), json=json)
     else:
