@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -106,10 +107,19 @@ class Effect:
     def verdict_text(self) -> str:
         """The verdict in words, with the numbers it lacks."""
         if self.verdict is Verdict.TOO_FEW:
-            return f"too few seeds for a verdict (n={self.n}; {MIN_SEEDS} needed)"
+            return f"too few seeds for a verdict (n={self.n}; {MIN_SEEDS} needed{self._lost})"
+        if self.verdict is Verdict.NO_DATA:
+            return f"{self.verdict}{self._lost}"
         if self.verdict in (Verdict.BETTER, Verdict.WORSE) and self.within_margin:
             return f"{self.verdict}, within the margin"
         return str(self.verdict)
+
+    @property
+    def _lost(self) -> str:
+        """What became of the variant's own seeds that have no value."""
+        own = Counter(drop.reason.removeprefix("the variant: ") for drop in self.dropped if drop.by_variant)
+        asked = self.n + len(self.dropped)
+        return "".join(f"; {reason} in {count} of {asked}" for reason, count in own.items())
 
     @property
     def survivors_only(self) -> bool:

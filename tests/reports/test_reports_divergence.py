@@ -7,6 +7,7 @@ from dataclasses import replace
 import pytest
 from scipy import stats
 
+from reports.analysis.ablation import compare
 from reports.analysis.ablation_answer import ablation_sentences
 from reports.analysis.divergence import divergence_sentences, divergences
 from tests.reports.synthetic_study import make_study
@@ -57,3 +58,11 @@ def test_the_answer_says_it_and_why_nothing_else_is_compared() -> None:
     sentences = [str(s) for s in ablation_sentences(study, "loss")]
     assert sentences[0].startswith("wild is less stable than the base")
     assert "No seed of wild can be paired with the base. The variant: diverged." in sentences
+
+
+def test_a_table_says_what_became_of_lost_seeds() -> None:
+    wild, some = compare(frame(base=EIGHT, wild=["diverged"] * 8, some=[*EIGHT[:3], *["diverged"] * 4, "oom"]), "loss")
+    assert wild.verdict_text == "no paired seeds; diverged in 8 of 8"
+    assert some.verdict_text == (
+        "too few seeds for a verdict (n=3; 5 needed; diverged in 4 of 8; out of memory in 1 of 8)"
+    )
