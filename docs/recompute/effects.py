@@ -11,7 +11,7 @@ import statsmodels.api as sm
 def effects(rows: pd.DataFrame) -> pd.DataFrame:
     """Least squares with seeds as blocks, factors at ±1/2, interactions of two; effects that are aliased stand once."""
     factors = [c for c in rows if c.startswith("factor:") and c not in ("factor:step", "factor:number")]
-    if not factors:
+    if not (rows.design == "factorial").any():
         return pd.DataFrame(columns=["mean", "low", "high", "p"])
     cells = rows[(rows.design == "factorial") | (rows.variant == "base")].dropna(subset=[*factors, "loss"])
     x = (cells[factors] != "base") - 0.5
