@@ -6,6 +6,8 @@ from collections.abc import Iterator
 from typing import Any
 
 from archspec import Problem, UserError
+from studies.records import SETTLED
+from studies.store import Store
 from studies.study import Study
 
 #: Paths in the resolved study whose change would make earlier and later trials incomparable.
@@ -24,13 +26,18 @@ FIXED: tuple[tuple[str, ...], ...] = (
 )
 
 
-def refuse_changes(before: dict[str, Any] | None, study: Study) -> None:
+def refuse_changes(store: Store, study: Study) -> None:
     """`UserError` with every difference to the last run that would mix incomparable trials.
 
-    Seeds, variants, budgets and the number of trials may change: what is there is kept, what is missing is run.
+    Seeds, variants, budgets and the number of trials may change: what is there is kept, what is missing is run. As long
+    as no trial has come to an end, everything may change but a search that has begun, whose database knows its space.
     """
+    before = store.remembered_study()
     if before is None:
         return
+    changed = list(_differences(before, study.document()))
+    if changed and not _has_ended(store):
+        changed = [one for one in changed if one[0][0] == "search" and "search" in store.parts()]
     problems = [
         Problem(
             code="U090",
@@ -38,10 +45,14 @@ def refuse_changes(before: dict[str, Any] | None, study: Study) -> None:
             hint="Trials before and after could not be compared: give the study another name, or change it back.",
             file=str(study.path),
         )
-        for path, old, new in _differences(before, study.document())
+        for path, old, new in changed
     ]
     if problems:
         raise UserError(problems)
+
+
+def _has_ended(store: Store) -> bool:
+    return any(one.status in SETTLED for part in store.parts() for one in store.glances(part))
 
 
 def _differences(before: dict[str, Any], after: dict[str, Any]) -> Iterator[tuple[tuple[str, ...], Any, Any]]:

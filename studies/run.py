@@ -58,7 +58,7 @@ def run_study(
         launcher.prepare(Preparation(device=study.file.measure.device, data=protocol.data, init=protocol.init))
         store = Store(folder, study.name, create=True, storage=study.run.storage)
         with store.driving(observer.said):
-            refuse_changes(store.remembered_study(), study)
+            refuse_changes(store, study)
             ledger = Ledger(study, store, observer)
             asked = questions(ledger) if questions else _questions(study, ledger, retry_failed=retry_failed)
             _drive(asked, ledger, launcher)

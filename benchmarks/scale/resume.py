@@ -28,7 +28,7 @@ def main(path: Path) -> None:
     began = time.process_time()
     study = load_study(path)
     store = Store(study.folder, study.name, create=True)
-    refuse_changes(store.remembered_study(), study)
+    refuse_changes(store, study)
     ledger = Ledger(study, store, Nobody())
     ledger.settle()
     assert study.file.search is not None

@@ -127,7 +127,7 @@ def _docstring(architecture: ArchGraph, spec: str | None) -> str:
             "",
             f"Fingerprint {fingerprint(architecture)}.",
             f"{price.parameters:,} parameters, {price.macs:,} multiply-accumulates per image.",
-            "Use: network = UNet(); network.load_state_dict(...); network(x, ...).",
+            "Use: network = UNet(); network.load_state_dict(safetensors.torch.load_file(PATH)); network(x, ...).",
             "",
             "The architecture as it was written:",
             "",

@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import optuna
+import pytest
 from optuna.trial import TrialState
 
 from archspec import UserError
@@ -86,7 +87,8 @@ def test_killed_five_times_every_finished_trial_is_there_once(study_file: Write)
         assert {trial.state for trial in trials} <= {TrialState.COMPLETE, TrialState.FAIL}
 
 
-def test_interrupted_by_ctrl_c_says_so_and_goes_on(study_file: Write) -> None:
+@pytest.mark.parametrize("by", [signal.SIGINT, signal.SIGTERM], ids=["Ctrl-C", "SIGTERM"])
+def test_interrupted_it_says_so_and_goes_on(study_file: Write, by: signal.Signals) -> None:
     path = study_file(ABLATION, **{"steps: 2": "steps: 4000"})
     folder = load_study(path).folder
     with driver_of(path) as driver:
@@ -94,7 +96,7 @@ def test_interrupted_by_ctrl_c_says_so_and_goes_on(study_file: Write) -> None:
         while not any(record.status == "running" for record in everything(folder)):
             assert time.monotonic() < deadline
             time.sleep(0.1)
-        driver.send_signal(signal.SIGINT)
+        driver.send_signal(by)
         _, stderr = driver.communicate(timeout=30)
         assert driver.returncode == 130
     assert "Interrupted. What is finished is kept; the same command goes on from there." in stderr

@@ -157,6 +157,23 @@ def test_a_change_that_would_mix_protocols_is_refused(study_file: Write, old: st
     assert message in [problem.message for problem in caught.value.problems]
 
 
+def test_everything_may_change_while_no_trial_has_ended(study_file: Write) -> None:
+    path = study_file("ablation: {variants: {a: [{remove: attention}]}}\n", **{"seeds: 2": "seeds: 1"})
+
+    class Stopped(Listener):
+        def began(self, record: TrialRecord) -> None:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        run_study(load_study(path), load_study(path).folder, Stopped())
+    assert [record.status for record in Store(load_study(path).folder).records("ablation")] == ["interrupted"]
+    path.write_text(path.read_text().replace("steps: 2", "steps: 1"))
+    run(path)
+    records = [r for r in Store(load_study(path).folder).records("ablation") if r.status == "finished"]
+    assert [(record.variant, record.seed) for record in records] == [("base", 0), ("a", 0)]
+    assert {record.protocol_hash for record in records} == {load_study(path).protocol_hash()}
+
+
 def test_more_seeds_variants_and_trials_go_on(study_file: Write) -> None:
     path = study_file(ABLATION, SEARCH, **{"seeds: 2": "seeds: 1", "trials: 3": "trials: 1"})
     run(path)

@@ -174,7 +174,7 @@ def test_run_status_and_report_from_start_to_dashboard(tmp_path: Path) -> None:
     assert status["parts"]["ablation"]["statuses"] == {"finished": 4}
     assert status["parts"]["ablation"]["planned"] == 4
     assert status["parts"]["search"]["best"]["loss"] > 0
-    assert "ablation: 4 finished, 4 planned" in ushape("status", "runs/tiny", cwd=tmp_path).stdout
+    assert "ablation, 4 trainings: 4 finished\n" in ushape("status", "runs/tiny", cwd=tmp_path).stdout
     (folder / "dashboard.html").unlink()
     assert ushape("report", "runs/tiny", "-o", "elsewhere.html", cwd=tmp_path).returncode == 0
     assert (tmp_path / "elsewhere.html").stat().st_size > 1_000_000

@@ -1,7 +1,8 @@
-"""`ushape explain`: why a rule is there, a wrong example, and its correction."""
+"""`ushape explain`: why a rule is there, a wrong example, and its correction; and what a term means."""
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -9,31 +10,48 @@ import typer
 if TYPE_CHECKING:
     from archspec.explain import Page
 
+_CODE = re.compile(r"[Uu]\d\w*")
+
 
 def explain(
-    code: Annotated[str | None, typer.Argument(help="A rule, such as U204; without it all are listed.")] = None,
+    what: Annotated[
+        str | None, typer.Argument(help="A rule, such as U204, or a term, such as rung; without it all are listed.")
+    ] = None,
     *,
     json: Annotated[bool, typer.Option("--json", help="As JSON on standard output.")] = False,
 ) -> None:
-    """Explain a rule: why it is there, an example that breaks it, and the example mended.
+    """Explain a rule (why it is there, an example that breaks it, and the example mended) or a term.
 
-    [bold]ushape explain U204[/bold]; [bold]ushape explain[/bold] lists all rules.
+    [bold]ushape explain U204[/bold], [bold]ushape explain "P(better)"[/bold]; [bold]ushape explain[/bold] lists all.
     """
+    from ushape.cli.console import out, print_json
+
+    if what is None:
+        _list(json=json)
+    elif _CODE.fullmatch(what.strip()):
+        from archspec.explain import page
+
+        found = page(what)
+        print_json(_data(found)) if json else out.print(_text(found), markup=False, end="")
+    else:
+        from ushape.glossary import meaning
+
+        term, says = meaning(what)
+        print_json({"term": term, "meaning": says}) if json else out.print(f"{term}: {says}", markup=False)
+
+
+def _list(*, json: bool) -> None:
     from archspec.explain import page
     from archspec.rules import RULES
     from ushape.cli.console import out, print_json
+    from ushape.glossary import glossary
 
-    if code is not None:
-        found = page(code)
-        if json:
-            print_json(_data(found))
-        else:
-            out.print(_text(found), markup=False, end="")
-    elif json:
+    if json:
         print_json([_data(page(known)) for known in RULES])
-    else:
-        for known, rule in RULES.items():
-            out.print(f"{known}  {rule.severity:<7}  {rule.title}", markup=False)
+        return
+    for known, rule in RULES.items():
+        out.print(f"{known}  {rule.severity:<7}  {rule.title}", markup=False)
+    out.print(f"\nTerms: {', '.join(glossary())}.", markup=False)
 
 
 def _text(found: Page) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from types import TracebackType
 from typing import Self
 
@@ -21,6 +22,9 @@ from studies.records import TRAINED, WITH_RESULT, Part, TrialRecord
 from studies.trial import Progress as TrialProgress
 from ushape.cli.console import count, seconds
 
+#: Seconds after which a run without a terminal says what it is at, if nothing has ended meanwhile.
+QUIET = 30.0
+
 
 class LiveObserver:
     """An `Observer` that draws on a console."""
@@ -37,6 +41,7 @@ class LiveObserver:
         self._done = 0
         self._best: float | None = None
         self._skipped = 0
+        self._spoke = -QUIET
 
     def __enter__(self) -> Self:
         self._bars.start()
@@ -57,6 +62,7 @@ class LiveObserver:
         """A bar for the trial."""
         bar = self._bars.add_task(f"  {escape(_label(record))}", total=None, note="starting")
         self._trials[record.part, record.trial] = bar
+        self._remark(f"{_label(record)}: starting")
 
     def progressed(self, record: TrialRecord, progress: TrialProgress) -> None:
         """Steps and training loss."""
@@ -64,6 +70,17 @@ class LiveObserver:
         if bar is not None:
             note = progress.stage if progress.loss is None else f"loss {progress.loss:.4f}"
             self._bars.update(bar, completed=progress.step, total=progress.steps or None, note=note)
+            steps = f"step {progress.step:,} of {progress.steps:,}, " if progress.steps else ""
+            self._remark(f"{_label(record)}: {steps}{note}")
+
+    def _remark(self, text: str) -> None:
+        """Where no bars are drawn, a line of what goes on, if nothing was said for a while."""
+        if not self._console.is_terminal and time.monotonic() - self._spoke >= QUIET:
+            self._print(f"  … {escape(text)}")
+
+    def _print(self, text: str) -> None:
+        self._spoke = time.monotonic()
+        self._console.print(text)
 
     def ended(self, record: TrialRecord) -> None:
         """One line for the trial, and the best so far beside the part's bar."""
@@ -79,11 +96,11 @@ class LiveObserver:
         if self._part is not None:
             note = "" if self._best is None else f"best loss {self._best:.4f}"
             self._bars.update(self._part, completed=self._done, note=note)
-        self._console.print(f"  [{self._done}/{self._total}] {escape(_label(record))}: {escape(_result(record))}")
+        self._print(f"  [{self._done}/{self._total}] {escape(_label(record))}: {escape(_result(record))}")
 
     def said(self, text: str) -> None:
         """A line."""
-        self._console.print(escape(text))
+        self._print(escape(text))
 
 
 def _label(record: TrialRecord) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from pathlib import Path
 from typing import Annotated
 
@@ -28,6 +29,8 @@ def run(
 
     Every trial is recorded as soon as it ends. Stopped (Ctrl-C) or killed, the same command goes on where it was.
     """
+    from rich.markup import escape
+
     from studies.frame import progress_of
     from studies.load import load_study
     from studies.run import run_study
@@ -39,6 +42,9 @@ def run(
     loaded = with_workers(load_study(study), workers)
     folder = out or loaded.folder
     show_problems(loaded.warnings)
+    console.print(f"{escape(loaded.name)}: records in {folder}", highlight=False)
+    # A scheduler that ends a job sends SIGTERM: what runs is recorded as interrupted, as after Ctrl-C.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         with LiveObserver(console) as observer:
             run_study(loaded, folder, observer, retry_failed=retry_failed)

@@ -30,11 +30,17 @@ def status(
     state = "running" if data["running"] else "not running"
     out.print(f"[bold]{data['name']}[/bold]  {data['folder']}  ({state})")
     for part, found in data["parts"].items():
-        counts = ", ".join(f"{number} {name}" for name, number in found["statuses"].items())
-        out.print(f"{part}: {counts or 'nothing yet'}" + (f", {found['planned']} planned" if found["planned"] else ""))
+        counts = [f"{number} {name}" for name, number in found["statuses"].items()]
+        counts += [f"{found['left']} to do"] if found["left"] else []
+        trainings = f", {found['planned']} trainings" if found["planned"] else ""
+        out.print(f"{part}{trainings}: {', '.join(counts) or 'nothing yet'}")
         best = found["best"]
         if best is not None:
             out.print(f"  best loss {best['loss']:.4f}: trial {best['trial']}, {best['what']}", markup=False)
+            if part == "search":
+                out.print(
+                    f"  its architecture: {data['folder']}/architectures/{best['fingerprint']}.json", markup=False
+                )
         for under_way in found["running"]:
             since = f"since {under_way['started']}"
             out.print(f"  trial {under_way['trial']} running {since}: {under_way['what']}", markup=False)
@@ -61,7 +67,7 @@ def status_data(folder: Path) -> dict[str, Any]:
 
 
 def _part_data(records: list[Glance], document: dict[str, Any], part: str, *, running: bool) -> dict[str, Any]:
-    from studies.records import WITH_RESULT
+    from studies.records import SETTLED, TRAINED, WITH_RESULT
 
     statuses: dict[str, int] = {}
     for record in records:
@@ -71,12 +77,16 @@ def _part_data(records: list[Glance], document: dict[str, Any], part: str, *, ru
     done = [r for r in records if r.status in WITH_RESULT and r.feasible and "loss" in r.metrics]
     best = min(done, key=lambda r: r.metrics["loss"], default=None)
     failures = [r for r in records if r.status in ("failed", "oom", "diverged")]
+    planned = _planned(document, part)
+    # Only what was trained uses up a search's budget; an ablation's cell is done whatever became of it.
+    over = TRAINED if part == "search" else SETTLED
     return {
         "statuses": statuses,
-        "planned": _planned(document, part),
+        "planned": planned,
+        "left": max(0, planned - sum(record.status in over for record in records)),
         "best": None if best is None else {
             "trial": best.trial, "loss": best.metrics["loss"],
-            "what": _what(best),
+            "what": _what(best), "fingerprint": best.fingerprint,
         },
         "running": [
             {"trial": r.trial, "started": r.started, "what": _what(r)}
