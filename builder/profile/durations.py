@@ -7,6 +7,7 @@ operation, so that a machine that is slower today than yesterday fills the same 
 
 from __future__ import annotations
 
+import math
 import time
 from collections import Counter
 from collections.abc import Callable, Sequence
@@ -21,8 +22,8 @@ from builder.profile.cache import Rows, cache_folder
 from builder.profile.signature import Signature
 from builder.profile.trace import Trace
 
-#: Rounds of an operation and the yardstick; of each the fastest counts, since load only ever makes a call slower.
-ROUNDS = 7
+#: Times that each operation has its turn; the fastest counts, since load only ever makes a call slower.
+ROUNDS = 5
 #: Seconds that a turn lasts at least, by calling a short operation again and again.
 _TURN = 5e-4
 _MOST_CALLS = 50
@@ -41,6 +42,9 @@ _KINDS = (
 #: Everything else: activations, sums, copies, concatenations.
 ELEMENTWISE = "elementwise"
 KINDS = (*dict.fromkeys(kind for _, kind in _KINDS), ELEMENTWISE)
+
+
+Call = Callable[[], object]
 
 
 @dataclass(frozen=True)
@@ -118,15 +122,25 @@ class Durations:
 
 
 def timed_alone(signatures: Sequence[Signature], device: str) -> list[float | None]:
-    """Each operation's time by the yardstick's, from interleaved rounds; None for one that cannot be run alone."""
-    yardstick = _yardstick(device)
+    """Each operation's time by the yardstick's; None for one that cannot be run alone.
+
+    All are timed in turn, several times over: what a busy machine does to one of them for a while it does not do to it
+    each time, and of all its times the shortest counts.
+    """
+    clock = _clock(device)
     with torch.no_grad():
-        for _ in range(3):
-            yardstick()
-        return [_against(yardstick, signature, device) for signature in signatures]
+        calls = [_callable(signature, device) for signature in signatures]
+        yardstick = _yardstick(device)
+        unit, fastest = math.inf, [math.inf] * len(calls)
+        for _ in range(ROUNDS):
+            for index, call in enumerate(calls):
+                if call is not None:
+                    unit = min(unit, _lap(yardstick, clock))
+                    fastest[index] = min(fastest[index], _lap(call, clock))
+    return [None if call is None else seconds / unit for call, seconds in zip(calls, fastest, strict=True)]
 
 
-def _yardstick(device: str) -> Callable[[], object]:
+def _yardstick(device: str) -> Callable[[], Call]:
     draw = torch.Generator().manual_seed(0)
     x = torch.randn((8, 32, 16, 16), generator=draw).to(device)
     weight = torch.randn((32, 32, 3, 3), generator=draw).to(device)
@@ -134,21 +148,22 @@ def _yardstick(device: str) -> Callable[[], object]:
     def call() -> Tensor:
         return functional.silu(functional.group_norm(functional.conv2d(x, weight, padding=1), 8))
 
-    return call
+    return lambda: call
 
 
-def _against(yardstick: Callable[[], object], signature: Signature, device: str) -> float | None:
-    try:
+def _callable(signature: Signature, device: str) -> Callable[[], Call] | None:
+    """The operation as a call, after one that went well; its arguments are made anew each time they are needed."""
+
+    def call() -> Call:
         args, kwargs = signature.arguments(device)
         _fill(args)
-        signature.operation(*args, **kwargs)
-        wait = torch.cuda.synchronize if device == "cuda" else (lambda: None)
-        pair = (yardstick, lambda: signature.operation(*args, **kwargs))
-        calls = [_calls(one, wait) for one in pair]
-        laps = [[_lap(one, number, wait) for one, number in zip(pair, calls, strict=True)] for _ in range(ROUNDS)]
+        return lambda: signature.operation(*args, **kwargs)
+
+    try:
+        call()()
     except (RuntimeError, NotImplementedError, IndexError):  # not on this device, or not with numbers of no meaning
         return None
-    return min(lap[1] for lap in laps) / min(lap[0] for lap in laps)
+    return call
 
 
 def _fill(values: Sequence[object]) -> None:
@@ -158,16 +173,26 @@ def _fill(values: Sequence[object]) -> None:
             value.fill_(1.0)
 
 
-def _calls(call: Callable[[], object], wait: Callable[[], None]) -> int:
-    """How many calls make a turn."""
-    return min(_MOST_CALLS, max(1, round(_TURN / max(_lap(call, 1, wait), 1e-7))))
+def _clock(device: str) -> Callable[[], float]:
+    """Seconds: of this thread's CPU time where it does all the work, which no other process lengthens by its turns."""
+    if device == "cpu":
+        return time.thread_time if torch.get_num_threads() == 1 else time.perf_counter
+
+    def now() -> float:
+        torch.cuda.synchronize()
+        return time.perf_counter()
+
+    return now
 
 
-def _lap(call: Callable[[], object], number: int, wait: Callable[[], None]) -> float:
-    """Seconds of a call, from so many in a row; the device is idle before and after."""
-    wait()
-    start = time.perf_counter()
+def _lap(make: Callable[[], Call], clock: Callable[[], float]) -> float:
+    """Seconds of a call, the mean of as many in a row as make a turn, after one that warms caches."""
+    call = make()
+    start = clock()
+    call()
+    once = clock() - start
+    number = min(_MOST_CALLS, max(1, round(_TURN / max(once, 1e-7))))
+    start = clock()
     for _ in range(number):
         call()
-    wait()
-    return (time.perf_counter() - start) / number
+    return (clock() - start) / number

@@ -67,7 +67,7 @@ def measured_latencies(records: Iterable[TrialRecord], documents: Mapping[str, d
     found: dict[str, list[dict[str, float]]] = {}
     for record in records:
         mark = record.fingerprint
-        if record.status == "finished" and mark is not None and mark in documents and "latency" in record.metrics:
+        if record.status == "finished" and mark and documents.get(mark) and "latency" in record.metrics:
             found.setdefault(mark, []).append(record.metrics)
     return {
         mark: (

@@ -29,7 +29,10 @@ FEWEST = 9
 #: The error is known where architectures were; a prediction beyond their work by more than this factor has none.
 REACH = 1.5
 #: How strongly a coefficient is drawn to what the others say, in squared relative errors of one architecture.
-RIDGE = 0.05
+RIDGE = 0.5
+#: Relative errors beyond this count as their size, not as its square.
+ORDINARY = 0.1
+_REWEIGHTINGS = 6
 
 
 @dataclass(frozen=True)
@@ -102,18 +105,24 @@ def _columns(works: Sequence[Work]) -> Floats:
 
 
 def _coefficients(columns: Floats, latency: Floats) -> Floats:
-    """Non-negative least squares of the relative errors, each unknown scaled so that 1 is what is expected of it."""
+    """Non-negative least squares of the relative errors, each unknown scaled so that 1 is what is expected of it.
+
+    Rounds of reweighting (Huber's weights) keep a single disturbed measurement from bending all of them.
+    """
     relative = columns / latency[:, None]
     kinds = len(KINDS)
-    totals = relative[:, :kinds].sum(axis=1)
     scale = np.empty(columns.shape[1])
-    scale[:kinds] = 1.0 / np.median(totals)
+    scale[:kinds] = 1.0 / np.median(relative[:, :kinds].sum(axis=1))
     means = relative[:, kinds:].mean(axis=0)
     scale[kinds:] = np.divide(1.0, means, out=np.zeros_like(means), where=means > 0)
     expected = np.concatenate([np.ones(kinds), np.zeros(len(means))])
-    pull = math.sqrt(RIDGE) * np.eye(len(scale))
-    rows = np.concatenate([relative * scale, pull])
-    solution, _ = nnls(rows, np.concatenate([np.ones(len(latency)), math.sqrt(RIDGE) * expected]))
+    pull, unknowns = math.sqrt(RIDGE), relative * scale
+    weights, solution = np.ones(len(latency)), expected
+    for _ in range(_REWEIGHTINGS):
+        rows = np.concatenate([unknowns * weights[:, None], pull * np.eye(len(scale))])
+        solution, _ = nnls(rows, np.concatenate([weights, pull * expected]))
+        off = np.maximum(np.abs(unknowns @ solution - 1.0), 1e-9)
+        weights = np.sqrt(np.minimum(1.0, ORDINARY / off))
     found: Floats = solution * scale
     return found
 
