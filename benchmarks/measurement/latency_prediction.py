@@ -1,11 +1,12 @@
 """How well latency is predicted for architectures that were never measured, on this machine.
 
-    python -m benchmarks.measurement.latency_prediction            # 40 architectures, about 8 minutes on two cores
-    python -m benchmarks.measurement.latency_prediction --quick    # 24 architectures, about 3 minutes
+    python -m benchmarks.measurement.latency_prediction            # 40 architectures, about 12 minutes on two cores
+    python -m benchmarks.measurement.latency_prediction --quick    # 24 architectures, about 5 minutes
 
 Random small U-Nets for images of 8×8 and 16×16 pixels are measured as a study measures them, in one process. Each is
 then held out in turn and predicted from the others. Beside the regression stand two simpler models with the same
-leave-one-out errors: one factor for the MACs, and one factor for the sum of the table's times.
+leave-one-out errors: one factor for the MACs, and one factor for the sum of the table's times. And how well a second
+measurement, after all the first ones, predicts the first: no model can be expected to do better than that.
 
 One table on standard output and, with `--out FOLDER`, as CSV; `latencies.csv` there has every architecture. On a
 machine with other load the measurement itself wanders: see `repeatability`, and prefer the ratio.
@@ -85,7 +86,12 @@ def regression(model: Regression, call: str) -> Row:
     }  # fmt: skip
 
 
-def compared(graphs: list[ArchGraph], rows: list[dict[str, float]], predictor: LatencyPredictor) -> list[Row]:
+def compared(
+    graphs: list[ArchGraph],
+    rows: list[dict[str, float]],
+    again: list[dict[str, float]],
+    predictor: LatencyPredictor,
+) -> list[Row]:
     macs = np.array([float(total_price(graph).macs) for graph in graphs])
     found = []
     for call in CALLS:
@@ -95,6 +101,7 @@ def compared(graphs: list[ArchGraph], rows: list[dict[str, float]], predictor: L
         found += [judged("MACs, one factor", call, one_factor(macs, y), y)]
         found += [judged("table, one factor", call, one_factor(totals, y), y)]
         found += [regression(fit(works, list(y)), call)]
+        found += [judged("measured again", call, np.array([row[call] for row in again]), y)]
     return found
 
 
@@ -126,12 +133,12 @@ def main() -> None:
     devices.pin(measure.threads)
     graphs = architectures(given.number or (24 if given.quick else 40))
     start = time.perf_counter()
-    rows = measured(graphs, measure, device)
-    disturbed = sum(row["disturbed"] for row in rows)
+    rows, again = (measured(graphs, measure, device) for _ in range(2))
+    disturbed = sum(row["disturbed"] for row in [*rows, *again])
     print(f"measured in {time.perf_counter() - start:.0f} s, load {os.getloadavg()[0]:.1f}, {disturbed:.0f} disturbed")
     start = time.perf_counter()
     predictor = LatencyPredictor(Protocol(), measure)
-    table = compared(graphs, rows, predictor)
+    table = compared(graphs, rows, again, predictor)
     print(f"table and models in {time.perf_counter() - start:.0f} s, load {os.getloadavg()[0]:.1f}")
     show(table)
     if given.out:

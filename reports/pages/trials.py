@@ -159,7 +159,7 @@ def _predicted(row: pd.Series, metrics: dict[str, Metric]) -> str:
             continue
         known = measured is not None and not pd.isna(measured) and measured > 0
         off = f" (measured {metric.text(measured)}, {percent_text((predicted / measured - 1) * 100)})" if known else ""
-        said.append(f"{metric.label} {metric.text(predicted)}{off}")
+        said.append(f"{metric.label.replace('_', ' ')} {metric.text(predicted)}{off}")
     return "; ".join(said)
 
 

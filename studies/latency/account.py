@@ -30,7 +30,7 @@ class Account:
 
     def text(self) -> str:
         """In a sentence or two, for status and reports."""
-        counted = f"{len(self.refused)} of {len(self.predicted)} architectures refused before training"
+        counted = f"{len(self.refused)} of {len(self.predicted)} predicted architectures refused before training"
         if not self.errors:
             return f"took no part: {self.why_not}"
         errors = "; ".join(f"{name}: {error}" for name, error in self.errors.items())

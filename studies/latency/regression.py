@@ -57,7 +57,7 @@ class HeldOut:
         """In words, for reports and reasons."""
         return (
             f"of {self.architectures} architectures, each held out in turn, 90 % were predicted within "
-            f"{self.bound:.1%}, on average within {self.mean:.1%}"
+            f"{100 * self.bound:.1f} %; the mean error is {100 * self.mean:.1f} %, Kendall's tau {self.tau:.2f}"
         )
 
 

@@ -220,7 +220,7 @@ def test_a_search_refuses_what_is_too_slow_once_it_knows_its_error(study_file: W
     assert {one.fingerprint for one in records if one.status == "refused"} <= set(account.refused)
     results = load_results(folder)
     assert results.screening == account.text()
-    assert "architectures refused before training" in results.screening
+    assert "predicted architectures refused before training" in results.screening
     rows = results.trials
     finished = rows[(rows["status"] == "finished") & rows["predicted_latency"].notna()]
     assert len(finished)
@@ -249,7 +249,7 @@ def test_the_account_says_what_took_part(tmp_path: Path) -> None:
     assert account.text() == "took no part: only 3 architectures were measured"
     account.predicted, account.refused, account.errors = ["a", "b"], ["b"], {"latency": "of 9, within 5 %"}
     assert account.text() == (
-        "1 of 2 architectures refused before training, each over its budget by more than the error bound "
+        "1 of 2 predicted architectures refused before training, each over its budget by more than the error bound "
         "(latency: of 9, within 5 %)"
     )
 
