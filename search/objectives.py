@@ -61,6 +61,8 @@ def limit(metric: Metric, value: object) -> float | str:
     """
     text = str(value).strip().removeprefix("<=")
     match = _AGAINST_BASE.match(text)
+    if match is None and "*" in text:
+        raise ValueError(f"{metric}: `{value}` is no budget; one relative to the base is written `0.9 * base`")
     if match is None:
         return quantity(metric, value if isinstance(value, int | float) else text)
     factor = _number(match["factor"] or "1")

@@ -75,6 +75,13 @@ def death(code: int, before: OomKills, after: OomKills, log: str) -> tuple[Failu
     return "failed", "the worker process was killed (SIGKILL), not by the system for lack of memory but by somebody"
 
 
+def how_it_ended(code: int) -> str:
+    """How a process ended, by its exit code, as the rest of a sentence about it."""
+    if code == -signal.SIGKILL:
+        return "was killed (SIGKILL)"
+    return f"was ended by {signal.Signals(-code).name}" if code < 0 else f"ended by itself with exit code {code}"
+
+
 def _rose(before: int | None, after: int | None) -> bool:
     return before is not None and after is not None and after > before
 

@@ -113,6 +113,11 @@ class Search(Section):
         description="hard limits, metric -> value or `0.9 * base`, or sentences such as `latency <= 0.9 * base`; what "
         "is known beforehand (parameters, macs) is held before anything is trained",
     )
+    screen_latency: bool = Field(
+        default=False,
+        description="refuse points whose latency, predicted from the trials so far, is over its budget by more than "
+        "the prediction's error on held-out architectures; takes part from nine measured architectures on",
+    )
     sampler: Annotated[Sampler, BeforeValidator(_sampler, json_schema_input_type=str | Sampler)] = Field(
         default_factory=Sampler, description="how points are proposed: a name, or a name with options"
     )

@@ -9,8 +9,10 @@ from typing import Any
 
 import pandas as pd
 
-from search.objectives import METRICS, absolute
+from search.objectives import METRICS, absolute, predicted_name
+from search.screening import LEARNED, PREDICTABLE
 from studies.artifacts import files_of
+from studies.latency.account import account_of
 from studies.records import WITH_RESULT, Part, Status, TrialRecord, current
 from studies.stated import stated_margins
 from studies.store import Store
@@ -19,6 +21,8 @@ Curve = list[tuple[int, float]]
 LossBins = list[tuple[float, float, float]]
 
 _SPREADS = ("latency", "train_latency")
+#: What may have been predicted before it was measured, in the order of the metrics.
+PREDICTED = tuple(predicted_name(metric) for metric in METRICS if metric in PREDICTABLE | LEARNED)
 
 
 @dataclass(frozen=True)
@@ -46,6 +50,7 @@ class StudyResults:
         samples: (part, trial) -> how its samples were drawn and judged; see `studies.sampling.judge.Judged`.
         files: (part, trial) -> name -> path of what is kept beside its record.
         maximised: the objectives of which more is better.
+        screening: what screening by predicted latency did, in words; empty where it was not asked for.
         stated: the margins of equivalence that were stated, in order: margin, time, results there were by then.
     """
 
@@ -70,6 +75,7 @@ class StudyResults:
     samples: dict[tuple[str, int], dict[str, Any]] = field(default_factory=dict)
     files: dict[tuple[str, int], dict[str, Path]] = field(default_factory=dict)
     maximised: frozenset[str] = frozenset()
+    screening: str = ""
 
 
 def trial_row(record: TrialRecord) -> dict[str, Any]:
@@ -84,7 +90,7 @@ def trial_row(record: TrialRecord) -> dict[str, Any]:
         "replay_of": record.replay_of,
         "feasible": record.status in WITH_RESULT and record.feasible,
         "fingerprint": record.fingerprint,
-        **{metric: record.metrics.get(metric, float("nan")) for metric in METRICS},
+        **{metric: record.metrics.get(metric, float("nan")) for metric in (*METRICS, *PREDICTED)},
     }
     for metric in _SPREADS:
         spread = record.detail.get(metric) or {}
@@ -135,6 +141,7 @@ def load_results(folder: Path) -> StudyResults:
         samples={(r.part, r.trial): samples for r in records if (samples := r.detail.get("samples"))},
         files={(r.part, r.trial): found for r in records if (found := files_of(folder, r))},
         stated=tuple(stated_margins(folder)),
+        screening=account.text() if (account := account_of(folder)) else "",
         maximised=frozenset(name for name, way in _ways(search.get("objectives", ())).items() if way == "maximize"),
     )
 

@@ -63,7 +63,7 @@ class MemoryPredictor:
         options = options_for(self._protocol, self._measure, device)
         objective = process(self._protocol.objective, torch.device("meta"))
         found: dict[Metric, Predicted] = {}
-        with _threads(self._measure.threads):
+        with threads_as(self._measure.threads):
             for metric in sorted(metrics & _CALLS.keys()):
                 one = predict(graph, _CALLS[metric], options, objective=objective)
                 margin = max(MARGIN_SHARE[options.device] * one.memory, MARGIN_BYTES)
@@ -78,7 +78,7 @@ def predicted_metrics(graph: ArchGraph, protocol: Protocol, measure: Measure) ->
 
 
 @contextmanager
-def _threads(number: int | None) -> Iterator[None]:
+def threads_as(number: int | None) -> Iterator[None]:
     """Kernels choose their workspace by the number of threads that the trials will have."""
     import torch
 

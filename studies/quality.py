@@ -17,6 +17,7 @@ Evaluation is in eval mode.
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import accumulate, pairwise
@@ -121,7 +122,12 @@ def strata(sigmas: Tensor, count: int) -> tuple[tuple[int, int], ...]:
 
 @torch.inference_mode()
 def denoising_loss(
-    module: nn.Module, chosen: EvaluationSet, objective: Objective | Edm, batch: int, device: torch.device
+    module: nn.Module,
+    chosen: EvaluationSet,
+    objective: Objective | Edm,
+    batch: int,
+    device: torch.device,
+    between: Callable[[], None] = lambda: None,
 ) -> Quality:
     """The loss of a network on an evaluation set.
 
@@ -131,16 +137,22 @@ def denoising_loss(
         objective: what the network predicts.
         batch: evaluations per forward pass.
         device: where it runs.
+        between: called before each batch, such as to give way to a measurement.
 
     Returns:
         Losses and errors per stratum; not finite where the network's output is not.
     """
-    return judged(image_errors(module, chosen, objective, batch, device), chosen)
+    return judged(image_errors(module, chosen, objective, batch, device, between), chosen)
 
 
 @torch.inference_mode()
 def image_errors(
-    module: nn.Module, chosen: EvaluationSet, objective: Objective | Edm, batch: int, device: torch.device
+    module: nn.Module,
+    chosen: EvaluationSet,
+    objective: Objective | Edm,
+    batch: int,
+    device: torch.device,
+    between: Callable[[], None] = lambda: None,
 ) -> Tensor:
     """The mean squared error of the image at each evaluation, float64 ``[n]`` on the CPU; see `denoising_loss`."""
     known = process(objective, device)
@@ -148,6 +160,7 @@ def image_errors(
     module.eval()
     errors = []
     for i in range(0, len(chosen.timesteps), batch):
+        between()
         x0, t, eps = (x[i : i + batch].to(device) for x in (chosen.images, chosen.timesteps, chosen.noise))
         x0 = x0.double()
         # Float64 keeps what float32 would lose where the image is all but noise, or the noise next to nothing.

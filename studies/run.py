@@ -7,9 +7,11 @@ from contextlib import AbstractContextManager, suppress
 from pathlib import Path
 
 from archspec import UserError
+from search.screening import Predictor
 from studies.ablation import AblationQuestion
 from studies.data.sources import check_fits
 from studies.execution import Run
+from studies.latency.screening import LatencyScreen
 from studies.launch.start import start
 from studies.ledger import Ledger
 from studies.locks import sole_driver
@@ -90,5 +92,7 @@ def _questions(study: Study, ledger: Ledger, *, retry_failed: bool) -> Iterator[
         # Only studies that search pay for scikit-learn.
         from studies.searching import SearchQuestion
 
-        predictor = MemoryPredictor(study.protocol, study.file.measure)
+        predictor: Predictor = MemoryPredictor(study.protocol, study.file.measure)
+        if study.file.search.screen_latency:
+            predictor = LatencyScreen(ledger, predictor)
         yield SearchQuestion(study, study.file.search, ledger, predictor)

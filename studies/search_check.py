@@ -11,6 +11,7 @@ from archspec.suggest import did_you_mean
 from search import optuna_bridge as bridge
 from search import samplers
 from search.check import Fault, space_faults
+from search.screening import LEARNED
 from search.start import base_point, chosen_of
 from studies.document import Search
 from studies.limits import needs_the_base
@@ -115,6 +116,12 @@ def _start_faults(study: Study, search: Search) -> Iterator[Fault]:
 
 
 def _budget_faults(study: Study, search: Search) -> Iterator[Fault]:
+    if search.screen_latency and not LEARNED & search.budgets.keys():
+        hint = "Add a budget such as `latency <= 0.9 * base`, or take screen_latency out."
+        yield ("screen_latency",), "there is no budget on a latency to screen by.", hint
+    if search.screen_latency and not study.file.measure.latency:
+        hint = "Set measure.latency to true, or take screen_latency out."
+        yield ("screen_latency",), "latencies are predicted from those that trials measure, and none is measured.", hint
     relative = needs_the_base(study)
     trained = study.file.ablation is not None
     if relative and not trained and base_point(study.spec, search.space, study.levels) is None:

@@ -167,7 +167,7 @@ class _Trial:
             if self.job.costs:
                 with self._in("measure"):
                     before = devices.load_average()
-                    self._measure(module, (*data.train.shape[1:],), device)
+                    self._measure(module, (*data.train.shape[1:],))
                     self.detail["load_average"] = [before, devices.load_average()]
             self.detail["turns"] = self.turn.summary()
 
@@ -262,7 +262,8 @@ class _Trial:
         protocol = self.job.protocol
         chosen = evaluation_set(data, protocol.evaluate, protocol.objective)
         self.detail["evaluation"] = chosen.summary()
-        quality = denoising_loss(module, chosen, protocol.objective, protocol.evaluate.batch, device)
+        batch, give_way = protocol.evaluate.batch, self.turn.give_way
+        quality = denoising_loss(module, chosen, protocol.objective, batch, device, give_way)
         if not quality.is_finite():
             raise Diverged(protocol.train.steps, "the held-out loss")
         self.metrics |= {"loss": quality.loss, "loss_edm": quality.loss_edm}
@@ -274,29 +275,17 @@ class _Trial:
     def _judge(self, module: nn.Module, samples: Samples, device: torch.device) -> None:
         from studies.sampling.judge import judge
 
-        found = judge(module, self.job.protocol, samples, device)
+        found = judge(module, self.job.protocol, samples, device, self.turn.give_way)
         self.metrics |= found.metrics
         self.detail["samples"] = found.detail
         if found.png is not None:
             self.files["samples.png"] = base64.b64encode(found.png).decode("ascii")
 
-    def _measure(self, module: nn.Module, shape: tuple[int, ...], device: torch.device) -> None:
-        from studies.measure.apart import Apart, found_apart
-        from studies.measure.network import measure_network, put_together
+    def _measure(self, module: nn.Module, shape: tuple[int, ...]) -> None:
+        from studies.measure.apart import measured_here_or_apart
 
-        job, measure = self.job, self.job.measure
-        if not (measure.latency or measure.memory):
-            return
-        if measure.processes:
-            apart = Apart(what="network", documents=(job.document,), protocol=job.protocol, measure=measure)
-            timed = measure.model_copy(update={"memory": False})  # memory is the same in each of them
-            with self.turn.measuring():
-                found = [found_apart(apart)]
-                for _ in range(measure.processes - 1 if measure.latency else 0):
-                    found.append(found_apart(apart.model_copy(update={"measure": timed})))
-        else:
-            found = [measure_network(module, shape, job.protocol, measure, self.turn)]
-        metrics, detail = put_together(found, measure, own_process=not measure.processes)
+        job = self.job
+        metrics, detail = measured_here_or_apart(module, shape, job.document, job.protocol, job.measure, self.turn)
         self.metrics.update(metrics)
         self.detail.update(detail)
 

@@ -23,7 +23,7 @@ from typing import Any
 from pydantic import Field
 
 from archspec import UserError, user_error
-from studies.deaths import OomKills, death, oom_kills
+from studies.deaths import OomKills, death, how_it_ended, oom_kills
 from studies.launch.limits import failed, limit_memory, timed_out
 from studies.launch.log import BoundedLog
 from studies.protocol import Data, Section
@@ -117,7 +117,7 @@ class Worker:
                 return
             code = self._ended()
         raise user_error(
-            f"a worker process {_how_it_ended(code)} before it was ready, {_STARTS} times in a row.",
+            f"a worker process {how_it_ended(code)} before it was ready, {_STARTS} times in a row.",
             f"{self._log_path} says why; then the same command goes on from there.",
         )
 
@@ -133,7 +133,7 @@ class Worker:
             self._connection.send(("prepare", job.model_dump(mode="json")))
             kind, body = self._connection.recv()
         except (EOFError, ConnectionError):
-            what = f"the worker process {_how_it_ended(self._ended())} while it read the data."
+            what = f"the worker process {how_it_ended(self._ended())} while it read the data."
             raise user_error(what, f"{self._log_path} says more; does `run.memory` leave enough?") from None
         if kind == "refused":
             raise user_error(body)
@@ -219,12 +219,6 @@ class Worker:
         assert self._process is not None
         with contextlib.suppress(ProcessLookupError):
             os.killpg(self._process.pid, signal.SIGKILL)
-
-
-def _how_it_ended(code: int) -> str:
-    if code == -signal.SIGKILL:
-        return "was killed (SIGKILL)"
-    return f"was ended by {signal.Signals(-code).name}" if code < 0 else f"ended by itself with exit code {code}"
 
 
 Answer = Callable[["Connection[Any, Any]", Any], None]

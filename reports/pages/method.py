@@ -24,7 +24,7 @@ def context(results: StudyResults, charts: Charts) -> dict[str, Any] | None:
     groups = [("Data", _pairs(results.data))]
     groups += [(title, _pairs(protocol[key])) for key, title in _PROTOCOL.items() if key in protocol]
     groups += [("Measurement", _pairs(results.document.get("measure") or {}))]
-    groups += [("Search", _search(results.document.get("search") or {}))]
+    groups += [("Search", [*_search(results.document.get("search") or {}), *_screening(results)])]
     groups += [(_environment_title(i, results), _known(e)) for i, e in enumerate(results.environment)]
     groups += [("Trials", _trials(results)), ("Identity", _identity(results))]
     return {
@@ -88,6 +88,10 @@ def _search(search: Mapping[str, Any]) -> list[tuple[str, str]]:
     space = [(str(name), _space(values)) for name, values in (search.get("space") or {}).items()]
     rest = {key: search[key] for key in ("sampler", "trials", "seed", "include_base") if search.get(key) is not None}
     return [*space, *_pairs(rest)]
+
+
+def _screening(results: StudyResults) -> list[tuple[str, str]]:
+    return [("screening by predicted latency", results.screening)] if results.screening else []
 
 
 def _space(values: Any) -> str:

@@ -40,6 +40,7 @@ def context(results: StudyResults, charts: Charts) -> dict[str, Any] | None:
         "importances": _importances(results) if trained else None,
         "curves": _curves(results, points, charts),
         "trained": len(trained),
+        "screening": results.screening,
     }
 
 

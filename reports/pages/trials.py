@@ -21,7 +21,7 @@ from reports.analysis.trials import (
     status_of,
 )
 from reports.figures.kinds import KINDS
-from reports.metrics import NARROW, Metric, metric_of, metrics_of, significant
+from reports.metrics import NARROW, Metric, metric_of, metrics_of, percent_text, significant
 from reports.pages.charts import Charts
 from reports.pages.method import moment
 
@@ -127,6 +127,7 @@ def _details(results: StudyResults, row: pd.Series) -> list[tuple[str, str, str]
         ("Over budget", _over(results, row), ""),
         ("Latency", _spread(row, metrics["latency"]), ""),
         ("Training step", _spread(row, metrics["train_latency"]), ""),
+        ("Predicted", _predicted(row, metrics), ""),
         *((c.removeprefix("param:"), value_text(row[c]), "") for c in parameter_columns(results.trials)),
         ("Wall time", f"{significant(float(row['wall']), 3)}{NARROW}s" if text_of(row["wall"]) else "", ""),
         ("Started", moment(text_of(row["started"])), ""),
@@ -146,6 +147,20 @@ def _over(results: StudyResults, row: pd.Series) -> str:
         if m.name in row and row[m.name] > limit
     ]
     return "; ".join(broken)
+
+
+def _predicted(row: pd.Series, metrics: dict[str, Metric]) -> str:
+    """What was predicted before the training, and how far off it was."""
+    said = []
+    for column in (str(name) for name in row.index if str(name).startswith("predicted_")):
+        name = column.removeprefix("predicted_")
+        predicted, measured, metric = row[column], row.get(name), metric_of(name, metrics)
+        if pd.isna(predicted):
+            continue
+        known = measured is not None and not pd.isna(measured) and measured > 0
+        off = f" (measured {metric.text(measured)}, {percent_text((predicted / measured - 1) * 100)})" if known else ""
+        said.append(f"{metric.label.replace('_', ' ')} {metric.text(predicted)}{off}")
+    return "; ".join(said)
 
 
 def _spread(row: pd.Series, metric: Metric) -> str:

@@ -24,7 +24,10 @@ from studies.failures import MeasuringFailed, explained
 from studies.protocol import Measure, Protocol, Section
 
 if TYPE_CHECKING:
+    from torch import nn
+
     from studies.measure.latency import Taken
+    from studies.measure.lock import Turn
     from studies.measure.network import Found
 
 _LAST_WORDS = 2000
@@ -94,6 +97,43 @@ def taken_apart(job: Apart) -> Taken:
     from studies.measure.latency import Taken
 
     return Taken.model_validate(measured_apart(job))
+
+
+def measured_here_or_apart(
+    module: nn.Module,
+    shape: tuple[int, ...],
+    document: dict[str, Any],
+    protocol: Protocol,
+    measure: Measure,
+    turn: Turn,
+) -> tuple[dict[str, float], dict[str, Any]]:
+    """A trained network measured as a trial's record keeps it: in this process, or in as many others as asked for.
+
+    Args:
+        module: the network, on its device; used and changed where no other process measures.
+        shape: of one image, ``(c, h, w)``.
+        document: its architecture in full.
+        protocol: objective and training.
+        measure: what is measured and how.
+        turn: whose turn it is on the device.
+
+    Returns:
+        metrics and detail; empty where nothing is to be measured.
+    """
+    from studies.measure.network import measure_network, put_together
+
+    if not (measure.latency or measure.memory):
+        return {}, {}
+    if measure.processes:
+        apart = Apart(what="network", documents=(document,), protocol=protocol, measure=measure)
+        timed = measure.model_copy(update={"memory": False})  # memory is the same in each of them
+        with turn.measuring():
+            found = [found_apart(apart)]
+            for _ in range(measure.processes - 1 if measure.latency else 0):
+                found.append(found_apart(apart.model_copy(update={"measure": timed})))
+    else:
+        found = [measure_network(module, shape, protocol, measure, turn)]
+    return put_together(found, measure, own_process=not measure.processes)
 
 
 def main() -> None:

@@ -2,8 +2,8 @@
 
 Two files a device, locked by the kernel (`flock`), so a process that dies leaves nothing locked. Whoever trains holds
 a shared lock of the one; whoever measures asks at the *gate*, the other file, which stops new trainings and tells the
-running ones to pause at their next step, and then holds the first alone. `filelock` has no lock that is shared and
-whose holders can see that somebody waits; hence our own.
+running ones to pause before their next step, batch of an evaluation or call for samples, and then holds the first
+alone. `filelock` has no lock that is shared and whose holders can see that somebody waits; hence our own.
 
 The files lie in one folder for all users and studies of a machine: ``/tmp/ushape-locks``, or what the environment
 variable ``USHAPE_LOCKS`` names. Containers that do not share that folder do not see each other.

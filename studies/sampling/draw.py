@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import torch
 from torch import Tensor, nn
 
@@ -19,15 +21,19 @@ class NetworkDenoiser:
         module: takes ``(x_t, t)``; on `device`, in eval mode.
         known: its process.
         clip: whether images are limited to [-1, 1].
+        between: called before each call of the network, such as to give way to a measurement.
     """
 
-    def __init__(self, module: nn.Module, known: Process, *, clip: bool) -> None:
-        self.module, self.known, self.clip = module, known, clip
+    def __init__(
+        self, module: nn.Module, known: Process, *, clip: bool, between: Callable[[], None] = lambda: None
+    ) -> None:
+        self.module, self.known, self.clip, self.between = module, known, clip, between
         self.calls = 0
 
     def __call__(self, noisy: Tensor, sigma: float) -> Tensor:
         """The image that the network sees in ``[b, c, h, w]`` with noise of σ, float64."""
         self.calls += 1
+        self.between()
         t = self.known.level(sigma).to(noisy.device).expand(len(noisy))
         shown = self.known.scaled(noisy, t)
         image = self.known.x0_of(self.module(shown.float(), self.known.time(t)).double(), shown, t)
@@ -42,7 +48,12 @@ def starting_noise(samples: Samples, shape: tuple[int, ...]) -> Tensor:
 
 @torch.inference_mode()
 def drawn(
-    module: nn.Module, objective: Objective | Edm, samples: Samples, shape: tuple[int, ...], device: torch.device
+    module: nn.Module,
+    objective: Objective | Edm,
+    samples: Samples,
+    shape: tuple[int, ...],
+    device: torch.device,
+    between: Callable[[], None] = lambda: None,
 ) -> tuple[Tensor, int]:
     """Images from a network, in eval mode; it is left in the mode it was in.
 
@@ -52,6 +63,7 @@ def drawn(
         samples: how many, and how.
         shape: ``(c, h, w)`` of an image.
         device: where it runs.
+        between: called before each call of the network.
 
     Returns:
         Images uint8 ``[number, c, h, w]`` on the CPU, and how often the network was called for each.
@@ -63,7 +75,7 @@ def drawn(
     sigmas = known.nearest(spacing(known.range(), samples.steps))
     found, calls = [], 0
     for noise in torch.split(starting_noise(samples, shape), samples.batch):
-        denoiser = NetworkDenoiser(module, known, clip=samples.clip)
+        denoiser = NetworkDenoiser(module, known, clip=samples.clip, between=between)
         found.append(as_bytes(sampler(denoiser, noise.to(device).double() * sigmas[0], sigmas)).cpu())
         calls = denoiser.calls
     module.train(training)

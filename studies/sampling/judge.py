@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
@@ -42,7 +43,13 @@ class Judged:
     png: bytes | None
 
 
-def judge(module: nn.Module, protocol: Protocol, samples: Samples, device: torch.device) -> Judged:
+def judge(
+    module: nn.Module,
+    protocol: Protocol,
+    samples: Samples,
+    device: torch.device,
+    between: Callable[[], None] = lambda: None,
+) -> Judged:
     """Draw samples from a trained network and judge them.
 
     Args:
@@ -50,12 +57,14 @@ def judge(module: nn.Module, protocol: Protocol, samples: Samples, device: torch
         protocol: data and objective.
         samples: how many, how, and in which space.
         device: where it runs.
+        between: called before each call of the network, such as to give way to a measurement.
 
     Raises:
         UserError: the user's feature network cannot be used.
     """
     data = load(protocol.data)
-    images, calls = drawn(module, protocol.objective, samples, tuple(data.train.shape[1:]), device)
+    images, calls = drawn(module, protocol.objective, samples, tuple(data.train.shape[1:]), device, between)
+    between()
     where = space(protocol.data, samples.features, device)
     theirs = _reference(protocol.data, samples.features, samples.reference, device)
     found = distances(where.of(images), theirs)

@@ -16,6 +16,7 @@ import pandas as pd
 import pytest
 
 from reports.dashboard import SECTIONS, render, write_dashboard
+from reports.metrics import METRICS
 from reports.pages.charts import Charts, safe_json
 from reports.tables import write_results_csv
 from reports.theme import CONFIG
@@ -154,6 +155,19 @@ def test_the_table_holds_the_numbers_of_the_frame() -> None:
     shown = [float(a["data-value"]) if a["data-value"] else None for a in cells]
     wanted = [None if pd.isna(v) else v for v in study.trials["loss"]]
     assert shown == wanted
+
+
+def test_what_was_predicted_stands_beside_what_was_measured() -> None:
+    study = one_trial()
+    row = study.trials.iloc[0]
+    trials = study.trials.assign(predicted_memory=row["memory"] * 1.25, predicted_latency_ratio=2.5)
+    found = replace(study, trials=trials.assign(latency_ratio=float("nan")), screening="took no part: too few")
+    text = words(render(found))
+    predicted, measured = (METRICS["memory"].text(row["memory"] * x).replace("\u202f", " ") for x in (1.25, 1))
+    assert f"peak memory {predicted} (measured {measured}, +25 %)" in text
+    assert "latency ratio 2.50" in text
+    assert "took no part: too few" in text
+    assert "Predicted" not in words(render(study))
 
 
 def test_sections_in_order() -> None:

@@ -52,7 +52,7 @@ def test_the_note_goes_along() -> None:
 
 def test_nothing_is_predicted_that_no_budget_asks_for() -> None:
     predictor = Told(1.0, 0.0)
-    assert screen(assess(SPEC, (), {}).graph, {"latency": 1.0}, predictor).metrics == {}  # type: ignore[arg-type]
+    assert screen(assess(SPEC, (), {}).graph, {"loss": 1.0}, predictor).metrics == {}  # type: ignore[arg-type]
     over = assess(SPEC, (), {"parameters": 1.0, "memory": 5.0}, predictor)
     assert over.refusal is not None
     assert over.refusal.startswith("parameters is")

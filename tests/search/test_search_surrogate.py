@@ -146,3 +146,6 @@ def test_budgets_as_sentences_and_relative_to_the_base() -> None:
         budgets(["latency <= 1 ms", "latency <= 2 ms"])
     with pytest.raises(ValueError, match=r"write a factor above 0, such as `0.9 \* base`"):
         budgets({"latency": "0 * base"})
+    for mistyped in ("0.5 * bse", "base * 0.5", "half * base"):
+        with pytest.raises(ValueError, match=r"`0\.9 \* base`"):
+            budgets({"latency": mistyped})

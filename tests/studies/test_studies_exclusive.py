@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import threading
 import time
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 
 import archspec
 from studies import trial as trials
+from studies.measure import device as devices
 from studies.protocol import Measure, Protocol
 from studies.trial import Job, Outcome, Progress, run_trial
 from studies.worker import Worker
@@ -73,6 +76,49 @@ def test_no_worker_trains_while_another_times(tmp_path: Path, monkeypatch: pytes
     assert reports[-1] > second[1], "the training was over before the measurement; it has to be longer"
     for began, ended in (first, second):  # what was sent before the pause may be heard a little later
         assert [at for at in reports if began + 0.5 < at < ended] == []
+
+
+EVALUATIONS: dict[str, dict[str, Any]] = {
+    "held-out loss": {"strata": 10, "images": 80, "batch": 2},
+    "samples": {
+        **{"strata": 2, "images": 4, "batch": 4},
+        "samples": {"number": 20, "batch": 20, "steps": 200, "sampler": "ddim", "grid": 0, "reference": 20},
+    },
+}
+
+
+def test_an_evaluation_pauses_while_another_times(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("USHAPE_LOCKS", str(tmp_path / "locks"))
+    worker = Worker(tmp_path / "worker.log")
+    try:
+        for what, evaluate in EVALUATIONS.items():
+            given = job(1, latency=False)
+            protocol = Protocol.model_validate(given.protocol.model_dump() | {"evaluate": evaluate})
+            outcome = paused_while_evaluating(worker, given.model_copy(update={"protocol": protocol}))
+            assert outcome.status == "finished", outcome.reason
+            assert outcome.detail["turns"]["paused"] > 0.4, what
+    finally:
+        worker.close(kill=True)
+
+
+def paused_while_evaluating(worker: Worker, given: Job) -> Outcome:
+    """The outcome of a job during whose evaluation this process had the device alone for half a second."""
+    evaluates, outcomes = threading.Event(), list[Outcome]()
+
+    def heard(progress: Progress) -> None:
+        if progress.stage == "evaluate":
+            evaluates.set()
+
+    thread = threading.Thread(target=lambda: outcomes.append(worker.run(given, heard)), daemon=True)
+    thread.start()
+    assert evaluates.wait(120)
+    with closing(devices.turn_on(torch.device("cpu"))) as turn, turn.measuring():
+        assert outcomes == [], "the evaluation was over before anyone could measure; it has to be longer"
+        time.sleep(0.5)
+        assert outcomes == []
+    assert turn.trouble is None
+    thread.join(120)
+    return outcomes[0]
 
 
 def test_a_worker_whose_device_was_lost_is_replaced(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -9,6 +9,9 @@ import pytest
 from typer.testing import CliRunner
 
 from archspec import UserError
+from studies.latency.learned import Foretold
+from studies.latency.regression import HeldOut
+from studies.protocol import Measure
 from ushape.cli.app import app
 
 SMALL = """version: 1
@@ -84,3 +87,35 @@ def test_the_fused_sgd_is_refused(small: str) -> None:
         "the fused SGD is not predicted.",
         "Use --variant foreach or --variant loop.",
     )
+
+
+def test_latency_is_told_with_its_error_or_why_there_is_none(small: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    held_out = HeldOut(12, 0.051, 0.25, 0.9, ())
+    told = {
+        "latency": Foretold(0.0123, held_out, "", 12),
+        "latency_ratio": Foretold(3.0, None, "only 5 architectures were measured", 5),
+    }
+
+    class Taught:
+        architectures = 12
+
+        def predict(self, graph: object, metric: str) -> Foretold | None:
+            del graph
+            return told.get(metric)
+
+    monkeypatch.setattr("studies.latency.studies.learned_from", lambda folders: (Taught(), Measure(batch=4)))
+    monkeypatch.setattr("ushape.cli.report.folder_of", lambda study: study)
+    printed = " ".join(ran(small, "--latency", "runs/one", "--latency", "runs/two").split())
+    assert "batch 4, learned from 12 architectures of runs/one, runs/two" in printed
+    assert (
+        "inference: 12.3 ms (of 12 architectures, each held out in turn, 90 % were predicted within 25.0 %" in printed
+    )
+    assert "inference: 3 × the reference network (error unknown: only 5 architectures were measured)" in printed
+    data = json.loads(ran(small, "--latency", "runs/one", "--json"))["latency"]
+    assert data["predicted"]["latency"]["value"] == 0.0123
+    assert data["predicted"]["latency_ratio"]["held_out"] is None
+
+
+def test_latency_needs_results(small: str, tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="there are no results"):
+        ran(small, "--latency", str(tmp_path))

@@ -67,17 +67,26 @@ def profile(  # noqa: PLR0913 - one parameter an option of the command
     calibrated: Annotated[
         bool, typer.Option("--calibrated", help="Run each operation once alone, and remember what it needs.")
     ] = False,
+    latency: Annotated[
+        list[Path] | None,
+        typer.Option(
+            "--latency",
+            help="Predict latency too, learned from a study run on this device (file or folder); repeatable.",
+        ),
+    ] = None,
     json: Annotated[bool, typer.Option("--json", help="As JSON on standard output.")] = False,
 ) -> None:
     """Predict FLOPs and peak memory of inference and of a training step, without weights and without the device.
 
     [bold]ushape profile zoo/sd15 --device cuda --batch 4 --autocast bfloat16[/bold]. What is resident at the peak is
-    listed by block. With --calibrated the prediction for this machine's CPU is exact to 0.1 %.
+    listed by block. With --calibrated the prediction for this machine's CPU is exact to 0.1 %. With --latency STUDY
+    the latency that the study would measure is predicted as well, with the error on architectures held out.
     """
     from archspec import build, load
     from builder.profile import ProfileOptions
     from builder.profile import profile as predicted
     from ushape.cli.console import print_json
+    from ushape.cli.latency import latency_data, show_latency
 
     graph = build(load(file))
     chosen = variant or (Variant.foreach if optimizer.startswith("sgd") else Variant.fused)
@@ -95,10 +104,13 @@ def profile(  # noqa: PLR0913 - one parameter an option of the command
         channels_last=channels_last,
     )
     found = predicted(graph, options, calibrated=calibrated)
+    foretold = latency_data(graph, latency) if latency else None
     if json:
-        print_json(found.as_dict())
-    else:
-        _show(found)
+        print_json(found.as_dict() | ({"latency": foretold} if foretold else {}))
+        return
+    _show(found)
+    if foretold:
+        show_latency(foretold)
 
 
 def _refuse_fused_sgd(optimizer: Optimizer, variant: Variant) -> None:

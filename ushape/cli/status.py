@@ -41,6 +41,8 @@ def status(
                 out.print(
                     f"  its architecture: {data['folder']}/architectures/{best['fingerprint']}.json", markup=False
                 )
+        if part == "search" and data["screening"]:
+            out.print(f"  screening by predicted latency: {data['screening']}", markup=False)
         for under_way in found["running"]:
             since = f"since {under_way['started']}"
             out.print(f"  trial {under_way['trial']} running {since}: {under_way['what']}", markup=False)
@@ -50,9 +52,11 @@ def status(
 
 def status_data(folder: Path) -> dict[str, Any]:
     """A study's progress as plain data."""
+    from studies.latency.account import account_of
     from studies.records import current
     from studies.store import Store
 
+    account = account_of(folder)
     store = Store(folder)
     document = store.remembered_study() or {}
     records = current([record for part in store.parts() for record in store.glances(part)])
@@ -62,6 +66,7 @@ def status_data(folder: Path) -> dict[str, Any]:
         "name": store.name,
         "folder": str(folder),
         "running": running,
+        "screening": account.text() if account is not None else None,
         "parts": {part: _part_data(found, document, part, running=running) for part, found in parts.items()},
     }
 

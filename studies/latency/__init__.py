@@ -1,0 +1,1 @@
+"""Latency predicted per device, learned from what a study's trials measured."""
