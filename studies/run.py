@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, suppress
+from contextlib import AbstractContextManager, closing, suppress
 from pathlib import Path
 
 from archspec import UserError
@@ -91,4 +91,5 @@ def _questions(study: Study, ledger: Ledger, *, retry_failed: bool) -> Iterator[
         from studies.searching import SearchQuestion
 
         predictor = MemoryPredictor(study.protocol, study.file.measure)
-        yield SearchQuestion(study, study.file.search, ledger, predictor)
+        with closing(SearchQuestion(study, study.file.search, ledger, predictor)) as question:
+            yield question
