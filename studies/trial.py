@@ -76,8 +76,9 @@ class Outcome(Section):
             predicted before training, `fd` and `kd`, as far as the trial came and as they were asked for.
         detail: `loss_bins` [[t_low, t_high, mse], …], `snr_bins` (rows of `studies.weighting.SnrBin`), `evaluation`
             (hash and counts), `samples` (see `studies.sampling.judge`), `latency` and `train_latency` (spread, rounds,
-            ratio to the reference, warm-up), `scores` (zero-cost), `load_average` before and after measuring, `seconds` of each stage, and
-            after an error `stage`, `traceback` and, for diverged ones, `diverged_step`.
+            ratio to the reference, warm-up), `load_average` before and after measuring, `scores` (zero-cost; why some
+            are missing in `scores_missing`), `seconds` of each stage, and after an error `stage`, `traceback` and, for
+            diverged ones, `diverged_step`.
         curve: (step, mean training loss since the point before), as far as training came.
         environment: versions, code, device; equal for trials run under equal circumstances.
         data: the summary of the data; empty when they could not be loaded.

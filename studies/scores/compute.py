@@ -27,6 +27,7 @@ from studies.train import Batch, batches, derived_seed
 #: Images of the batch that gradients are taken on, at most.
 IMAGES = 16
 
+
 @dataclass(frozen=True)
 class Setting:
     """What a network is scored on.
@@ -90,9 +91,10 @@ def snip(graph: ArchGraph, setting: Setting) -> float:
 def synflow(graph: ArchGraph, setting: Setting) -> float:
     """log10 of the sum over all parameters of θ·∂R/∂θ (Tanaka et al. 2020).
 
-    R is the sum of the output for an image of ones, with the absolute values of all parameters and with norms
-    bypassed (softmaxes too: every position weighs the same, and queries and keys do not count), in float64 since values grow by orders of magnitude from layer to layer; hence the logarithm too. The
-    time input is 0, whose sines and cosines are not negative.
+    R is the sum of the output for an image of ones, with the absolute values of all parameters and with norms bypassed
+    (softmaxes too: every position weighs the same, and queries and keys do not count). In float64, since values grow by
+    orders of magnitude from layer to layer; hence the logarithm too. The time input is 0, whose sines and cosines are
+    not negative.
     """
     network = _network(graph, setting).double()
     with torch.no_grad():
@@ -115,7 +117,7 @@ _OF_THE_NETWORK: Mapping[Score, Callable[[ArchGraph, Setting], float]] = {
 
 def _network(graph: ArchGraph, setting: Setting) -> nn.Module:
     """The network at its start, without weights that are zero and without dropout."""
-    if len(input_nodes(graph)) > 2:  # noqa: PLR2004 - an image and a time
+    if len(input_nodes(graph)) > 2:
         raise ValueError("scores know networks of an image and a time alone")
     network = assemble(graph)
     initialise(network, setting.seed)
@@ -158,9 +160,10 @@ def _pairs(network: nn.Module, scalar: Tensor) -> list[tuple[Tensor, Tensor]]:
 
 
 class _Bypassed(TorchFunctionMode):
-    """Norms give their input, and softmaxes equal weights: else values of many orders of magnitude decide by rounding."""
+    """Norms give their input, softmaxes equal weights: at values of many magnitudes rounding would choose them."""
 
     def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        """What a function gives, or what stands in its place."""
         kwargs = kwargs or {}
         if func in _NORMS:
             return args[0] if args else kwargs["input"]

@@ -43,7 +43,7 @@ class Scorer(Protocol):
 
 
 class ScorerApart:
-    """A `Scorer` in a process of its own, which is started when it is needed and replaced when it dies or takes too long.
+    """A `Scorer` in a process of its own: started when needed, replaced when it dies or takes too long.
 
     Args:
         log: file for what libraries print.
@@ -124,7 +124,7 @@ class Filter:
     @cached_property
     def _threshold(self) -> Threshold | None:
         """From a random sample of sound points; the same whenever the search goes on."""
-        rule, found = self._rule, dict[str, float]()
+        rule, found = self._rule, list[float]()
         tried: set[str] = set()
         draw = at_random(random.Random(self._search.sampler.seed))
         for _ in range(rule.sample * _DRAWS):
@@ -135,8 +135,8 @@ class Filter:
             if assessed.refusal is not None or mark is None or graph is None or mark in tried:
                 continue
             tried.add(mark)
-            found |= {mark: value for value in self.scores(mark, graph).values()}
-        made = threshold(rule.by, rule.better, rule.keep, list(found.values()))
+            found.extend(self.scores(mark, graph).values())
+        made = threshold(rule.by, rule.better, rule.keep, found)
         self._said(self._told(made, len(tried)))
         return made
 
