@@ -21,6 +21,8 @@ METRICS: tuple[Metric, ...] = get_args(Metric)
 OF_SAMPLES: tuple[Metric, ...] = ("fd", "kd")
 #: Known from the graph alone, before anything is trained.
 KNOWN_BEFOREHAND: tuple[Metric, ...] = ("parameters", "macs")
+#: Compared by the ratio to the reference network, where it was timed beside it; their budgets are in seconds.
+TIMED: tuple[Metric, ...] = ("latency", "train_latency")
 
 _TIME = {"us": 1e-6, "ms": 1e-3, "s": 1.0}
 _MEMORY = {"B": 1.0, "kB": 1e3, "MB": 1e6, "GB": 1e9, "KiB": 2.0**10, "MiB": 2.0**20, "GiB": 2.0**30}

@@ -8,6 +8,7 @@ from pydantic import BeforeValidator, Field, model_validator
 
 from search.objectives import Budgets, Objectives
 from search.prune import Tie
+from search.scores import Score
 from search.space import Space
 from studies.designs.add_one_in import AddOneIn
 from studies.designs.factorial import Factorial
@@ -19,6 +20,7 @@ from studies.designs.parts import PartChoices
 from studies.designs.path import Path
 from studies.execution import Run
 from studies.protocol import Count, Measure, Natural, Protocol, Section
+from studies.scores.section import Prefilter, Scores
 
 
 class Ablation(Section):
@@ -129,9 +131,23 @@ class Search(Section):
     )
     near_base: Natural = Field(0, description="so many neighbours of the base are proposed after these points")
     pruning: Pruning | None = Field(None, description="stop trainings early; null trains each to its end")
+    scores: Scores = Field(
+        (),
+        description="zero-cost scores that are recorded of each training: parameters, flops, activation_bytes, "
+        "grad_norm, snip, synflow; the report says how well each ranks the trained points",
+    )
+    prefilter: Prefilter | None = Field(
+        None, description="refuse proposed points whose zero-cost score is poor; null refuses none"
+    )
     reuse: tuple[str, ...] = Field(
         (), description="studies (files or folders) whose results are taken over where protocol and device agree"
     )
+
+    @property
+    def all_scores(self) -> tuple[Score, ...]:
+        """The scores of each training: those asked for, and the one that the pre-filter goes by."""
+        by = () if self.prefilter is None else (self.prefilter.by,)
+        return tuple(dict.fromkeys((*self.scores, *by)))
 
 
 class StudyFile(Section):

@@ -79,7 +79,7 @@ class StudyResults:
 
 
 def trial_row(record: TrialRecord) -> dict[str, Any]:
-    """One row of the frame: seconds, bytes and counts; search parameters as ``param:<name>``."""
+    """One row of the frame: seconds, bytes and counts; search points as ``param:<name>``, scores as ``score:<name>``."""
     row: dict[str, Any] = {
         "part": record.part,
         "trial": record.trial,
@@ -105,6 +105,7 @@ def trial_row(record: TrialRecord) -> dict[str, Any]:
     row["edits"] = "; ".join(record.edits)
     for name, value in record.params.items():
         row[f"param:{name}"] = ",".join(map(str, value)) if isinstance(value, list) else value
+    row |= {f"score:{name}": value for name, value in (record.detail.get("scores") or {}).items()}
     row |= {f"tuned:{name}": value for name, value in record.tuned.items()}
     if record.part == "ablation":
         row |= {"design": record.design or "variants", "reference": record.reference or "base"}

@@ -193,7 +193,8 @@ class Ledger:
         if record is None or record.status == "interrupted" or (record.part == "search" and search is None):
             bridge.tell_failed(trial)
         elif record.part == "search" and search is not None:
-            failed = record.status not in WITH_RESULT and (record.status != "refused" or "failed_as" in record.detail)
+            known_why = record.status == "refused" and not {"failed_as", "prefiltered"} & record.detail.keys()
+            failed = record.status not in WITH_RESULT and not known_why
             constraints: dict[str, float] = {
                 "rules": float(record.detail.get("rules_broken", 0)),
                 "trained": float(failed),

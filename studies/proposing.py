@@ -10,7 +10,7 @@ from optuna.trial import Trial
 from search import optuna_bridge as bridge
 from search import samplers
 from search.hypervolume import front_of
-from search.objectives import KNOWN_BEFOREHAND, signs
+from search.objectives import KNOWN_BEFOREHAND, TIMED, Metric, signs
 from search.pool import Judge, Pool
 from search.space import Scalar, fill, size
 from search.surrogate import Candidate, Surrogate
@@ -54,7 +54,7 @@ class Proposals:
         self._points = size(search.space, study.levels)
         self._surrogate = Surrogate(
             primitives,
-            dict(zip(map(str, search.objectives), signs(search.objectives), strict=True)),
+            dict(zip(map(_modelled, search.objectives), signs(search.objectives), strict=True)),
             {str(name): limit for name, limit in ledger.limits.items()},
             int(self.sampler.options.get("startup") or 1),
             self._seed,
@@ -115,12 +115,17 @@ class Proposals:
         ended = record.status in WITH_RESULT or record.status == "pruned"
         told = ended and all(name in record.metrics or name in known for name in asked)
         failed = not told and record.status != "running"
-        return Candidate(record.detail["chosen"], known, dict(record.metrics) if told else None, failed)
+        return Candidate(record.detail["chosen"], known, self._found(record) if told else None, failed)
+
+    def _found(self, record: TrialRecord) -> dict[str, float]:
+        """A trial's results: budgets are held against what was measured, objectives are what Optuna is told too."""
+        compared = {_modelled(name): record.compared(name) for name in self._search.objectives}
+        return record.metrics | {name: value for name, value in compared.items() if value is not None}
 
     def _good(self) -> list[dict[str, Scalar]]:
         """The points that no other feasible one beats."""
         told = [
-            (record, [sign * record.metrics[name] for name, sign in self._surrogate.objectives.items()])
+            (record, [sign * self._found(record)[name] for name, sign in self._surrogate.objectives.items()])
             for record in self._seen.values()
             if record.status in WITH_RESULT
             and record.feasible
@@ -130,3 +135,8 @@ class Proposals:
             return []
         front = front_of(np.array([values for _, values in told]))
         return [record.detail["chosen"] for (record, _), best in zip(told, front, strict=True) if best]
+
+
+def _modelled(name: Metric) -> str:
+    """What the model calls an objective: a latency's is its ratio to the reference, its budget is in seconds."""
+    return f"compared {name}" if name in TIMED else name

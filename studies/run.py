@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, suppress
+from contextlib import AbstractContextManager, closing, suppress
 from pathlib import Path
 
 from archspec import UserError
@@ -95,4 +95,5 @@ def _questions(study: Study, ledger: Ledger, *, retry_failed: bool) -> Iterator[
         predictor: Predictor = MemoryPredictor(study.protocol, study.file.measure)
         if study.file.search.screen_latency:
             predictor = LatencyScreen(ledger, predictor)
-        yield SearchQuestion(study, study.file.search, ledger, predictor)
+        with closing(SearchQuestion(study, study.file.search, ledger, predictor)) as question:
+            yield question

@@ -47,11 +47,15 @@ def _sampler_faults(study: Study, search: Search) -> Iterator[Fault]:
     if name in own:
         fault = samplers.own_option_fault(options) if name == samplers.KNOWN_COST else None
         if name == samplers.AUTO and options:
-            yield ("options",), "options belong to a sampler, and none is named.", f"Samplers: {', '.join(known)}."
+            yield (
+                ("options",),
+                "options belong to a sampler, and none is named.",
+                f"Samplers: {', '.join([*own[1:], *known])}.",
+            )
         if fault is not None:
             option, message, options_known = fault
-            hint = did_you_mean(option, options_known) or f"Its options: {', '.join(options_known)}."
-            yield ("options", option), f"{message}.", hint
+            meant = None if option in options_known else did_you_mean(option, options_known)
+            yield ("options", option), f"{message}.", meant or f"Its options: {', '.join(options_known)}."
         return
     if name not in known:
         hint = did_you_mean(name, [*own, *known]) or f"Samplers: {', '.join([*own, *known])}."

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import replace
 from typing import Any
 
 from archspec import user_error
@@ -14,12 +15,13 @@ from search.screening import Predictor
 from search.space import Scalar, is_point, point, size
 from search.start import base_point
 from studies.document import Search
-from studies.ledger import Ledger, Task
+from studies.ledger import Ledger, Task, key_of
 from studies.limits import needs_the_base
 from studies.proposing import Proposals
 from studies.records import SETTLED, TRAINED, TrialRecord
 from studies.reuse import reusable
 from studies.rungs import Rungs
+from studies.scores.prefilter import Filter, Scorer
 from studies.starting import first_points
 from studies.study import Study
 from studies.trial import Outcome
@@ -38,9 +40,17 @@ class SearchQuestion:
         search: its search section.
         ledger: where it is written down.
         predict: metrics that can be predicted before a training, such as peak memory.
+        scorer: computes the zero-cost scores of a pre-filter; default a process of its own.
     """
 
-    def __init__(self, study: Study, search: Search, ledger: Ledger, predict: Predictor | None = None) -> None:
+    def __init__(
+        self,
+        study: Study,
+        search: Search,
+        ledger: Ledger,
+        predict: Predictor | None = None,
+        scorer: Scorer | None = None,
+    ) -> None:
         self._study, self._search, self._ledger, self._predict = study, search, ledger, predict
         records = ledger.store.records("search")
         taken_over = reusable(study, search)
@@ -50,6 +60,7 @@ class SearchQuestion:
         self._proposals = Proposals(study, search, ledger, self.judge, records)
         self._optuna_study = self._proposals.optuna_study
         ledger.observer.said(self._proposals.sampler.why)
+        self._filter = Filter.of(study, ledger, self.judge, scorer)
         self._rungs = self._pruning(records)
         self._enqueue(records)
         self._trained = sum(record.status in TRAINED for record in records)
@@ -170,7 +181,7 @@ class SearchQuestion:
         study, search = self._study, self._search
         trial, chosen = self._proposals.ask()
         assessed = self.judge(chosen)
-        seed = search.seed if search.seed is not None else study.protocol.seed_list()[0]
+        seed = study.search_seed
         words = tuple(edit.describe() for edit in assessed.edits)
         begun = self._ledger.record("search", trial, seed, assessed.fingerprint, words).model_copy(
             update={
@@ -189,11 +200,23 @@ class SearchQuestion:
             excess = dict(assessed.violations)
             refused = begun.model_copy(update={"status": "refused", "reason": assessed.refusal, "violations": excess})
             return self._closed(self._ledger.close(trial, refused))
+        # What is known already costs nothing.
+        if self._filter is not None and self._ledger.known.find(key_of(begun)) is None:
+            begun = self._filter.judged(begun, chosen, graph)
+            if begun.status == "refused":
+                return self._closed(self._ledger.close(trial, begun))
         taken = self._ledger.take(trial, begun, graph)
         if isinstance(taken, TrialRecord):
             return self._closed(taken)
         self._proposals.learn(begun)
-        return taken
+        if taken is None:
+            return None
+        return replace(taken, job=taken.job.model_copy(update={"scores": search.all_scores}))
+
+    def close(self) -> None:
+        """End the process that scores points, if there is one."""
+        if self._filter is not None:
+            self._filter.close()
 
     def _closed(self, record: TrialRecord) -> TrialRecord:
         self._proposals.learn(record)

@@ -77,6 +77,12 @@ class Study:
         until = self.file.ablation.until if self.file.ablation else None
         return tuple(range(until.max_seeds)) if until else self.protocol.seed_list()
 
+    @property
+    def search_seed(self) -> int:
+        """The training seed of the search's points."""
+        said = self.file.search.seed if self.file.search else None
+        return said if said is not None else self.protocol.seed_list()[0]
+
     def expansion(self, losses: Losses | None = None) -> Expansion:
         """The ablation's variants; with `losses` also those that a design asks for in view of them."""
         assert self.file.ablation is not None

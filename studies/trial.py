@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import Field
 
+from search.scores import Score
 from studies.failures import explained, is_device_lost
 from studies.protocol import Measure, Protocol, Samples, Section
 
@@ -51,6 +52,8 @@ class Job(Section):
     state: Path | None = Field(None, description="File for the state of the training when it stops.")
     resume: Path | None = Field(None, description="File of the state that the training goes on from.")
     costs: bool = Field(default=True, description="Measure latency and memory; they are known for one that goes on.")
+    scores: tuple[Score, ...] = Field((), description="Zero-cost scores to compute before training.")
+    trains: bool = Field(default=True, description="Whether it is trained; if not, only its scores are computed.")
 
 
 class Progress(Section):
@@ -73,8 +76,9 @@ class Outcome(Section):
             predicted before training, `fd` and `kd`, as far as the trial came and as they were asked for.
         detail: `loss_bins` [[t_low, t_high, mse], …], `snr_bins` (rows of `studies.weighting.SnrBin`), `evaluation`
             (hash and counts), `samples` (see `studies.sampling.judge`), `latency` and `train_latency` (spread, rounds,
-            ratio to the reference, warm-up), `load_average` before and after measuring, `seconds` of each stage, and
-            after an error `stage`, `traceback` and, for diverged ones, `diverged_step`.
+            ratio to the reference, warm-up), `load_average` before and after measuring, `scores` (zero-cost; why some
+            are missing in `scores_missing`), `seconds` of each stage, and after an error `stage`, `traceback` and, for
+            diverged ones, `diverged_step`.
         curve: (step, mean training loss since the point before), as far as training came.
         environment: versions, code, device; equal for trials run under equal circumstances.
         data: the summary of the data; empty when they could not be loaded.
@@ -157,6 +161,11 @@ class _Trial:
             graph, data = self._load()
         with closing(devices.turn_on(device)) as self.turn:
             with self.turn.training():
+                if self.job.scores and self.job.resume is None:
+                    with self._in("build"):
+                        self._score(graph, data, device)
+                if not self.job.trains:
+                    return
                 with self._in("build"):
                     module = self._build(graph, device)
                 with self._in("train"):
@@ -207,6 +216,13 @@ class _Trial:
         self.metrics["macs"] = float(total_price(graph).macs)
         self._predict(graph)
         return module.to(device)
+
+    def _score(self, graph: ArchGraph, data: Dataset, device: torch.device) -> None:
+        """Zero-cost scores, of a network of their own."""
+        from studies.scores.compute import Setting, told
+
+        setting = Setting(self.job.protocol, data.train, self.job.seed, device)
+        self.detail |= told(graph, self.job.scores, setting)
 
     def _predict(self, graph: ArchGraph) -> None:
         """Peak memory as predicted, to stand beside the measured one."""

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+import numpy as np
 import pandas as pd
 
 from reports.analysis.ablation_answer import ablation_sentences
@@ -58,9 +59,15 @@ def primary_metric(results: StudyResults) -> str:
 
 
 def best_trial(results: StudyResults) -> pd.Series | None:
-    """Return the search's trained trial with the smallest first objective within the budgets; None without one."""
-    kept = _kept(results)
-    return kept.iloc[int(kept[_first(results)].to_numpy().argmin())] if len(kept) else None
+    """Return the search's trained trial with the best first objective within the budgets; None without one."""
+    kept, first = _kept(results), _first(results)
+    return kept.iloc[_best_of(kept[first], more_is_better=first in results.maximised)] if len(kept) else None
+
+
+def _best_of(values: pd.Series, *, more_is_better: bool) -> int:
+    """Position of the smallest value, or of the largest where more is better; a missing one is never it."""
+    numbers = values.to_numpy(dtype=float)
+    return int(np.nanargmax(numbers) if more_is_better else np.nanargmin(numbers))
 
 
 def _first(results: StudyResults) -> str:
@@ -102,7 +109,7 @@ def _endings(results: StudyResults) -> str:
 
 def _cost_names(results: StudyResults) -> list[str]:
     named = [o for o in results.objectives if o != _first(results)]
-    return [n for n in named or ["latency", "parameters"] if has_values(_trained(results), n)]
+    return [n for n in named or ["latency", "parameters"] if n != _first(results) and has_values(_trained(results), n)]
 
 
 def _costs(results: StudyResults, row: pd.Series) -> str:
@@ -125,22 +132,27 @@ def _against_base(results: StudyResults, best: pd.Series) -> str:
 
 
 def _cheapest(results: StudyResults, best: pd.Series, metric: Metric) -> list[Sentence]:
-    kept, limit = _kept(results), best[metric.name] + abs(best[metric.name]) * TOLERANCE
-    near = kept[kept[metric.name] <= limit]
+    kept, sign = _kept(results), -1.0 if metric.name in results.maximised else 1.0
+    near = kept[sign * kept[metric.name] <= sign * best[metric.name] + abs(best[metric.name]) * TOLERANCE]
     found: list[Sentence] = []
     none: list[str] = []
+    none_more: list[str] = []
     for cost in (metric_of(n, metrics_of(results.trials)) for n in _cost_names(results)):
+        gain = cost.name in results.maximised
         known = near[near[cost.name].notna()]
-        row = known.iloc[int(known[cost.name].to_numpy().argmin())] if len(known) else best
+        row = known.iloc[_best_of(known[cost.name], more_is_better=gain)] if len(known) else best
         change = (row[cost.name] / best[cost.name] - 1) * 100 if best[cost.name] else float("nan")
-        if not change < 0:
-            none.append(cost.label)
+        if not (change > 0 if gain else change < 0):
+            (none_more if gain else none).append(cost.label)
             continue
         numbers = f"{cost.text(row[cost.name])}, {percent_text(change)}; {metric.label} {metric.text(row[metric.name])}"
-        head = f"Cheapest within 1{NARROW}% of it by {cost.label}:"
+        head = f"{'Most' if gain else 'Cheapest'} within 1{NARROW}% of it by {cost.label}:"
         found.append(Sentence("cheapest", head, f"trial {row['trial']} ({numbers})."))
     if none:
         head = f"None within 1{NARROW}% of it is cheaper by {join_words(none, 'or')}."
+        found.append(Sentence("cheapest", head))
+    if none_more:
+        head = f"None within 1{NARROW}% of it has more {join_words(none_more, 'or')}."
         found.append(Sentence("cheapest", head))
     return found
 

@@ -105,13 +105,14 @@ def objective_pairs(results: StudyResults) -> list[tuple[str, str]]:
     return [(name, first) for name in objectives if name != first]
 
 
-def best_so_far(points: Sequence[Point], metric: str) -> list[float]:
-    """Return the smallest value among the feasible trials up to each one; NaN before the first."""
+def best_so_far(points: Sequence[Point], metric: str, *, more_is_better: bool = False) -> list[float]:
+    """Return the best value among the feasible trials up to each one; NaN before the first."""
     best, found = math.nan, []
+    better = max if more_is_better else min
     for point in points:
         value = point.values.get(metric, math.nan)
-        if point.kind in ("front", "dominated") and not value >= best:
-            best = value if not math.isnan(value) else best
+        if point.kind in ("front", "dominated") and not math.isnan(value):
+            best = value if math.isnan(best) else better(best, value)
         found.append(best)
     return found
 

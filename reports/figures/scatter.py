@@ -56,15 +56,18 @@ def pareto_figure(
     return figure
 
 
-def history_figure(points: Sequence[Point], metric: Metric, budgets: dict[str, float]) -> go.Figure:
+def history_figure(
+    points: Sequence[Point], metric: Metric, budgets: dict[str, float], *, more_is_better: bool = False
+) -> go.Figure:
     """Draw a search with one objective: each trial's value, and the best so far."""
+    best = best_so_far(points, metric.name, more_is_better=more_is_better)
     figure = go.Figure(layout=chart_layout(height=380))
     placed = [p for p in points if p.kind != "no result" and _finite(p, metric)]
     order = Metric("trial", "trial")
     numbered = [_with_number(p) for p in placed]
     figure.add_scatter(
         x=[p.trial for p in points],
-        y=[None if math.isnan(v) else metric.shown(v) for v in best_so_far(points, metric.name)],
+        y=[None if math.isnan(v) else metric.shown(v) for v in best],
         mode="lines",
         line={"color": LIGHT["front"], "width": 1.5, "shape": "hv"},
         name="best so far",

@@ -16,6 +16,7 @@ from reports.figures.parallel import parallel_svg
 from reports.figures.scatter import history_figure, pareto_figure
 from reports.metrics import join_words, metric_of, metrics_of
 from reports.pages.charts import Chart, Charts
+from reports.pages.scores import scores_context
 
 if TYPE_CHECKING:
     from studies.frame import StudyResults
@@ -41,6 +42,7 @@ def context(results: StudyResults, charts: Charts) -> dict[str, Any] | None:
         "curves": _curves(results, points, charts),
         "trained": len(trained),
         "screening": results.screening,
+        "scores": scores_context(results),
     }
 
 
@@ -56,7 +58,8 @@ def _charts(results: StudyResults, points: Sequence[Point], charts: Charts) -> l
         )
     if not pairs:
         metric = metric_of(results.objectives[0] if results.objectives else "loss", metrics)
-        figure = history_figure(points, metric, results.budgets)
+        more = metric.name in results.maximised
+        figure = history_figure(points, metric, results.budgets, more_is_better=more)
         label = f"{metric.label} of each trial in order, and the best so far."
         drawn.append((f"{metric.label}, trial by trial", charts.add("history", figure, label)))
     return drawn

@@ -10,6 +10,7 @@ import pandas as pd
 from reports.analysis.ablation import Effect, compare, compared_metrics
 from reports.analysis.answer import primary_metric
 from reports.analysis.rules import rules_of
+from reports.analysis.scores import rankings
 from reports.analysis.search import search_points, value_text
 from reports.metrics import (
     MISSING,
@@ -22,6 +23,7 @@ from reports.metrics import (
     percent_text,
     signed_significant,
 )
+from reports.pages.scores import tau_text
 
 if TYPE_CHECKING:
     from studies.frame import StudyResults
@@ -46,7 +48,7 @@ class Table:
 
 def tables(results: StudyResults) -> list[Table]:
     """Every table that the study has something for."""
-    found = (_ablation(results), _front(results))
+    found = (_ablation(results), _front(results), _scores(results))
     return [table for table in found if table is not None]
 
 
@@ -134,6 +136,32 @@ def _front(results: StudyResults) -> Table | None:
         "neighbours may differ by chance."
     )
     return Table("front", caption, pd.DataFrame(rows), words)
+
+
+def _scores(results: StudyResults) -> Table | None:
+    found = rankings(results)
+    if not found:
+        return None
+    numbers = pd.DataFrame(
+        [
+            {"score": one.score, "objective": one.objective, "trials": one.n, "tau": one.tau.value, "low": one.tau.low,
+             "high": one.tau.high, "in this study": one.verdict}
+            for one in found
+        ]
+    )  # fmt: skip
+    metrics = metrics_of(results.trials)
+    words = pd.DataFrame(
+        [
+            {"score": one.score, "objective": metric_of(one.objective, metrics).label, "Kendall's tau": tau_text(one),
+             "trials": one.n, "in this study": one.verdict}
+            for one in found
+        ]
+    )  # fmt: skip
+    caption = (
+        f"{results.name}: how well zero-cost scores rank the search's trained architectures; Kendall's tau-b, positive "
+        "if a higher score goes with a better value, with the 95 % interval of Fieller, Hartley and Pearson (1957)."
+    )
+    return Table("scores", caption, numbers, words)
 
 
 def _bare(value: float, metric: Metric) -> str:

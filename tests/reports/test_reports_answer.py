@@ -127,3 +127,33 @@ def test_a_cost_that_the_judgement_rests_on_is_named_beside_the_usual_ones() -> 
     said = next(str(s) for s in answer(replace(results, trials=trials)).ablation if "no-attention is worse" in str(s))
     assert "Worse and dearer: keep the base (" in said
     assert "training step +10" in said
+
+
+def test_a_maximised_first_objective_is_best_where_it_is_largest() -> None:
+    study = replace(
+        make_study(seeds=0, objectives=("parameters", "latency"), budgets={}), maximised=frozenset({"parameters"})
+    )
+    trained = study.trials[study.trials["status"] == "finished"]
+    best = best_trial(study)
+    assert best is not None
+    assert best["parameters"] == trained["parameters"].max()
+    near = trained[trained["parameters"] >= best["parameters"] * 0.99]
+    cheapest = near.sort_values("latency").iloc[0]
+    sentences = [plain(s) for s in answer(study).search]
+    assert sentences[0].startswith(f"Best parameters: trial {best['trial']}, ")
+    if cheapest["latency"] < best["latency"]:
+        assert sentences[1].startswith(f"Cheapest within 1 % of it by latency: trial {cheapest['trial']} (")
+    else:
+        assert sentences[1] == "None within 1 % of it is cheaper by latency."
+
+
+def test_a_maximised_second_objective_is_looked_for_where_it_is_largest() -> None:
+    study = replace(make_study(seeds=0, objectives=("loss", "macs"), budgets={}), maximised=frozenset({"macs"}))
+    trials = study.trials.copy()
+    trials["loss"] = 0.1 + trials["trial"] * 1e-5
+    trials["macs"] = 1e6 + trials["trial"].astype(float)
+    study = replace(study, trials=trials)
+    last = trials.loc[trials["status"].isin(["finished", "replayed"]), "trial"].max()
+    assert plain(answer(study).search[1]).startswith(f"Most within 1 % of it by MACs: trial {last} (")
+    least = replace(study, trials=trials.assign(macs=-trials["trial"].astype(float) + 1e6))
+    assert plain(answer(least).search[1]) == "None within 1 % of it has more MACs."

@@ -55,6 +55,13 @@ def test_best_so_far_looks_at_feasible_trials_only() -> None:
     assert known[-1] == min(p.values["loss"] for p in points if p.kind in ("front", "dominated"))
 
 
+def test_best_so_far_rises_where_more_is_better() -> None:
+    points = search_points(make_study(objectives=("loss",)))
+    known = [b for b in best_so_far(points, "macs", more_is_better=True) if not math.isnan(b)]
+    assert known == sorted(known)
+    assert known[-1] == max(p.values["macs"] for p in points if p.kind in ("front", "dominated"))
+
+
 def test_pairs_of_objectives() -> None:
     assert objective_pairs(replace(full_study(), objectives=("latency", "loss", "memory"))) == [
         ("latency", "loss"),

@@ -1,11 +1,12 @@
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pytest
 
 from archspec import UserError, fingerprint, from_document, total_price
+from search.surrogate import Candidate, Surrogate
 from studies.ledger import Ledger
 from studies.load import check_study, load_study
 from studies.loop import drive
@@ -264,3 +265,29 @@ def test_a_study_that_cannot_be_taken_over_is_named(study_file: Write) -> None:
     found = [str(problem) for problem in check_study(study_file(search("  reuse: [nowhere]\n", "[loss]")))[1]]
     assert len(found) == 1
     assert "U403 nothing can be taken over: there are no results in" in found[0]
+
+
+def test_the_model_learns_a_latency_as_optuna_is_told_it_and_its_budget_in_seconds(
+    study_file: Write, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The reference is timed beside each network: the machine's drift is in the seconds, not in the ratio."""
+    seen: list[dict[str, float]] = []
+    pick = Surrogate.pick
+
+    def watched(self: Surrogate, candidates: Sequence[Candidate], known: Sequence[Candidate]) -> int:
+        seen.extend(dict(one.found) for one in known if one.found is not None)
+        return pick(self, candidates, known)
+
+    def drifting(job: Job) -> Outcome:
+        done = trained(job)
+        return done.model_copy(update={"detail": {"latency": {"ratio": done.metrics["latency"] * 70}}})
+
+    monkeypatch.setattr(Surrogate, "pick", watched)
+    monkeypatch.setitem(run.__globals__, "trained", drifting)
+    more = "  budgets: {latency: 1 s}\n"
+    records, _, _ = run(study_file(search(more, "[loss, latency]").replace("trials: 8", "trials: 5")))
+    assert seen
+    for one in seen:
+        assert one["compared latency"] == pytest.approx(70 * one["latency"])
+    trials = Store(load_study(study_file(search(more, "[loss, latency]"))).folder).trials("search")
+    assert [trial.values[1] for trial in trials] == [record.compared("latency") for record in records]
