@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
+from markupsafe import Markup
 
 from reports.analysis.pareto import pareto_kinds
 from reports.analysis.search import pieces, text_of, value_text
@@ -24,6 +25,7 @@ from reports.figures.kinds import KINDS
 from reports.metrics import NARROW, Metric, metric_of, metrics_of, significant
 from reports.pages.charts import Charts
 from reports.pages.method import moment
+from reports.pages.search_data import packed
 
 if TYPE_CHECKING:
     from studies.frame import StudyResults
@@ -40,6 +42,10 @@ _TABLE_METRICS = (
     "parameters",
     "macs",
 )
+
+
+MOST_WRITTEN = 400
+"""Rows that stand in the page as they are; those of a longer table are kept compressed and shown in pages."""
 
 
 @dataclass(frozen=True)
@@ -70,9 +76,34 @@ def context(results: StudyResults, charts: Charts) -> dict[str, Any] | None:
         "statuses": [status_of(name) for name in status_counts(trials)],
         "rows": [
             _row(results, row, metrics, parameters, kinds.get((str(row["part"]), int(row["trial"])), ""))
-            for _, row in trials.iterrows()
+            for row in trials.to_dict("records")
         ],
+        "most_written": MOST_WRITTEN,
+        "pack": pack_rows,
     }
+
+
+def pack_rows(c: Mapping[str, Any], texts: Sequence[str]) -> Markup:
+    """Pack the rows that are not written out: what they are found and sorted by, and their markup.
+
+    Args:
+        c: the table's context.
+        texts: markup of the last rows.
+    """
+    return packed(
+        [
+            [r["part"], r["status"].name, r["trial"], str(text), _keys(c, r)]
+            for r, text in zip(c["rows"][-len(texts) :], texts, strict=True)
+        ]
+    )
+
+
+def _keys(c: Mapping[str, Any], r: Mapping[str, Any]) -> list[float | str]:
+    """What each column of the table is sorted by, as its cells say it."""
+    place = (10_000_000 if r["part"] == "search" else 0) + r["trial"]
+    cells = [cell.key or cell.text if cell.value is None else cell.value for cell in (*r["metrics"], *r["parameters"])]
+    variant = [r["variant"]] if c["variants"] else []
+    return ["", place, *variant, r["seed"], r["status"].label, *cells]
 
 
 def _kinds(results: StudyResults) -> dict[tuple[str, int], str]:
@@ -84,7 +115,7 @@ def _kinds(results: StudyResults) -> dict[tuple[str, int], str]:
 
 
 def _row(
-    results: StudyResults, row: pd.Series, metrics: Sequence[Metric], parameters: Sequence[str], kind: str
+    results: StudyResults, row: Mapping[Any, Any], metrics: Sequence[Metric], parameters: Sequence[str], kind: str
 ) -> dict[str, Any]:
     status = status_of(str(row["status"]))
     return {
@@ -117,7 +148,7 @@ def _parameter_cell(value: Any) -> Cell:
     return Cell(text, None, "".join(f"{t:012.4f}" if isinstance(t, float) else t for t in pieces(text)))
 
 
-def _details(results: StudyResults, row: pd.Series) -> list[tuple[str, str, str]]:
+def _details(results: StudyResults, row: Mapping[Any, Any]) -> list[tuple[str, str, str]]:
     """(term, description, class) of everything else that is known of a trial; unknown things are left out."""
     metrics, source = metrics_of(results.trials), replayed_trial(row)
     items = [
@@ -136,7 +167,7 @@ def _details(results: StudyResults, row: pd.Series) -> list[tuple[str, str, str]
     return [(term, text, css) for term, text, css in items if text]
 
 
-def _over(results: StudyResults, row: pd.Series) -> str:
+def _over(results: StudyResults, row: Mapping[Any, Any]) -> str:
     if row["part"] != "search" or row["status"] not in USABLE:
         return ""
     metrics = metrics_of(results.trials)
@@ -148,7 +179,7 @@ def _over(results: StudyResults, row: pd.Series) -> str:
     return "; ".join(broken)
 
 
-def _spread(row: pd.Series, metric: Metric) -> str:
+def _spread(row: Mapping[Any, Any], metric: Metric) -> str:
     value, low, high = (row.get(f"{metric.name}{suffix}") for suffix in ("", "_p10", "_p90"))
     if value is None or pd.isna(value):
         return ""
