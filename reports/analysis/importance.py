@@ -34,6 +34,9 @@ SHUFFLES = 400
 HALVES = 200
 """Random halves behind an interval."""
 
+FULL_EFFORT = 1_000
+"""Beyond so many trials there are fewer shuffles and halves, down to 50: they scatter less there, and cost more."""
+
 Floats = npt.NDArray[np.float64]
 
 
@@ -124,16 +127,20 @@ def _importance(rows: pd.DataFrame, column: str, objective: str, seed: int) -> I
         return Importance(name, n, *[math.nan] * 5)
     ranks = np.asarray(stats.rankdata(present[objective].to_numpy(dtype=float)), dtype=float)
     shuffler = np.random.default_rng(seed)
-    shuffled = shuffler.permuted(np.broadcast_to(ranks, (SHUFFLES, n)), axis=1)
-    chance = np.quantile(_ratios(shuffled, np.ones((SHUFFLES, n), dtype=bool), groups), 0.95)
-    low, high = np.quantile(_ratios(ranks[None], _halves(n, shuffler), groups), [0.025, 0.975])
+    effort = min(1.0, FULL_EFFORT / n)
+    shuffles = max(50, round(SHUFFLES * effort))
+    shuffled = shuffler.permuted(np.broadcast_to(ranks, (shuffles, n)), axis=1)
+    chance = np.quantile(_ratios(shuffled, np.ones((shuffles, n), dtype=bool), groups), 0.95)
+    low, high = np.quantile(
+        _ratios(ranks[None], _halves(n, max(50, round(HALVES * effort)), shuffler), groups), [0.025, 0.975]
+    )
     trend = float(stats.spearmanr(values, ranks).statistic) if numeric(values) and len(set(ranks)) > 1 else math.nan
     return Importance(name, n, adjusted_ratio(ranks, groups), float(low), float(high), float(chance), trend)
 
 
-def _halves(n: int, random: np.random.Generator) -> npt.NDArray[np.bool_]:
-    """Mark half of n in each of `HALVES` rows."""
-    return random.permuted(np.broadcast_to(np.arange(n) < (n + 1) // 2, (HALVES, n)), axis=1)
+def _halves(n: int, rows: int, random: np.random.Generator) -> npt.NDArray[np.bool_]:
+    """Mark a random half of n in each row."""
+    return random.permuted(np.broadcast_to(np.arange(n) < (n + 1) // 2, (rows, n)), axis=1)
 
 
 def _ratios(ranks: Floats, kept: npt.NDArray[np.bool_], groups: npt.NDArray[np.intp]) -> Floats:

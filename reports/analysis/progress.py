@@ -1,21 +1,23 @@
 """How the search went: the volume that its trials dominate, training by training, and what random order would give.
 
 The volume is measured in the objectives' own ranges: each is scaled so that 0 is the best and 1 the worst value of any
-trial within the budgets, and the reference lies at 1.1 in each. Only trials within the budgets count.
+trial within the budgets, and the reference lies at 1.1 in each. Only trials within the budgets count. With one or two
+objectives the volume is exact; with more it is the share of 16,384 evenly spread points (Sobol') that are dominated.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
+from scipy.stats import qmc
 
 from reports.analysis.search import Point
-from search.hypervolume import hypervolume
+from search.hypervolume import improvement
 
 if TYPE_CHECKING:
     from studies.frame import StudyResults
@@ -24,7 +26,7 @@ REFERENCE = 1.1
 ORDERS = 100
 """Random orders behind a band."""
 
-MOST_RANDOM = 400
+MOST_RANDOM = 200
 """Random trials that a band is made of; more cost time and change little."""
 
 TRAINED = ("finished", "pruned", "oom", "diverged", "failed")
@@ -96,15 +98,35 @@ def _scaled(results: StudyResults, points: Sequence[Point]) -> Floats:
 
 def _growth(values: Floats, trainings: npt.NDArray[np.int64]) -> list[tuple[int, float, int]]:
     """(trainings so far, volume, row) whenever the volume grows."""
-    reference = np.full(values.shape[1], REFERENCE)
-    front = np.empty((0, values.shape[1]))
+    front, volume = np.empty((0, values.shape[1])), 0.0
+    added = _exact if values.shape[1] <= 2 else _sampled(values.shape[1])
     found: list[tuple[int, float, int]] = []
     for row, one in enumerate(values):
         if np.isnan(one).any() or bool((front <= one).all(axis=1).any()):
             continue
+        volume += added(one, front)
         front = np.vstack([front[~(one <= front).all(axis=1)], one])
-        found.append((int(trainings[row]), hypervolume(front, reference), row))
+        found.append((int(trainings[row]), volume, row))
     return found
+
+
+def _exact(one: Floats, front: Floats) -> float:
+    return float(improvement(one[None], front, np.full(len(one), REFERENCE))[0])
+
+
+def _sampled(objectives: int) -> Callable[[Floats, Floats], float]:
+    """Volume that a point adds to those before it, as the share of spread points that it is the first to dominate."""
+    left = qmc.Sobol(objectives, scramble=False).random_base2(14) * REFERENCE
+    whole = REFERENCE**objectives / len(left)
+
+    def added(one: Floats, front: Floats) -> float:
+        nonlocal left
+        del front
+        beaten = (left >= one).all(axis=1)
+        left = left[~beaten]
+        return float(beaten.sum()) * whole
+
+    return added
 
 
 def _band(

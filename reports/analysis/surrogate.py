@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -21,7 +22,7 @@ from reports.analysis.search import natural, value_text
 from reports.analysis.trials import parameter_columns, usable
 
 SPLITS = 20
-TREES = 32
+TREES = 16
 MOST_TRIALS = 800
 """Of more trials than this a random part is taken: a page must not wait for forests."""
 
@@ -92,21 +93,34 @@ def surrogate(search: pd.DataFrame, objective: str, seed: int = 0) -> Surrogate:
 
 def _split(inputs: Floats, target: Floats, random: np.random.Generator) -> list[float]:
     """Held-out R² of one split, and how much of it each input's shuffling costs."""
-    # Late: the library takes a second to load, which a page without a search need not wait for.
-    from sklearn.ensemble import RandomForestRegressor
-
     order = random.permutation(len(target))
     grown, tested = order[: len(order) // 2], order[len(order) // 2 :]
-    forest = RandomForestRegressor(TREES, min_samples_leaf=2, random_state=int(random.integers(2**31)))
-    forest.fit(inputs[grown], target[grown])
+    forest = _forest(inputs[grown], target[grown], random)
     # All shuffled copies are predicted together: one call costs little more than one copy.
     copies = np.repeat(inputs[None, tested], inputs.shape[1] + 1, axis=0)
     for column in range(inputs.shape[1]):
         copies[column + 1, :, column] = random.permutation(copies[column + 1, :, column])
-    predicted = forest.predict(copies.reshape(-1, inputs.shape[1])).reshape(len(copies), -1)
+    flat = copies.reshape(-1, inputs.shape[1])
+    predicted = np.mean([tree.predict(flat) for tree in forest], axis=0).reshape(len(copies), -1)
     spread = float(((target[tested] - target[tested].mean()) ** 2).sum()) or 1.0
     fits = 1 - ((predicted - target[tested]) ** 2).sum(axis=1) / spread
     return [float(fits[0]), *(float(fits[0] - f) for f in fits[1:])]
+
+
+def _forest(inputs: Floats, target: Floats, random: np.random.Generator) -> list[Any]:
+    """Trees, each grown on its own draw of the trials with a third of the inputs looked at in each split.
+
+    The library's own forest spends most of its time on managing its trees when they are as small as here.
+    """
+    # Late: the library takes a second to load, which a page without a search need not wait for.
+    from sklearn.tree import DecisionTreeRegressor
+
+    trees = []
+    for _ in range(TREES):
+        drawn = random.integers(0, len(target), len(target))
+        tree = DecisionTreeRegressor(min_samples_leaf=2, max_features=1 / 3, random_state=int(random.integers(2**31)))
+        trees.append(tree.fit(inputs[drawn], target[drawn]))
+    return trees
 
 
 def _coded(values: list[object]) -> Floats:

@@ -133,7 +133,10 @@ page.search.then((search) => {
       made("rect", { class: "range", x: x(axis) - 6, y: 0, width: 12, height: 0 }, group);
       // Neighbouring titles stand on two heights, and are cut to the room there is.
       const room = Math.max(6, Math.floor((2 * gap - 10) / 6.9));
-      const titled = made("text", { class: "title", x: x(axis), y: axis % 2 ? 22 : 44, "text-anchor": "middle" }, group, cut(title, Math.min(room, 26)));
+      const anchor = axis === 0 ? "start" : axis === axes.length - 1 ? "end" : "middle";
+      const at = { start: 2, middle: x(axis), end: width - 2 }[anchor];
+      const place = { class: "title", x: at, y: axis % 2 ? 22 : 44, "text-anchor": anchor };
+      const titled = made("text", place, group, cut(title, Math.min(room, 26)));
       made("title", {}, titled, title);
       let below = -1;
       [...labels].sort(([a], [b]) => a - b).forEach(([place, text]) => {

@@ -60,7 +60,12 @@ page.search = page.stored("search-data").then((data) => {
   const byKind = (rows, across, up, colour) => ["dominated", "infeasible", "front"].flatMap((name) => {
     const kind = data.kinds.find((one) => one.name === name);
     const found = rows.filter((index) => kindOf(index) === kind);
-    return found.length ? [marks(kind, found, across, up, colour)] : [];
+    if (!found.length) return [];
+    const trace = marks(kind, found, across, up, colour);
+    if (!colour) return [trace];
+    // A legend shows one colour; here it explains the symbol alone.
+    const marker = { symbol: kind.symbol, color: data.colours.ink, size: 9, line: { width: 1.6 } };
+    return [{ ...trace, showlegend: false }, { type, mode: "markers", name: kind.label, x: [null], y: [null], marker }];
   });
   // Trials without a result have no place in the plane; they stand in a strip beside it.
   const strip = (layout, rows) => {

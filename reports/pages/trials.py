@@ -58,13 +58,23 @@ class Cell:
     metric: str = ""
 
 
+@dataclass(frozen=True)
+class _Shown:
+    """The table's columns, and every metric with the units of this study."""
+
+    metrics: Sequence[Metric]
+    parameters: Sequence[str]
+    units: dict[str, Metric]
+
+
 def context(results: StudyResults, charts: Charts) -> dict[str, Any] | None:
     """Gather the table; None if there is no trial."""
     del charts
     trials = results.trials
     if trials.empty:
         return None
-    metrics = [metric_of(n, metrics_of(trials)) for n in _TABLE_METRICS if has_values(trials, n)]
+    units = metrics_of(trials)
+    metrics = [metric_of(n, units) for n in _TABLE_METRICS if has_values(trials, n)]
     ablated, searched = len(part(trials, "ablation")) > 0, len(part(trials, "search")) > 0
     parameters = [c for c in parameter_columns(trials) if trials[c].dropna().astype(str).nunique() > 1]
     kinds = _kinds(results)
@@ -75,7 +85,7 @@ def context(results: StudyResults, charts: Charts) -> dict[str, Any] | None:
         "parts": [name for name, there in (("ablation", ablated), ("search", searched)) if there],
         "statuses": [status_of(name) for name in status_counts(trials)],
         "rows": [
-            _row(results, row, metrics, parameters, kinds.get((str(row["part"]), int(row["trial"])), ""))
+            _row(results, row, _Shown(metrics, parameters, units), kinds.get((str(row["part"]), int(row["trial"])), ""))
             for row in trials.to_dict("records")
         ],
         "most_written": MOST_WRITTEN,
@@ -114,9 +124,7 @@ def _kinds(results: StudyResults) -> dict[tuple[str, int], str]:
     return {("search", int(t)): kind for t, kind in zip(rows["trial"], kinds, strict=True)}
 
 
-def _row(
-    results: StudyResults, row: Mapping[Any, Any], metrics: Sequence[Metric], parameters: Sequence[str], kind: str
-) -> dict[str, Any]:
+def _row(results: StudyResults, row: Mapping[Any, Any], shown: _Shown, kind: str) -> dict[str, Any]:
     status = status_of(str(row["status"]))
     return {
         "part": str(row["part"]),
@@ -126,10 +134,10 @@ def _row(
         "seed": int(row["seed"]),
         "status": status,
         "kind": KINDS.get(kind) if status.name in USABLE else None,
-        "metrics": [_metric_cell(row.get(m.name), m) for m in metrics],
-        "parameters": [_parameter_cell(row[c]) for c in parameters],
+        "metrics": [_metric_cell(row.get(m.name), m) for m in shown.metrics],
+        "parameters": [_parameter_cell(row[c]) for c in shown.parameters],
         "fingerprint": text_of(row["fingerprint"]),
-        "details": _details(results, row),
+        "details": _details(results, row, shown.units),
     }
 
 
@@ -148,17 +156,17 @@ def _parameter_cell(value: Any) -> Cell:
     return Cell(text, None, "".join(f"{t:012.4f}" if isinstance(t, float) else t for t in pieces(text)))
 
 
-def _details(results: StudyResults, row: Mapping[Any, Any]) -> list[tuple[str, str, str]]:
+def _details(results: StudyResults, row: Mapping[Any, Any], metrics: dict[str, Metric]) -> list[tuple[str, str, str]]:
     """(term, description, class) of everything else that is known of a trial; unknown things are left out."""
-    metrics, source = metrics_of(results.trials), replayed_trial(row)
+    source = replayed_trial(row)
     items = [
         ("Edits", text_of(row["edits"]) or "none: the base as it is", ""),
         ("Reason", text_of(row["reason"]), "reason"),
         ("Result of", f"{source[0]} trial {source[1]}" if source else "", ""),
-        ("Over budget", _over(results, row), ""),
+        ("Over budget", _over(results, row, metrics), ""),
         ("Latency", _spread(row, metrics["latency"]), ""),
         ("Training step", _spread(row, metrics["train_latency"]), ""),
-        *((c.removeprefix("param:"), value_text(row[c]), "") for c in parameter_columns(results.trials)),
+        *((c.removeprefix("param:"), value_text(row[c]), "") for c in row if str(c).startswith("param:")),
         ("Wall time", f"{significant(float(row['wall']), 3)}{NARROW}s" if text_of(row["wall"]) else "", ""),
         ("Started", moment(text_of(row["started"])), ""),
         ("Device", text_of(row["device"]), ""),
@@ -167,10 +175,9 @@ def _details(results: StudyResults, row: Mapping[Any, Any]) -> list[tuple[str, s
     return [(term, text, css) for term, text, css in items if text]
 
 
-def _over(results: StudyResults, row: Mapping[Any, Any]) -> str:
+def _over(results: StudyResults, row: Mapping[Any, Any], metrics: dict[str, Metric]) -> str:
     if row["part"] != "search" or row["status"] not in USABLE:
         return ""
-    metrics = metrics_of(results.trials)
     broken = [
         f"{m.label} {m.text(row[m.name])} of {m.text(limit)} allowed"
         for m, limit in ((metric_of(n, metrics), limit) for n, limit in results.budgets.items())
