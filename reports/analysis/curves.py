@@ -31,19 +31,26 @@ class Curve:
     ended_early: bool = False
 
 
-def smoothed(points: Sequence[tuple[float, float]], windows: int = 30) -> list[tuple[float, float]]:
-    """Average a noisy curve over running windows of a thirtieth of its length, and thin it to `MAX_POINTS`.
+ALL_POINTS = 240_000
+"""Points of all curves of a search together; many trials have coarser curves."""
+
+
+def smoothed(
+    points: Sequence[tuple[float, float]], windows: int = 30, most: int = MAX_POINTS
+) -> list[tuple[float, float]]:
+    """Average a noisy curve over running windows of a thirtieth of its length, and thin it to `most` points.
 
     The mean is over finite values only; a window without any is left out.
     """
     width = max(1, len(points) // windows)
     found: list[tuple[float, float]] = []
-    for index, (step, _) in enumerate(points):
+    every = max(1, math.ceil(len(points) / most))
+    # Counted from the end, which is always kept.
+    for index in range(len(points) - 1, -1, -every):
         near = [v for _, v in points[max(0, index - width + 1) : index + 1] if math.isfinite(v)]
         if near:
-            found.append((float(step), sum(near) / len(near)))
-    every = max(1, math.ceil(len(found) / MAX_POINTS))
-    return found[::-1][::every][::-1]
+            found.append((float(points[index][0]), sum(near) / len(near)))
+    return found[::-1]
 
 
 def variant_curves(results: StudyResults) -> list[Curve]:
@@ -63,8 +70,9 @@ def variant_curves(results: StudyResults) -> list[Curve]:
 def trial_curves(results: StudyResults, points: Sequence[Point]) -> list[tuple[Point, Curve]]:
     """Return the training curve of every search trial that has one."""
     found = []
+    most = max(16, min(MAX_POINTS, ALL_POINTS // max(1, len(points))))
     for point in points:
-        curve = smoothed(results.curves.get(point.replay_of or ("search", point.trial), []))
+        curve = smoothed(results.curves.get(point.replay_of or ("search", point.trial), []), most=most)
         if curve:
             lost = point.kind == "no result"
             found.append((point, _curve(f"trial {point.trial}", curve, emphasis=point.best, ended_early=lost)))

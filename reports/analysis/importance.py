@@ -2,8 +2,10 @@
 
 The share is the adjusted correlation ratio ε² of the objective's ranks over the parameter's values (Kelley 1935): 0
 where the values' groups differ no more than by chance, 1 where the value alone tells the rank. Ranks, because
-one huge point must not decide. Beside it stands what chance alone reaches, from shuffles. Interactions are not seen; a
-tree-based method may disagree, and at a few dozen trials all of them are unreliable.
+one huge point must not decide. Beside it stands what chance alone reaches, from shuffles, and an interval: where the
+share falls in random halves of the trials, which scatter about as much as the whole does around the truth (delete-half
+jackknife). Interactions are not seen; `analysis.surrogate` sees them and may disagree, and at a few dozen trials both
+are unreliable.
 """
 
 from __future__ import annotations
@@ -29,6 +31,11 @@ MAX_LEVELS = 6
 """A numeric parameter with more values than this is cut into quarters."""
 
 SHUFFLES = 400
+HALVES = 200
+"""Random halves behind an interval."""
+
+FULL_EFFORT = 1_000
+"""Beyond so many trials there are fewer shuffles and halves, down to 50: they scatter less there, and cost more."""
 
 Floats = npt.NDArray[np.float64]
 
@@ -42,6 +49,9 @@ class Importance:
     """Architectures in which the parameter exists."""
     share: float
     """Share of the variance of the objective's ranks, 0 to 1; NaN if the parameter never varied."""
+    low: float
+    """2.5 % and 97.5 % of random halves of the trials; NaN if the parameter never varied."""
+    high: float
     chance: float
     """95 % of shuffles stay below this share."""
     trend: float
@@ -112,23 +122,56 @@ def _importance(rows: pd.DataFrame, column: str, objective: str, seed: int) -> I
     present = rows[rows[column].notna()]
     name, n = column.removeprefix("param:"), len(present)
     values = present[column].tolist()
-    groups = _groups(values)
+    groups = groups_of(values)
     if n < MIN_TRIALS or int(groups.max(initial=0)) < 1:
-        return Importance(name, n, math.nan, math.nan, math.nan)
+        return Importance(name, n, *[math.nan] * 5)
     ranks = np.asarray(stats.rankdata(present[objective].to_numpy(dtype=float)), dtype=float)
     shuffler = np.random.default_rng(seed)
-    shuffled = [adjusted_ratio(shuffler.permutation(ranks), groups) for _ in range(SHUFFLES)]
-    trend = float(stats.spearmanr(values, ranks).statistic) if _numeric(values) and len(set(ranks)) > 1 else math.nan
-    return Importance(name, n, adjusted_ratio(ranks, groups), float(np.quantile(shuffled, 0.95)), trend)
+    effort = min(1.0, FULL_EFFORT / n)
+    shuffles = max(50, round(SHUFFLES * effort))
+    shuffled = shuffler.permuted(np.broadcast_to(ranks, (shuffles, n)), axis=1)
+    chance = np.quantile(_ratios(shuffled, np.ones((shuffles, n), dtype=bool), groups), 0.95)
+    low, high = np.quantile(
+        _ratios(ranks[None], _halves(n, max(50, round(HALVES * effort)), shuffler), groups), [0.025, 0.975]
+    )
+    trend = float(stats.spearmanr(values, ranks).statistic) if numeric(values) and len(set(ranks)) > 1 else math.nan
+    return Importance(name, n, adjusted_ratio(ranks, groups), float(low), float(high), float(chance), trend)
 
 
-def _numeric(values: Sequence[object]) -> bool:
+def _halves(n: int, rows: int, random: np.random.Generator) -> npt.NDArray[np.bool_]:
+    """Mark a random half of n in each row."""
+    return random.permuted(np.broadcast_to(np.arange(n) < (n + 1) // 2, (rows, n)), axis=1)
+
+
+def _ratios(ranks: Floats, kept: npt.NDArray[np.bool_], groups: npt.NDArray[np.intp]) -> Floats:
+    """`adjusted_ratio` for many subsets or orders at once; 0 where it says nothing.
+
+    Args:
+        ranks: shape (rows, n) or (1, n).
+        kept: which trials count in each row, shape (rows, n).
+        groups: shape (n,).
+    """
+    member = np.eye(int(groups.max()) + 1)[groups]
+    centred = ranks - ranks.mean()
+    sizes = kept @ member
+    counted = np.maximum(sizes, 1)
+    sums = (kept * centred) @ member
+    n, k = kept.sum(axis=1), (sizes > 0).sum(axis=1)
+    between = (sums**2 / counted).sum(axis=1) - sums.sum(axis=1) ** 2 / n
+    total = (kept * centred**2).sum(axis=1) - sums.sum(axis=1) ** 2 / n
+    within = (total - between) / np.maximum(n - k, 1)
+    found: Floats = np.clip((between - (k - 1) * within) / np.where(total > 0, total, np.inf), 0.0, None)
+    return found
+
+
+def numeric(values: Sequence[object]) -> bool:
+    """Say whether a parameter is a number wherever it exists."""
     return all(isinstance(v, (int, float, np.integer, np.floating)) and not isinstance(v, bool) for v in values)
 
 
-def _groups(values: Sequence[object]) -> npt.NDArray[np.intp]:
+def groups_of(values: Sequence[object]) -> npt.NDArray[np.intp]:
     """Number the groups: one per value, or quarters of a numeric parameter with many values."""
-    if _numeric(values) and len(set(values)) > MAX_LEVELS:
+    if numeric(values) and len(set(values)) > MAX_LEVELS:
         numbers = np.asarray(values, dtype=float)
         edges = np.unique(np.quantile(numbers, [0.25, 0.5, 0.75]))
         coarse = np.searchsorted(edges, numbers, side="right")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -75,7 +75,7 @@ def search_points(results: StudyResults) -> list[Point]:
     rows = part(results.trials, "search").sort_values("trial")
     if rows.empty:
         return []
-    rows = rows[[(replayed_trial(row) or ("",))[0] != "search" for _, row in rows.iterrows()]]
+    rows = rows[[(replayed_trial(row) or ("",))[0] != "search" for row in rows.to_dict("records")]]
     # Of several points that replay one trial of the ablation the first stands for the architecture.
     rows = rows[rows["replay_of"].isna() | ~rows["replay_of"].duplicated()]
     kinds = pareto_kinds(rows, results.objectives or ("loss",), results.maximised)
@@ -94,7 +94,7 @@ def search_points(results: StudyResults) -> list[Point]:
             best=int(row["trial"]) == best_number,
             replay_of=replayed_trial(row),
         )
-        for kind, (_, row) in zip(kinds, rows.iterrows(), strict=True)
+        for kind, row in zip(kinds, rows.to_dict("records"), strict=True)
     ]
 
 
@@ -162,13 +162,20 @@ def _most_telling(points: list[Point]) -> list[Point]:
     return [p for p in points if p.trial in kept]
 
 
-def _parameter_axis(name: str, values: dict[int, object]) -> tuple[Axis, dict[int, float]]:
-    distinct = set(values.values())
+def levels_of(values: Collection[object]) -> list[str] | None:
+    """Return a parameter's values in order, for an axis of words; None if it is an axis of numbers."""
+    distinct = set(values)
     numeric = all(isinstance(v, (int, float)) and not isinstance(v, bool) for v in distinct)
     if numeric and (len(distinct) > 8 or any(float(str(v)) % 1 for v in distinct)):
+        return None
+    return sorted({value_text(v) for v in distinct}, key=natural)
+
+
+def _parameter_axis(name: str, values: dict[int, object]) -> tuple[Axis, dict[int, float]]:
+    levels = levels_of(values.values())
+    if levels is None:
         numbers = {trial: float(str(v)) for trial, v in values.items()}
         return _scaled(name, numbers, 1.0, objective=False)
-    levels = sorted({value_text(v) for v in distinct}, key=natural)
     step = {level: i / (len(levels) - 1) for i, level in enumerate(levels)}
     labels = tuple((position, level) for level, position in step.items())
     return Axis(name, labels, objective=False), {trial: step[value_text(v)] for trial, v in values.items()}

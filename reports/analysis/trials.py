@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import pandas as pd
 
@@ -69,7 +71,7 @@ def parameter_columns(trials: pd.DataFrame) -> list[str]:
     ]
 
 
-def replayed_trial(row: pd.Series) -> tuple[str, int] | None:
+def replayed_trial(row: pd.Series | Mapping[Any, Any]) -> tuple[str, int] | None:
     """Return (part, trial) of the trial whose result a row took over; None if it has its own.
 
     The frame names it as "part/number", or by its number alone within the same part.

@@ -7,6 +7,7 @@ import json
 import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
@@ -43,13 +44,15 @@ class Choice:
 def context(results: StudyResults, charts: Charts) -> dict[str, Any] | None:
     """Draw base and best; None if the base's architecture is not on record."""
     del charts
-    graphs = _graphs(results)
-    base = graphs.get(results.base)
+    base = _graph(results, results.base)
     if base is None:
         return None
-    choices = [c for c in _choices(results) if c.fingerprint in graphs and c.fingerprint != results.base]
-    shown = choices[:MAX_PICTURES]
-    drawn = {c.fingerprint: _pair(results, base, graphs[c.fingerprint], c.label) for c in shown}
+    choices = [c for c in _choices(results) if c.fingerprint in results.architectures and c.fingerprint != results.base]
+    # Only what is shown is read: a large study has thousands.
+    read = ((c, graph) for c in choices if (graph := _graph(results, c.fingerprint)) is not None)
+    graphs = dict(islice(read, MAX_PICTURES))
+    shown = list(graphs)
+    drawn = {c.fingerprint: _pair(results, base, graph, c.label) for c, graph in graphs.items()}
     first = shown[0] if shown else None
     return {
         "choices": shown,
@@ -61,15 +64,12 @@ def context(results: StudyResults, charts: Charts) -> dict[str, Any] | None:
     }
 
 
-def _graphs(results: StudyResults) -> dict[str, Network]:
-    found = {}
-    for fingerprint, document in results.architectures.items():
-        try:
-            found[fingerprint] = Network(from_document(document))
-        except UserError:
-            # A record of another version of the vocabulary: its numbers stand, only its picture is missing.
-            continue
-    return found
+def _graph(results: StudyResults, fingerprint: str) -> Network | None:
+    try:
+        return Network(from_document(results.architectures[fingerprint]))
+    except (KeyError, UserError):
+        # Not kept, or of another version of the vocabulary: its numbers stand, only its picture is missing.
+        return None
 
 
 def _choices(results: StudyResults) -> list[Choice]:
@@ -104,7 +104,7 @@ def _search_labels(results: StudyResults) -> dict[str, str]:
     rows = part(results.trials, "search")
     rows = rows.sort_values([name, "trial"]) if name in rows.columns else rows.sort_values("trial")
     found: dict[str, str] = {}
-    for _, row in rows.iterrows():
+    for row in rows.to_dict("records"):
         if isinstance(row["fingerprint"], str) and row["fingerprint"] not in found:
             value = metric.text(row.get(name)) if row["status"] in USABLE else str(row["status"])
             found[row["fingerprint"]] = f"trial {row['trial']} ({value})"

@@ -1,21 +1,22 @@
-"use strict";
 // Linked views: trials of the search chosen in one view are marked in all of them.
-(() => {
+page.links = (() => {
   const bar = document.getElementById("chosen");
-  if (!bar) return;
-  const $$ = (selector, root = document) => [...root.querySelectorAll(selector)];
-  const table = document.getElementById("trial-table");
-  const bodies = $$('tbody[data-part="search"]', table);
-  const lines = $$(".parallel .line");
+  if (!bar) return null;
+  const { table } = page;
   const only = document.getElementById("only-chosen");
   const chosen = new Set();
   const plots = new Set();
+  // Views that draw for themselves: called with the chosen trials after each choice.
+  const views = [];
 
   const markPlot = (place) => {
-    const traces = place.data.map((trace, index) => [trace, index]).filter(([trace]) => trace.customdata);
+    const traces = place.data.map((trace, index) => [trace, index])
+      .filter(([trace]) => trace.customdata && trace.mode !== "lines");
     const points = traces.map(([trace]) => {
       if (!chosen.size) return null;
-      return [...trace.customdata].flatMap((trial, index) => (chosen.has(trial) ? [index] : []));
+      const found = [];
+      trace.customdata.forEach((trial, index) => { if (chosen.has(trial)) found.push(index); });
+      return found;
     });
     if (traces.length) Plotly.restyle(place, { selectedpoints: points }, traces.map(([, index]) => index));
   };
@@ -25,23 +26,14 @@
     const shown = numbers.slice(0, 12).join(", ") + (numbers.length > 12 ? " …" : "");
     bar.querySelector("output").textContent =
       chosen.size ? `${chosen.size} ${chosen.size === 1 ? "trial" : "trials"} chosen: ${shown}` : "";
-    for (const body of bodies) {
-      const is = chosen.has(Number(body.dataset.trial));
-      body.classList.toggle("chosen", is);
-      body.querySelector(".marker").checked = is;
-    }
-    for (const line of lines) {
-      line.classList.toggle("chosen", chosen.has(Number(line.dataset.trial)));
-      line.closest(".parallel").classList.toggle("choosing", chosen.size > 0);
-    }
-    plots.forEach(markPlot);
     if (!chosen.size) only.checked = false;
-    table.classList.toggle("only-chosen", only.checked);
-    table.dispatchEvent(new CustomEvent("filter"));
+    table.mark(new Set(chosen), only.checked);
+    views.forEach((view) => view(chosen));
+    plots.forEach(markPlot);
   };
   const choose = (trials) => {
     chosen.clear();
-    trials.forEach((trial) => chosen.add(trial));
+    trials.forEach((trial) => { if (typeof trial === "number") chosen.add(trial); });
     mark();
   };
   const toggle = (trial) => {
@@ -62,10 +54,10 @@
     }
     if (chosen.size) markPlot(place);
   });
-  lines.forEach((line) => line.addEventListener("click", () => toggle(Number(line.dataset.trial))));
-  table.addEventListener("change", ({ target }) => {
+  table.element.addEventListener("change", ({ target }) => {
     if (target.classList.contains("marker")) toggle(Number(target.closest("tbody").dataset.trial));
   });
   only.addEventListener("change", mark);
   bar.querySelector("button").addEventListener("click", () => choose([]));
+  return { chosen, choose, toggle, views };
 })();

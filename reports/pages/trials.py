@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
+from markupsafe import Markup
 
 from reports.analysis.pareto import pareto_kinds
 from reports.analysis.search import pieces, text_of, value_text
@@ -24,6 +25,7 @@ from reports.figures.kinds import KINDS
 from reports.metrics import NARROW, Metric, metric_of, metrics_of, percent_text, significant
 from reports.pages.charts import Charts
 from reports.pages.method import moment
+from reports.pages.search_data import packed
 
 if TYPE_CHECKING:
     from studies.frame import StudyResults
@@ -42,6 +44,10 @@ _TABLE_METRICS = (
 )
 
 
+MOST_WRITTEN = 400
+"""Rows that stand in the page as they are; those of a longer table are kept compressed and shown in pages."""
+
+
 @dataclass(frozen=True)
 class Cell:
     """One cell: what is read, and what it is sorted by (a number, or a text with its numbers in order)."""
@@ -52,13 +58,23 @@ class Cell:
     metric: str = ""
 
 
+@dataclass(frozen=True)
+class _Shown:
+    """The table's columns, and every metric with the units of this study."""
+
+    metrics: Sequence[Metric]
+    parameters: Sequence[str]
+    units: dict[str, Metric]
+
+
 def context(results: StudyResults, charts: Charts) -> dict[str, Any] | None:
     """Gather the table; None if there is no trial."""
     del charts
     trials = results.trials
     if trials.empty:
         return None
-    metrics = [metric_of(n, metrics_of(trials)) for n in _TABLE_METRICS if has_values(trials, n)]
+    units = metrics_of(trials)
+    metrics = [metric_of(n, units) for n in _TABLE_METRICS if has_values(trials, n)]
     ablated, searched = len(part(trials, "ablation")) > 0, len(part(trials, "search")) > 0
     parameters = [c for c in parameter_columns(trials) if trials[c].dropna().astype(str).nunique() > 1]
     kinds = _kinds(results)
@@ -69,10 +85,35 @@ def context(results: StudyResults, charts: Charts) -> dict[str, Any] | None:
         "parts": [name for name, there in (("ablation", ablated), ("search", searched)) if there],
         "statuses": [status_of(name) for name in status_counts(trials)],
         "rows": [
-            _row(results, row, metrics, parameters, kinds.get((str(row["part"]), int(row["trial"])), ""))
-            for _, row in trials.iterrows()
+            _row(results, row, _Shown(metrics, parameters, units), kinds.get((str(row["part"]), int(row["trial"])), ""))
+            for row in trials.to_dict("records")
         ],
+        "most_written": MOST_WRITTEN,
+        "pack": pack_rows,
     }
+
+
+def pack_rows(c: Mapping[str, Any], texts: Sequence[str]) -> Markup:
+    """Pack the rows that are not written out: what they are found and sorted by, and their markup.
+
+    Args:
+        c: the table's context.
+        texts: markup of the last rows.
+    """
+    return packed(
+        [
+            [r["part"], r["status"].name, r["trial"], str(text), _keys(c, r)]
+            for r, text in zip(c["rows"][-len(texts) :], texts, strict=True)
+        ]
+    )
+
+
+def _keys(c: Mapping[str, Any], r: Mapping[str, Any]) -> list[float | str]:
+    """What each column of the table is sorted by, as its cells say it."""
+    place = (10_000_000 if r["part"] == "search" else 0) + r["trial"]
+    cells = [cell.key or cell.text if cell.value is None else cell.value for cell in (*r["metrics"], *r["parameters"])]
+    variant = [r["variant"]] if c["variants"] else []
+    return ["", place, *variant, r["seed"], r["status"].label, *cells]
 
 
 def _kinds(results: StudyResults) -> dict[tuple[str, int], str]:
@@ -83,9 +124,7 @@ def _kinds(results: StudyResults) -> dict[tuple[str, int], str]:
     return {("search", int(t)): kind for t, kind in zip(rows["trial"], kinds, strict=True)}
 
 
-def _row(
-    results: StudyResults, row: pd.Series, metrics: Sequence[Metric], parameters: Sequence[str], kind: str
-) -> dict[str, Any]:
+def _row(results: StudyResults, row: Mapping[Any, Any], shown: _Shown, kind: str) -> dict[str, Any]:
     status = status_of(str(row["status"]))
     return {
         "part": str(row["part"]),
@@ -95,10 +134,10 @@ def _row(
         "seed": int(row["seed"]),
         "status": status,
         "kind": KINDS.get(kind) if status.name in USABLE else None,
-        "metrics": [_metric_cell(row.get(m.name), m) for m in metrics],
-        "parameters": [_parameter_cell(row[c]) for c in parameters],
+        "metrics": [_metric_cell(row.get(m.name), m) for m in shown.metrics],
+        "parameters": [_parameter_cell(row[c]) for c in shown.parameters],
         "fingerprint": text_of(row["fingerprint"]),
-        "details": _details(results, row),
+        "details": _details(results, row, shown.units),
     }
 
 
@@ -117,18 +156,18 @@ def _parameter_cell(value: Any) -> Cell:
     return Cell(text, None, "".join(f"{t:012.4f}" if isinstance(t, float) else t for t in pieces(text)))
 
 
-def _details(results: StudyResults, row: pd.Series) -> list[tuple[str, str, str]]:
+def _details(results: StudyResults, row: Mapping[Any, Any], metrics: dict[str, Metric]) -> list[tuple[str, str, str]]:
     """(term, description, class) of everything else that is known of a trial; unknown things are left out."""
-    metrics, source = metrics_of(results.trials), replayed_trial(row)
+    source = replayed_trial(row)
     items = [
         ("Edits", text_of(row["edits"]) or "none: the base as it is", ""),
         ("Reason", text_of(row["reason"]), "reason"),
         ("Result of", f"{source[0]} trial {source[1]}" if source else "", ""),
-        ("Over budget", _over(results, row), ""),
+        ("Over budget", _over(results, row, metrics), ""),
         ("Latency", _spread(row, metrics["latency"]), ""),
         ("Training step", _spread(row, metrics["train_latency"]), ""),
         ("Predicted", _predicted(row, metrics), ""),
-        *((c.removeprefix("param:"), value_text(row[c]), "") for c in parameter_columns(results.trials)),
+        *((c.removeprefix("param:"), value_text(row[c]), "") for c in row if str(c).startswith("param:")),
         ("Wall time", f"{significant(float(row['wall']), 3)}{NARROW}s" if text_of(row["wall"]) else "", ""),
         ("Started", moment(text_of(row["started"])), ""),
         ("Device", text_of(row["device"]), ""),
@@ -137,10 +176,9 @@ def _details(results: StudyResults, row: pd.Series) -> list[tuple[str, str, str]
     return [(term, text, css) for term, text, css in items if text]
 
 
-def _over(results: StudyResults, row: pd.Series) -> str:
+def _over(results: StudyResults, row: Mapping[Any, Any], metrics: dict[str, Metric]) -> str:
     if row["part"] != "search" or row["status"] not in USABLE:
         return ""
-    metrics = metrics_of(results.trials)
     broken = [
         f"{m.label} {m.text(row[m.name])} of {m.text(limit)} allowed"
         for m, limit in ((metric_of(n, metrics), limit) for n, limit in results.budgets.items())
@@ -149,10 +187,10 @@ def _over(results: StudyResults, row: pd.Series) -> str:
     return "; ".join(broken)
 
 
-def _predicted(row: pd.Series, metrics: dict[str, Metric]) -> str:
+def _predicted(row: Mapping[Any, Any], metrics: dict[str, Metric]) -> str:
     """What was predicted before the training, and how far off it was."""
     said = []
-    for column in (str(name) for name in row.index if str(name).startswith("predicted_")):
+    for column in (str(name) for name in row if str(name).startswith("predicted_")):
         name = column.removeprefix("predicted_")
         predicted, measured, metric = row[column], row.get(name), metric_of(name, metrics)
         if pd.isna(predicted):
@@ -163,7 +201,7 @@ def _predicted(row: pd.Series, metrics: dict[str, Metric]) -> str:
     return "; ".join(said)
 
 
-def _spread(row: pd.Series, metric: Metric) -> str:
+def _spread(row: Mapping[Any, Any], metric: Metric) -> str:
     value, low, high = (row.get(f"{metric.name}{suffix}") for suffix in ("", "_p10", "_p90"))
     if value is None or pd.isna(value):
         return ""

@@ -65,7 +65,7 @@ def test_the_plots_hold_the_frames_numbers_and_offer_no_upload(watched: Watched)
     watched.scroll_through()
     page = watched.page
     shown: list[list[float]] = page.evaluate(
-        """() => document.getElementById('plot-pareto-latency').data
+        """() => document.getElementById('plot-pareto').data
             .filter(t => t.customdata && !t.xaxis)
             .flatMap(t => t.customdata.map((trial, i) => [trial, t.x[i], t.y[i]]))"""
     )
@@ -178,10 +178,10 @@ def test_nothing_is_wider_than_the_page(browser: Browser, dashboard: Path, width
 def test_dark_screens_get_dark_plots_and_paper_gets_light_ones(browser: Browser, dashboard: Path) -> None:
     watched = Watched(browser, dashboard, scheme="dark")
     page = watched.page
-    plot = page.locator("#plot-pareto-latency")
+    plot = page.locator("#plot-pareto")
     plot.scroll_into_view_if_needed()
-    page.wait_for_selector("#plot-pareto-latency .main-svg")
-    ink = "() => document.getElementById('plot-pareto-latency').layout.font.color"
+    page.wait_for_selector("#plot-pareto .main-svg")
+    ink = "() => document.getElementById('plot-pareto').layout.font.color"
     assert page.evaluate(ink) == "#e9ebee"
     page.evaluate("dispatchEvent(new Event('beforeprint'))")
     assert page.evaluate(ink) == "#16191d"

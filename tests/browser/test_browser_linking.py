@@ -18,14 +18,23 @@ SELECTED = """place => place.data.filter(t => t.customdata).flatMap(
 MARKED = "nodes => nodes.map(n => Number(n.dataset.trial)).sort((a, b) => a - b)"
 
 
-def marked(watched: Watched) -> tuple[list[int], list[int], list[int]]:
-    """The trials marked in the first plot, in the lines and in the table."""
+def marked(watched: Watched) -> tuple[list[int], list[int], int, list[int]]:
+    """The trials marked in the first plot, in the slice and in the table, and how many lines are."""
     page = watched.page
     return (
-        page.locator('[data-chart^="pareto"]').first.evaluate(SELECTED),
-        page.locator(".parallel .line.chosen").evaluate_all(MARKED),
+        page.locator("#plot-pareto").evaluate(SELECTED),
+        page.locator("#plot-slices").evaluate(SELECTED),
+        int(page.locator("#parallel").get_attribute("data-chosen") or 0),
         page.locator("#trial-table tbody.chosen").evaluate_all(MARKED),
     )
+
+
+def in_curves(watched: Watched) -> set[int]:
+    """The trials whose curves are drawn bold."""
+    found: list[int] = watched.page.locator("#plot-search-curves").evaluate(
+        "place => [...place.data.at(-1).customdata].filter(trial => trial !== null)"
+    )
+    return set(found)
 
 
 def test_a_box_in_the_table_marks_the_trial_everywhere(watched: Watched) -> None:
@@ -33,7 +42,8 @@ def test_a_box_in_the_table_marks_the_trial_everywhere(watched: Watched) -> None
     trials = [point.trial for point in search_points(full_study()) if point.kind == "front"][:2]
     for trial in trials:
         watched.page.get_by_label(f"Mark search trial {trial} in every view").check()
-    assert marked(watched) == (sorted(trials), sorted(trials), sorted(trials))
+    assert marked(watched) == (sorted(trials), sorted(trials), 2, sorted(trials))
+    assert in_curves(watched) == set(trials)
     bar = watched.page.locator("#chosen")
     shown = ", ".join(map(str, sorted(trials)))
     assert bar.locator("output").inner_text() == f"2 trials chosen: {shown}"
@@ -41,33 +51,64 @@ def test_a_box_in_the_table_marks_the_trial_everywhere(watched: Watched) -> None
     assert watched.page.locator("#trial-table tbody:visible").count() == 2
     assert watched.page.locator("#trial-count").inner_text().startswith("2 of ")
     bar.get_by_role("button", name="Clear").click()
-    assert marked(watched) == ([], [], [])
+    assert marked(watched) == ([], [], 0, [])
+    assert in_curves(watched) == set()
     assert not bar.is_visible()
     assert watched.page.locator("#trial-table tbody:visible").count() == len(full_study().trials)
 
 
-def test_a_selection_in_a_plot_marks_lines_and_rows(watched: Watched) -> None:
+@pytest.mark.parametrize("key", ["pareto", "slices", "search-curves"])
+def test_a_selection_in_any_plot_marks_all_views(watched: Watched, key: str) -> None:
     watched.scroll_through()
-    place = watched.page.locator('[data-chart^="pareto"]').first
-    trials = place.evaluate(
+    trials = watched.page.locator(f"#plot-{key}").evaluate(
         """place => {
-            const points = place.data.filter(t => t.customdata).flatMap(t => t.customdata).slice(0, 3);
+            const traces = place.data.filter(t => t.customdata?.length);
+            const points = [...new Set(traces.flatMap(t => [...t.customdata]).filter(t => t !== null))].slice(-3);
             place.emit('plotly_selected', { points: points.map(customdata => ({ customdata })) });
             return points.sort((a, b) => a - b);
         }"""
     )
-    in_plot, in_lines, in_table = marked(watched)
-    assert in_plot == in_table == trials
-    assert in_lines == [trial for trial in trials if trial in in_lines]
-    assert in_lines
+    in_plot, in_slice, lines, in_table = marked(watched)
+    assert len(trials) == 3
+    assert in_table == in_plot == trials
+    assert set(in_slice) <= set(trials)
+    assert lines == 3
+    assert in_curves(watched) <= set(trials)
 
 
-def test_a_line_can_be_clicked(watched: Watched) -> None:
+def axis_box(watched: Watched, axis: int) -> dict[str, float]:
+    catch = watched.page.locator(f'#parallel [data-axis="{axis}"] .catch')
+    catch.scroll_into_view_if_needed()
+    found = catch.bounding_box()
+    assert found is not None
+    return dict(found)
+
+
+def test_a_range_on_an_axis_chooses_the_trials_in_it(watched: Watched) -> None:
     watched.scroll_through()
-    line = watched.page.locator(".parallel .line.k-front").first
-    trial = int(line.get_attribute("data-trial") or "-1")
-    line.evaluate("node => node.dispatchEvent(new MouseEvent('click', {bubbles: true}))")
-    assert marked(watched) == ([trial], [trial], [trial])
+    page, points = watched.page, search_points(full_study())
+    # The first axis is ch_mult: 1,1 at the bottom, 2,2 at the top.
+    box = axis_box(watched, 0)
+    middle = box["x"] + box["width"] / 2
+    page.mouse.move(middle, box["y"] + box["height"] - 2)
+    page.mouse.down()
+    page.mouse.move(middle, box["y"] + box["height"] - 40, steps=4)
+    page.mouse.up()
+    wanted = [p.trial for p in points if p.parameters["ch_mult"] == "1,1"]
+    assert wanted
+    assert marked(watched)[3] == wanted
+    assert marked(watched)[2] == len(wanted)
+    # A second axis narrows the choice; held-out loss is the fifth, its lower half the better one.
+    page.locator('#parallel [data-axis="4"]').focus()
+    page.keyboard.press("ArrowUp")
+    known = [p.values["loss"] for p in points if p.kind != "no result"]
+    limit = min(known) + 0.204 * (max(known) - min(known))
+    both = [p.trial for p in points if p.trial in wanted and p.kind != "no result" and p.values["loss"] <= limit]
+    assert marked(watched)[3] == both
+    page.keyboard.press("Escape")
+    assert marked(watched)[3] == wanted
+    page.mouse.click(middle, box["y"] + box["height"] / 2)
+    assert marked(watched) == ([], [], 0, [])
 
 
 def test_a_study_without_a_search_has_nothing_to_choose(browser: Browser, tmp_path: Path) -> None:

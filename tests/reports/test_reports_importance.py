@@ -5,6 +5,7 @@ import pandas as pd
 import pytest
 
 from reports.analysis.importance import adjusted_ratio, importances
+from reports.analysis.surrogate import surrogate
 
 
 def search(n: int, seed: int = 0) -> pd.DataFrame:
@@ -29,10 +30,13 @@ def test_the_parameter_that_decides_comes_first_and_passes_chance() -> None:
     first, second, fixed = found.rows
     assert first.share > 0.8
     assert first.chance < 0.1
+    assert first.low < first.share < first.high
+    assert first.high - first.low < 0.3
     assert first.trend == pytest.approx(-0.94, abs=0.03)
     assert second.share < second.chance
     assert math.isnan(second.trend)
     assert math.isnan(fixed.share)
+    assert math.isnan(fixed.low)
     assert found.caution == "from 60 trials"
 
 
@@ -82,3 +86,39 @@ def test_a_continuous_parameter_is_cut_into_quarters() -> None:
     (row,) = importances(trials, "loss").rows
     assert row.share == pytest.approx(0.94, abs=0.02)
     assert row.trend == pytest.approx(1.0)
+
+
+def test_a_forest_needs_what_decides_and_says_how_well_it_predicts() -> None:
+    found = surrogate(search(80), "loss")
+    needs = {need.parameter: need for need in found.needs}
+    assert list(needs) == ["ch", "attn_type"]
+    assert found.n == 80
+    assert found.fit > 0.7
+    assert found.believed
+    assert needs["ch"].low > 0.5
+    assert abs(needs["attn_type"].loss) < 0.15
+
+
+def test_a_forest_sees_an_interaction_that_no_parameter_shows_alone() -> None:
+    trials = search(200)
+    random = np.random.default_rng(1)
+    trials["param:a"], trials["param:b"] = random.integers(0, 2, 200), random.integers(0, 2, 200)
+    trials["loss"] = (trials["param:a"] ^ trials["param:b"]) + random.normal(0, 0.05, 200)
+    alone = {row.parameter: row.share for row in importances(trials, "loss").rows}
+    needs = {need.parameter: need for need in surrogate(trials, "loss").needs}
+    assert alone["a"] < 0.05
+    assert needs["a"].low > 0.3
+    assert needs["b"].low > 0.3
+
+
+def test_a_forest_that_predicts_nothing_is_not_believed() -> None:
+    trials = search(60).assign(loss=np.random.default_rng(7).normal(size=60))
+    assert not surrogate(trials, "loss").believed
+    assert surrogate(search(9), "loss").needs == ()
+    assert math.isnan(surrogate(search(9), "loss").fit)
+
+
+def test_a_forest_takes_absent_values_and_words() -> None:
+    trials = search(60)
+    trials["param:heads"] = trials["param:ch"].where(trials["param:attn_type"] == "vanilla")
+    assert {need.parameter for need in surrogate(trials, "loss").needs} == {"ch", "attn_type", "heads"}

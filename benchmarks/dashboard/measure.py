@@ -1,0 +1,90 @@
+"""How long a dashboard takes to write, how large it is, and how fast it opens and answers in headless Chromium.
+
+python -m benchmarks.dashboard.measure [TRIALS] [--keep FILE] [--profile]
+"""
+
+from __future__ import annotations
+
+import argparse
+import cProfile
+import pstats
+import shutil
+import tempfile
+import time
+from pathlib import Path
+
+from playwright.sync_api import Page, sync_playwright
+
+from benchmarks.dashboard.made import large_study
+from reports.dashboard import write_dashboard
+
+NAMES = ("chromium", "chromium-browser", "google-chrome")
+
+PAINT = "performance.getEntriesByName('first-contentful-paint')[0]?.startTime ?? null"
+
+BRUSH = """([key, share]) => new Promise(done => {
+    const place = document.getElementById('plot-' + key);
+    const points = place.data.filter(t => t.customdata && t.mode !== 'lines').flatMap(t => t.customdata);
+    const chosen = points.slice(0, Math.round(points.length * share)).map(customdata => ({ customdata }));
+    const start = performance.now();
+    place.emit('plotly_selected', { points: chosen });
+    requestAnimationFrame(() => setTimeout(() => done([chosen.length, performance.now() - start])));
+})"""
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("trials", nargs="?", type=int, default=10_000)
+    parser.add_argument("--keep", type=Path, help="write the page here")
+    parser.add_argument("--profile", action="store_true", help="show where writing spends its time")
+    given = parser.parse_args()
+    study = large_study(given.trials)
+    with tempfile.TemporaryDirectory() as folder:
+        path = given.keep or Path(folder) / "dashboard.html"
+        profile = cProfile.Profile() if given.profile else None
+        wall, cpu = time.perf_counter(), time.process_time()
+        if profile:
+            profile.runcall(write_dashboard, study, path)
+            pstats.Stats(profile).sort_stats("cumulative").print_stats(45)
+        else:
+            write_dashboard(study, path)
+        print(f"written in {time.perf_counter() - wall:.1f} s ({time.process_time() - cpu:.1f} s of CPU)")
+        print(f"size {path.stat().st_size / 1e6:.2f} MB")
+        _browse(path)
+
+
+def _browse(path: Path) -> None:
+    program = next(found for name in NAMES if (found := shutil.which(name)))
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(
+            executable_path=program, args=["--no-sandbox", "--headless", "--disable-gpu"]
+        )
+        page = browser.new_page(viewport={"width": 1440, "height": 900})
+        page.on("console", lambda m: print("console", m.type, m.text) if m.type == "error" else None)
+        page.on("pageerror", lambda error: print("error", error))
+        start = time.perf_counter()
+        page.goto(path.as_uri())
+        page.wait_for_function(f"() => ({PAINT}) !== null")
+        print(f"first paint {page.evaluate(PAINT) / 1e3:.2f} s, loaded {time.perf_counter() - start:.2f} s")
+        _first(page, "pareto")
+        for key in ("slices", "search-curves"):
+            _first(page, key)
+        page.locator("#parallel").scroll_into_view_if_needed()
+        page.wait_for_function("() => document.getElementById('parallel').dataset.drawn")
+        for key in ("pareto", "slices"):
+            for share in (0.01, 0.1, 1.0):
+                number, took = page.evaluate(BRUSH, [key, share])
+                page.wait_for_timeout(1500)
+                print(f"brush in {key}, {number} trials: {took / 1e3:.3f} s until all views are marked")
+        browser.close()
+
+
+def _first(page: Page, key: str) -> None:
+    start = time.perf_counter()
+    page.locator(f"#plot-{key}").scroll_into_view_if_needed()
+    page.wait_for_function("key => document.querySelector(`#plot-${key} .main-svg`) !== null", arg=key, timeout=60_000)
+    print(f"{key} drawn {time.perf_counter() - start:.2f} s after it was scrolled to")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,154 @@
+"""The search's plots are made in the page: they hold the numbers of results.csv, whatever a reader chooses."""
+
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from playwright.sync_api import Browser, Page
+
+from reports.dashboard import write_dashboard
+from reports.metrics import METRICS
+from reports.tables import write_results_csv
+from studies.frame import StudyResults
+from tests.browser.watched import Watched
+from tests.reports.synthetic_study import full_study, make_study, with_status
+
+pytestmark = pytest.mark.browser
+
+SHOWN = """place => Object.fromEntries(place.data.filter(t => t.customdata && !t.xaxis && t.mode !== 'lines')
+    .flatMap(t => t.customdata.map((trial, i) => [trial, [t.x[i], t.y[i]]])))"""
+
+
+def csv_of(study: StudyResults, folder: Path) -> pd.DataFrame:
+    frame = pd.read_csv(write_results_csv(study, folder / "results.csv"))
+    frame = frame[(frame["part"] == "search") & (frame["status"] == "finished")]
+    return frame.set_index("trial")
+
+
+def shown(page: Page, key: str) -> dict[int, list[float]]:
+    found: dict[str, list[float]] = page.locator(f"#plot-{key}").evaluate(SHOWN)
+    return {int(trial): point for trial, point in found.items()}
+
+
+@pytest.mark.parametrize(("up", "across"), [("memory", "latency"), ("loss", "macs")])
+def test_any_two_metrics_show_the_numbers_of_the_csv(watched: Watched, tmp_path: Path, up: str, across: str) -> None:
+    watched.scroll_through()
+    page, table = watched.page, csv_of(full_study(), tmp_path)
+    page.select_option("#pareto-y", up)
+    page.select_option("#pareto-x", across)
+    titles = "place => [place.layout.xaxis.title.text, place.layout.yaxis.title.text]"
+    page.wait_for_function(
+        "name => document.getElementById('plot-pareto').layout.xaxis.title.text.startsWith(name)",
+        arg=METRICS[across].label,
+    )
+    found = shown(page, "pareto")
+    assert set(found) == set(table.index)
+    factor = {"macs": 1e-6}
+    for trial, (x, y) in found.items():
+        assert x == pytest.approx(table.loc[trial, across] * factor.get(across, METRICS[across].factor))
+        assert y == pytest.approx(table.loc[trial, up] * METRICS[up].factor)
+    x_title, y_title = page.locator("#plot-pareto").evaluate(titles)
+    assert y_title == METRICS[up].title
+    assert (
+        page.locator("#pareto-title").inner_text().lower()
+        == f"{y_title} against {x_title}".lower()
+        .replace(f" ({METRICS[up].unit})", "" if METRICS[up].unit else f" ({METRICS[up].unit})")
+        .rsplit(" (", 1)[0]
+    )
+
+
+def test_a_third_metric_is_told_by_colour_and_kinds_keep_their_symbols(watched: Watched) -> None:
+    watched.scroll_through()
+    page = watched.page
+    page.select_option("#pareto-colour", "memory")
+    page.wait_for_selector("#plot-pareto .cbtitle, #plot-pareto .infolayer .cbcoloraxis", state="attached")
+    symbols: dict[str, str] = page.locator("#plot-pareto").evaluate(
+        "place => Object.fromEntries(place.data.filter(t => t.marker?.symbol).map(t => [t.name, t.marker.symbol]))"
+    )
+    assert len(set(symbols.values())) == len(symbols) == 4
+    budgets = page.locator("#plot-pareto").evaluate("place => place.layout.shapes.filter(s => s.line.dash).length")
+    assert budgets == 1
+
+
+def test_the_legend_of_kinds_counts_what_the_plot_shows(watched: Watched) -> None:
+    watched.scroll_through()
+    counts: dict[str, int] = watched.page.locator("#plot-pareto").evaluate(
+        "place => Object.fromEntries(place.data.filter(t => t.customdata).map(t => [t.name, t.customdata.length]))"
+    )
+    for item in watched.page.locator(".key li").all():
+        number, _, label = item.inner_text().split("\n")[-1].strip().partition(" ")
+        number, _, label = number.strip(), _, label.strip()
+        name = next(name for name in counts if name in item.inner_text())
+        assert counts[name] == int(item.get_attribute("data-value") or -1)
+
+
+def test_a_slice_shows_any_parameter_against_any_metric(watched: Watched, tmp_path: Path) -> None:
+    watched.scroll_through()
+    page, table = watched.page, csv_of(full_study(), tmp_path)
+    page.select_option("#slice-parameter", label="num_res_blocks")
+    page.select_option("#slice-metric", "latency")
+    page.wait_for_function("() => document.getElementById('plot-slices').layout.xaxis.title.text === 'num_res_blocks'")
+    levels = sorted({str(int(v)) for v in table["param:num_res_blocks"]})
+    assert page.locator("#plot-slices").evaluate("place => place.layout.xaxis.ticktext") == levels
+    found = shown(page, "slices")
+    assert set(found) == set(table.index)
+    for trial, (x, y) in found.items():
+        assert levels[round(x)] == str(int(table.loc[trial, "param:num_res_blocks"]))
+        assert y == pytest.approx(table.loc[trial, "latency"] * 1e3)
+
+
+def test_markup_in_parameters_and_reasons_stays_text(browser: Browser, tmp_path: Path) -> None:
+    study = make_study(seeds=0, trials=20)
+    evil = "<img src=x onerror=\"document.title='hacked'\">"
+    trials = study.trials.assign(reason=evil).rename(columns={"param:ch_mult": f"param:{evil}"})
+    trials["param:attn_type"] = trials["param:attn_type"] + evil
+    watched = Watched(browser, write_dashboard(StudyResults(**{**vars(study), "trials": trials}), tmp_path / "d.html"))
+    watched.scroll_through()
+    assert watched.page.locator("img").count() == 0
+    texts = watched.page.locator("#plot-pareto").evaluate("place => place.data.flatMap(t => t.hovertext ?? [])")
+    assert texts
+    assert not [text for text in texts if "<img" in text]
+    assert watched.page.title() == "digits – ushape"
+    assert watched.complaints == []
+    watched.page.close()
+
+
+def test_a_long_table_is_shown_in_pages_and_sorted_as_a_whole(
+    browser: Browser, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("reports.pages.trials.MOST_WRITTEN", 20)
+    study = make_study(seeds=0, trials=230)
+    watched = Watched(browser, write_dashboard(study, tmp_path / "d.html"))
+    page = watched.page
+    pager = page.locator("#trial-pager")
+    pager.get_by_text("rows 1 to 200 of 230").wait_for()
+    assert page.locator("#trial-table tbody").count() == 200
+    pager.get_by_role("button", name="Later rows").click()
+    assert page.locator("#trial-table tbody").count() == 30
+    page.locator('#trial-table th[data-column="loss"] button').click()
+    losses = page.locator("#trial-table tbody tr:first-child td[data-metric=loss]").evaluate_all(
+        "cells => cells.map(cell => Number(cell.dataset.value))"
+    )
+    assert losses[:50] == sorted(study.trials["loss"].dropna())[:50]
+    best = page.locator("#trial-table tbody").first
+    best.get_by_role("button").first.click()
+    assert best.locator(".details").is_visible()
+    page.fill("#trial-filter", "out of memory")
+    assert page.locator("#trial-count").inner_text() == f"{(study.trials['status'] == 'oom').sum()} of 230 trials"
+    page.fill("#trial-filter", "")
+    # A trial that stands on another page of the table is chosen as well.
+    last = int(study.trials["trial"].iloc[-1])
+    page.evaluate("trial => page.links.choose([trial])", last)
+    page.get_by_label("only these in the table").check()
+    assert page.locator("#trial-table tbody.chosen").get_attribute("data-trial") == str(last)
+    assert watched.complaints == []
+    page.close()
+
+
+def test_a_search_without_results_has_words_instead_of_plots(browser: Browser, tmp_path: Path) -> None:
+    study = with_status(make_study(seeds=0, trials=5), "failed", "RuntimeError: boom")
+    watched = Watched(browser, write_dashboard(study, tmp_path / "d.html"))
+    assert "No search trial has a result yet" in watched.page.locator("#search").inner_text()
+    assert watched.page.locator("#search .plot").count() == 0
+    assert watched.complaints == []
+    watched.page.close()
