@@ -3,9 +3,10 @@
     python benchmarks/speed/against_diffusers.py [--quick] [--case NAME] [--batch 1 16] [--device cuda] [--cpu-seconds]
         [--compile] [--seconds 20] [--publish]
 
-A ratio above 1 says that ours is faster. `prepared` is ours after `builder.for_inference`. The network with attention at
-64x64 pixels is also compared with CompVis' arithmetic: q·k and softmax written out. `--quick` takes batch 1 and three
-seconds a case; `--compile` puts both through torch.compile first, which takes minutes for all but the smallest network.
+A ratio above 1 says that ours is faster. `prepared` is ours after `builder.for_inference`. The network with attention
+at 64x64 pixels is also compared with CompVis' arithmetic: q·k and softmax written out. `--quick` takes batch 1 and
+three seconds a case; `--compile` puts both through torch.compile first, which takes minutes for all but the smallest
+network.
 """
 
 from __future__ import annotations
@@ -136,7 +137,9 @@ def main() -> None:
             gains.append(ratio(found["diffusers"], found["prepared"])[0])
     note = circumstances_of(options, device) + (", torch.compile" if options.compile else "")
     if gains:
-        note += f". Prepared beside diffusers, geometric mean of {len(gains)} forward cases: {geometric_mean(gains):.2f}"
+        note += (
+            f". Prepared beside diffusers, geometric mean of {len(gains)} forward cases: {geometric_mean(gains):.2f}"
+        )
     header = ["network", "batch", "what", "layout", "diffusers / ours", "diffusers / prepared"]
     header += ["written out / ours", "written out / prepared", "rounds"]
     published(options, "compiled" if options.compile else "speed", print_table(header, rows, note))

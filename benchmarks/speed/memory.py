@@ -2,9 +2,10 @@
 
     python benchmarks/speed/memory.py [--quick] [--case NAME] [--batch N] [--device cuda] [--publish]
 
-The peak is what torch's allocator has handed out at most during a call, weights and optimizer not counted; shares are of
-diffusers'. The time is that of the call as a multiple of diffusers', interleaved. `budget 0.6` is `memory_budget` at 0.6
-of diffusers' peak beside the weights and Adam's state; `norms again` computes norms and activations again everywhere.
+The peak is what torch's allocator has handed out at most during a call, weights and optimizer not counted; shares are
+of diffusers'. The time is that of the call as a multiple of diffusers', interleaved. `budget 0.6` is `memory_budget`
+at 0.6 of diffusers' peak beside the weights and Adam's state; `norms again` computes norms and activations again
+everywhere.
 """
 
 from __future__ import annotations

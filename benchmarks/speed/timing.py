@@ -60,7 +60,6 @@ def interleaved(
                 begun = now()
                 calls[name]()
                 found[name].append(now() - begun)
-            gc.collect()
     finally:
         gc.enable()
     return {name: np.array(times) for name, times in found.items()}
@@ -80,9 +79,10 @@ def geometric_mean(ratios: Iterable[float]) -> float:
     return float(np.exp(np.mean(np.log(list(ratios)))))
 
 
-def shown(found: tuple[float, float, float]) -> str:
+def shown(found: tuple[float, float, float], digits: int = 2) -> str:
     """A ratio with its interval."""
-    return f"{found[0]:.2f} [{found[1]:.2f}, {found[2]:.2f}]"
+    middle, low, high = (f"{value:.{digits}f}" for value in found)
+    return f"{middle} [{low}, {high}]"
 
 
 def circumstances(device: torch.device) -> str:

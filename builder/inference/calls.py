@@ -45,14 +45,9 @@ def checked(x: Tensor) -> Tensor:
     return x
 
 
-def conv_and_embedding(  # noqa: PLR0913, PLR0917 - a convolution's
-    x: Tensor, weight: Tensor, bias: Tensor, stride: tuple[int, int], padding: tuple[int, int],
-    dilation: tuple[int, int], groups: int, projected: Tensor,
-) -> Tensor:  # fmt: skip
-    """A convolution plus ``projected [b, out]`` at every position; for one image it is a part of the bias."""
-    if projected.shape[0] == 1:
-        return torch.conv2d(x, weight, bias + projected[0], stride, padding, dilation, groups)
-    return torch.conv2d(x, weight, bias, stride, padding, dilation, groups).add_(projected[:, :, None, None])
+def embedding_into(x: Tensor, projected: Tensor) -> Tensor:
+    """``x [b, c, h, w]`` plus ``projected [b, c]`` at every position, written over `x`."""
+    return x.add_(projected[:, :, None, None])
 
 
 def group_norm(x: Tensor, groups: int, weight: Tensor, bias: Tensor, eps: float) -> Tensor:

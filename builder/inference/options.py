@@ -16,11 +16,9 @@ class InferenceOptions:
         shared_embedding: activate the embedding once, and project it for all blocks in one product.
         fused_upsampling: nearest neighbour and 3×3 convolution as one transposed convolution with 4×4 weights, which
             is 4 instead of 9 multiply-accumulates for each output; with channels_last only.
-        embedding_as_bias: for a single image, what the embedding adds to a map is added to the convolution's bias.
     """
 
     channels_last: bool | None = None
     in_place: bool = True
     shared_embedding: bool = True
     fused_upsampling: bool = True
-    embedding_as_bias: bool = True

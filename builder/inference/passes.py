@@ -13,8 +13,8 @@ from torch.nn import functional
 
 from builder.inference.calls import (
     add_into,
-    conv_and_embedding,
     doubled_kernel,
+    embedding_into,
     entered,
     entered_if_given,
     group_norm,
@@ -31,7 +31,7 @@ _MAPS = ("x", "context", "control")
 _FRESH = frozenset(
     {
         torch.conv2d, torch.conv_transpose2d, torch.group_norm, group_norm, torch.layer_norm, torch.cat,
-        conv_and_embedding, add_into, silu_into, functional.linear, functional.silu, operator.add, operator.mul,
+        embedding_into, add_into, silu_into, functional.linear, functional.silu, operator.add, operator.mul,
         functional.scaled_dot_product_attention,
     }
 )  # fmt: skip
@@ -147,23 +147,6 @@ def _doubles(node: Any) -> bool:
     )
 
 
-def embedding_as_bias(flat: Flat) -> None:
-    """``conv(x) + projected`` in one call."""
-    for node in list(flat.graph.find_nodes(op="call_function", target=operator.add)):
-        conv, spread = node.args
-        if not (isinstance(conv, fx.Node) and conv.target is torch.conv2d and _alone(conv)):
-            continue
-        if not _is_layer(conv) or conv.args[2] is None or not (isinstance(spread, fx.Node) and spread.target is operator.getitem):
-            continue
-        if spread.args[1] != _WHOLE:
-            continue
-        with flat.graph.inserting_before(node):
-            whole = flat.graph.call_function(conv_and_embedding, (*conv.args, spread.args[0]))
-        node.replace_all_uses_with(whole)
-        for gone in (node, conv):
-            flat.graph.erase_node(gone)
-
-
 def _alone(node: fx.Node) -> bool:
     return len(node.users) == 1
 
@@ -178,7 +161,8 @@ def in_place(flat: Flat) -> None:
         elif node.target is operator.add:
             x, other = node.args
             if _overwritable(x) and isinstance(other, fx.Node):
-                node.target = add_into
+                spread = other.target is operator.getitem and other.args[1] == _WHOLE
+                node.target, node.args = (embedding_into, (x, other.args[0])) if spread else (add_into, (x, other))
             elif _overwritable(other) and isinstance(x, fx.Node):
                 node.target, node.args = add_into, (other, x)
 

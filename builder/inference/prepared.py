@@ -128,14 +128,12 @@ def _planned(network: Network, options: InferenceOptions) -> Flat:
         passes.shared_projection(flat)
     if options.fused_upsampling and last:
         passes.fused_upsampling(flat)
-    if options.embedding_as_bias:
-        passes.embedding_as_bias(flat)
-        flat.clean()
     if last:
         network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # torch's stubs lack it
         passes.channels_last(flat)
     if options.in_place:
         passes.in_place(flat)
+    flat.clean()
     _check_input(flat.graph)
     return flat
 
