@@ -1,9 +1,12 @@
 """Speed of compiled models beside diffusers' UNet2DModel with the same weights: forward, and forward and backward.
 
-    python benchmarks/speed/against_diffusers.py [--quick] [--device cuda] [--cpu-seconds] [--compile]
+    python benchmarks/speed/against_diffusers.py [--quick] [--case NAME] [--batch 1 16] [--device cuda] [--cpu-seconds]
+        [--compile] [--seconds 20] [--publish]
 
-A ratio above 1 says that ours is faster. `--quick` takes batch 1 and fewer rounds; `--cpu-seconds` counts CPU time
-instead of wall time, for a machine that others use too.
+A ratio above 1 says that ours is faster. `prepared` is ours after `builder.for_inference`. The network with attention
+at 64x64 pixels is also compared with CompVis' arithmetic: q·k and softmax written out. `--quick` takes batch 1 and
+three seconds a case; `--compile` puts both through torch.compile first, which takes minutes for all but the smallest
+network.
 """
 
 from __future__ import annotations
@@ -11,25 +14,54 @@ from __future__ import annotations
 import argparse
 import copy
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 
 import torch
-from networks import SIZES, Pair, WrittenOut, pair
-from timing import circumstances, clock, interleaved, ratio, shown
+from networks import ATTENTION, SIZES, Pair, WrittenOut, pair
+from table import add_options, chosen, circumstances_of, device_of, print_table, published
+from timing import clock, geometric_mean, interleaved, ratio, shown
 from torch import nn
 
+from builder.inference import for_inference
 
-def contenders(made: Pair, *, train: bool, last: bool, compiled: bool) -> dict[str, Callable[[], object]]:
+
+@dataclass(frozen=True)
+class Case:
+    """One row."""
+
+    name: str
+    batch: int
+    train: bool
+    last: bool
+
+    @property
+    def label(self) -> list[object]:
+        layout = "channels_last" if self.last else "contiguous"
+        return [self.name, self.batch, "train" if self.train else "forward", layout]
+
+
+def cases(names: list[str], batches: list[int]) -> Iterator[Case]:
+    for name in names:
+        for batch in batches:
+            for train in (False, True):
+                for last in (False, True):
+                    yield Case(name, batch, train, last)
+
+
+def contenders(made: Pair, case: Case, *, compiled: bool) -> dict[str, Callable[[], object]]:
     """What is timed, by name."""
-    x = made.x.contiguous(memory_format=torch.channels_last) if last else made.x
+    layout = torch.channels_last if case.last else torch.contiguous_format
     networks = {"ours": made.ours, "diffusers": made.theirs}
-    if compiled:
-        networks = {name: torch.compile(net) for name, net in networks.items()}
-    else:
+    if case.name == ATTENTION:
         networks["written out"] = written_out(made)
-    layout = torch.channels_last if last else torch.contiguous_format
-    networks = {name: copy.deepcopy(net).to(memory_format=layout).train(train) for name, net in networks.items()}
-    timed = training if train else inference
-    return {name: timed(net, x, made.t) for name, net in networks.items()}
+    networks = {what: copy.deepcopy(net).to(memory_format=layout).train(case.train) for what, net in networks.items()}
+    if not case.train:
+        networks["prepared"] = for_inference(made.ours)
+    if compiled:
+        networks = {what: torch.compile(net) for what, net in networks.items()}
+    timed = training if case.train else inference
+    x = made.x.contiguous(memory_format=layout)
+    return {what: timed(net, x, made.t) for what, net in networks.items()}
 
 
 def written_out(made: Pair) -> nn.Module:
@@ -66,45 +98,51 @@ def output(result: object) -> torch.Tensor:
     return result if isinstance(result, torch.Tensor) else result.sample
 
 
-def cases(*, quick: bool) -> Iterator[tuple[str, int, bool, bool]]:
-    """(network, batch, training, channels_last)"""
-    for name in SIZES:
-        for batch in (1,) if quick else (1, 16):
-            for train in (False, True):
-                for last in (False, True):
-                    yield name, batch, train, last
+def check(made: Pair, case: Case) -> None:
+    """What is compared must compute the same."""
+    networks = [made.ours.eval(), made.theirs.eval(), for_inference(made.ours)]
+    with torch.inference_mode():
+        first, *others = (output(network(made.x[:1], made.t[:1])) for network in networks)
+    for other in others:
+        difference = float((first - other).abs().max() / first.abs().max().clamp_min(1.0))
+        assert difference < 1e-5, f"{case.name}: outputs differ by {difference:.1e}"
+
+
+COLUMNS = (("diffusers", "ours"), ("diffusers", "prepared"), ("written out", "ours"), ("written out", "prepared"))
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--quick", action="store_true")
-    parser.add_argument("--device", default="cpu")
-    parser.add_argument("--cpu-seconds", action="store_true")
+    add_options(parser)
     parser.add_argument("--compile", action="store_true")
-    parser.add_argument("--rounds", type=int, default=None)
-    parser.add_argument("--only", default="", help="a part of the networks' names")
+    parser.add_argument("--forward", action="store_true", help="forward passes alone")
+    parser.add_argument("--seconds", type=float, default=None, help="of each case; default 20, with --quick 3")
     options = parser.parse_args()
-    if options.device.startswith("cuda") and not torch.cuda.is_available():
-        print("skipped: there is no CUDA device here")
+    device = device_of(options)
+    if device is None:
         return
-    device = torch.device(options.device)
-    torch.set_num_threads(1 if options.cpu_seconds else torch.get_num_threads())
     now = clock(device, cpu_seconds=options.cpu_seconds)
-    rounds = options.rounds or (7 if options.quick else 25)
-    print(f"{circumstances(device)}; {'CPU' if options.cpu_seconds else 'wall'} seconds, {rounds} rounds")
-    print("| network | batch | what | layout | ours / diffusers | ours / written out |")
-    print("|---|---|---|---|---|---|")
-    for name, batch, train, last in cases(quick=options.quick):
-        if options.only not in name:
+    seconds = options.seconds or (3.0 if options.quick else 20.0)
+    rows, gains = [], []
+    for case in cases(chosen(options, SIZES), options.batch or ([1] if options.quick else [1, 16])):
+        if case.train and options.forward:
             continue
-        made = pair(name, batch, device)
-        found = interleaved(contenders(made, train=train, last=last, compiled=options.compile), rounds, now)
-        row = [
-            shown(ratio(found["diffusers"], found["ours"])),
-            shown(ratio(found["written out"], found["ours"])) if "written out" in found else "-",
-        ]
-        what, layout = "train" if train else "forward", "channels_last" if last else "contiguous"
-        print(f"| {name} | {batch} | {what} | {layout} | {' | '.join(row)} |", flush=True)
+        made = pair(case.name, case.batch, device)
+        check(made, case)
+        found = interleaved(contenders(made, case, compiled=options.compile), options.rounds, now, seconds)
+        ratios = [ratio(found[base], found[what]) if {base, what} <= set(found) else None for base, what in COLUMNS]
+        rows.append([*case.label, *("-" if value is None else shown(value) for value in ratios), len(found["ours"])])
+        print(*rows[-1], sep=" | ", flush=True)
+        if "prepared" in found and case.name != ATTENTION:
+            gains.append(ratio(found["diffusers"], found["prepared"])[0])
+    note = circumstances_of(options, device) + (", torch.compile" if options.compile else "")
+    if gains:
+        note += (
+            f". Prepared beside diffusers, geometric mean of {len(gains)} forward cases: {geometric_mean(gains):.2f}"
+        )
+    header = ["network", "batch", "what", "layout", "diffusers / ours", "diffusers / prepared"]
+    header += ["written out / ours", "written out / prepared", "rounds"]
+    published(options, "compiled" if options.compile else "speed", print_table(header, rows, note))
 
 
 if __name__ == "__main__":

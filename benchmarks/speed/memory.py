@@ -1,9 +1,11 @@
-"""Peak memory of compiled models beside diffusers' UNet2DModel: inference, training, and training in less memory.
+"""Peak memory of compiled models beside diffusers' UNet2DModel: inference, training, and training in a budget.
 
-    python benchmarks/speed/memory.py [--quick] [--device cuda]
+    python benchmarks/speed/memory.py [--quick] [--case NAME] [--batch N] [--device cuda] [--publish]
 
-The peak is what torch's allocator has handed out at most, weights included and the optimizer not; time is CPU seconds
-(on CUDA wall time) of forward and backward as a multiple of diffusers', interleaved.
+The peak is what torch's allocator has handed out at most during a call, weights and optimizer not counted; shares are
+of diffusers'. The time is that of the call as a multiple of diffusers', interleaved. `budget 0.6` is `memory_budget`
+at 0.6 of diffusers' peak beside the weights and Adam's state; `norms again` computes norms and activations again
+everywhere.
 """
 
 from __future__ import annotations
@@ -11,16 +13,26 @@ from __future__ import annotations
 import argparse
 import gc
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
+from itertools import accumulate
 
 import torch
 from networks import SIZES, Pair, pair
-from timing import circumstances, clock, interleaved, ratio, shown
-from torch.profiler import ProfilerActivity, profile
+from table import add_options, chosen, circumstances_of, device_of, print_table, published
+from timing import clock, interleaved, ratio, shown
 
+from archspec import UserError
+from builder.allocations import allocations
+from builder.inference import for_inference
+from builder.memory_plan import memory_plan
 from builder.remat import recomputing
 
+#: images of a training step: what a small machine holds
+BATCHES = {"seed 256 at a quarter": 2}
+BUDGETS = (0.6, 0.4)
 
-def peak(call: Callable[[], None], device: torch.device) -> int:
+
+def peak(call: Callable[[], object], device: torch.device) -> int:
     """How far a call raises what the allocator has handed out."""
     call()
     gc.collect()
@@ -30,65 +42,77 @@ def peak(call: Callable[[], None], device: torch.device) -> int:
         before = torch.cuda.memory_allocated(device)
         call()
         return torch.cuda.max_memory_allocated(device) - before
-    with profile(activities=[ProfilerActivity.CPU], profile_memory=True) as recorded:
-        call()
-    events = [event for event in recorded.profiler.kineto_results.events() if event.name() == "[memory]"]
-    now = most = 0
-    for event in sorted(events, key=lambda event: event.start_ns()):
-        now += event.nbytes()
-        most = max(most, now)
-    return most
+    return max(accumulate(allocations(call), initial=0))
 
 
-def calls(made: Pair) -> dict[str, Callable[[], None]]:
-    """Forward and backward: diffusers', ours, and ours in less memory."""
-    graph = made.ours.architecture
-    blocks = [node for node in graph if ".block" in node or ".attn" in node]
+def inference(made: Pair) -> dict[str, Callable[[], object]]:
+    """Forward passes: diffusers', ours, and ours prepared."""
+    networks = {"diffusers": made.theirs.eval(), "ours": made.ours.eval(), "prepared": for_inference(made.ours)}
 
-    def training(network: torch.nn.Module, nodes: list[str] | None, *, cheap: bool) -> Callable[[], None]:
-        def call() -> None:
-            with recomputing(network, nodes or [], cheap=cheap):
-                out = network(made.x, made.t)
-            (out.sample if network is made.theirs else out).square().mean().backward()
-            network.zero_grad(set_to_none=True)
+    def call(network: torch.nn.Module) -> None:
+        with torch.inference_mode():
+            network(made.x, made.t)
 
-        return call
+    return {what: lambda network=network: call(network) for what, network in networks.items()}
 
-    return {
-        "diffusers": training(made.theirs, None, cheap=False),
-        "ours": training(made.ours, None, cheap=False),
-        "ours, norms and activations again": training(made.ours, None, cheap=True),
-        "ours, whole blocks again": training(made.ours, blocks, cheap=False),
+
+def step(made: Pair, network: torch.nn.Module, within: Callable[[], AbstractContextManager[None]]) -> None:
+    """Forward and backward."""
+    with within():
+        out = network(made.x, made.t)
+    (out.sample if network is made.theirs else out).square().mean().backward()
+    network.zero_grad(set_to_none=True)
+
+
+def training(made: Pair, device: torch.device) -> dict[str, Callable[[], object]]:
+    """Training steps: diffusers', ours, and ours in less memory."""
+    made.ours.train(), made.theirs.train()
+    within: dict[str, Callable[[], AbstractContextManager[None]]] = {
+        "ours": nullcontext,
+        "norms again": lambda: recomputing(made.ours),
     }
+    theirs = lambda: step(made, made.theirs, nullcontext)  # noqa: E731
+    most = peak(theirs, device)
+    held = 4 * sum(value.numel() * value.element_size() for value in made.ours.parameters())
+    for share in BUDGETS:
+        try:
+            plan = memory_plan(made.ours.architecture, int(held + share * most), len(made.x))
+        except UserError as error:
+            print(f"budget {share}: {error}")
+            continue
+        again = f", {len(plan.nodes)} of {len(made.ours.architecture)} nodes again" if plan.nodes else ""
+        within[f"budget {share} (norms {'again' if plan.cheap else 'kept'}{again})"] = lambda plan=plan: plan.applied(
+            made.ours
+        )
+    calls = {what: lambda how=how: step(made, made.ours, how) for what, how in within.items()}
+    return {"diffusers": theirs, **calls}
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--quick", action="store_true")
-    parser.add_argument("--device", default="cpu")
-    parser.add_argument("--batch", type=int, default=16)
-    parser.add_argument("--only", default="", help="a part of the networks' names")
+    add_options(parser)
+    parser.add_argument("--seconds", type=float, default=20.0, help="of each case")
     options = parser.parse_args()
-    if options.device.startswith("cuda") and not torch.cuda.is_available():
-        print("skipped: there is no CUDA device here")
+    device = device_of(options)
+    if device is None:
         return
-    device = torch.device(options.device)
-    torch.set_num_threads(1)
-    print(circumstances(device))
-    print("| network | batch | training step | peak / diffusers' | seconds / diffusers' [95 %] |")
-    print("|---|---|---|---|---|")
-    for name in SIZES:
-        if options.only not in name:
-            continue
-        made = pair(name, options.batch, device)
-        made.ours.train(), made.theirs.train()
-        tried = calls(made)
-        peaks = {what: peak(call, device) for what, call in tried.items()}
-        seconds = interleaved(tried, 3 if options.quick else 15, clock(device, cpu_seconds=True))
-        for what in tried:
-            share = peaks[what] / peaks["diffusers"]
-            slower = shown(ratio(seconds[what], seconds["diffusers"]))
-            print(f"| {name} | {options.batch} | {what} | {share:.2f} | {slower} |", flush=True)
+    now = clock(device, cpu_seconds=options.cpu_seconds)
+    rows = []
+    for name in chosen(options, SIZES):
+        for batch in options.batch or [BATCHES.get(name, 16)]:
+            made = pair(name, batch, device)
+            for kind, calls in (("inference", inference(made)), ("training", training(made, device))):
+                peaks = {what: peak(call, device) for what, call in calls.items()}
+                rounds = options.rounds or (3 if options.quick else None)
+                seconds = interleaved(calls, rounds, now, options.seconds)
+                for what in calls:
+                    share = peaks[what] / peaks["diffusers"]
+                    slower = shown(ratio(seconds[what], seconds["diffusers"]))
+                    row = [name, batch, kind, what, f"{peaks[what] / 2**20:.1f}", f"{share:.2f}", slower]
+                    rows.append(row)
+                    print(*row, sep=" | ", flush=True)
+    header = ["network", "batch", "what", "how", "peak, MiB", "peak / diffusers'", "seconds / diffusers'"]
+    published(options, "memory", print_table(header, rows, circumstances_of(options, device)))
 
 
 if __name__ == "__main__":

@@ -34,6 +34,10 @@ SIZES: dict[str, dict[str, Any]] = {
 }  # fmt: skip
 
 
+#: the network whose attention is also compared with the one written out
+ATTENTION = "attention at 64x64"
+
+
 @dataclass(frozen=True)
 class Pair:
     """Two networks that compute the same, and inputs for them."""

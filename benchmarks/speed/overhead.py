@@ -1,6 +1,6 @@
 """Overhead of the graph: a compiled model of 200 tiny nodes beside the same modules called from a forward by hand.
 
-    python benchmarks/speed/overhead.py [--quick] [--cpu-seconds]
+    python benchmarks/speed/overhead.py [--quick] [--cpu-seconds] [--publish]
 
 A ratio of 1.02 says that the compiled model takes 2 % longer.
 """
@@ -11,7 +11,8 @@ import argparse
 from itertools import pairwise
 
 import torch
-from timing import circumstances, clock, interleaved, ratio, shown
+from table import add_options, circumstances_of, print_table, published
+from timing import clock, interleaved, ratio, shown
 from torch import nn
 
 from archspec import from_document
@@ -52,20 +53,25 @@ def written_out() -> type[ByHand]:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--quick", action="store_true")
-    parser.add_argument("--cpu-seconds", action="store_true")
+    add_options(parser)
     options = parser.parse_args()
     torch.set_num_threads(1)
     compiled = chain()
     by_hand = written_out()(compiled)
     x = torch.randn(1, 4, 2, 2)
     calls = {"compiled": lambda: compiled(x), "by hand": lambda: by_hand(x)}
+    cpu = torch.device("cpu")
     with torch.inference_mode():
         assert torch.equal(compiled(x), by_hand(x))
-        now = clock(torch.device("cpu"), cpu_seconds=options.cpu_seconds)
-        found = interleaved(calls, 200 if options.quick else 2000, now)
-    print(circumstances(torch.device("cpu")))
-    print(f"compiled / by hand: {shown(ratio(found['compiled'], found['by hand']))}")
+        found = interleaved(
+            calls, options.rounds or (200 if options.quick else 2000), clock(cpu, cpu_seconds=options.cpu_seconds)
+        )
+    rows = [[NODES, shown(ratio(found["compiled"], found["by hand"]), digits=3), len(found["compiled"])]]
+    published(
+        options,
+        "overhead",
+        print_table(["nodes", "compiled / by hand", "rounds"], rows, circumstances_of(options, cpu)),
+    )
 
 
 if __name__ == "__main__":

@@ -6,7 +6,7 @@ import gc
 import os
 import random
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 
 import numpy as np
 import torch
@@ -25,23 +25,44 @@ def clock(device: torch.device, *, cpu_seconds: bool) -> Clock:
     return time.process_time if cpu_seconds and device.type == "cpu" else wall
 
 
-def interleaved(calls: Mapping[str, Callable[[], object]], rounds: int, now: Clock) -> dict[str, np.ndarray]:
-    """Seconds of each call in each round, after two rounds that do not count."""
+#: Most rounds of a case that is given seconds, and fewest.
+MOST, FEWEST = 25, 3
+
+
+def interleaved(
+    calls: Mapping[str, Callable[[], object]], rounds: int | None, now: Clock, seconds: float = 20.0
+) -> dict[str, np.ndarray]:
+    """Seconds of each call in each round, after one or two rounds that do not count.
+
+    Args:
+        calls: the contenders.
+        rounds: how many count; None for as many as fit into `seconds`, from `FEWEST` to `MOST`.
+        now: the clock.
+        seconds: see there.
+    """
     order = list(calls)
-    seconds: dict[str, list[float]] = {name: [] for name in order}
+    found: dict[str, list[float]] = {name: [] for name in order}
     gc.collect()
     gc.disable()
     try:
-        for number in range(rounds + 2):
+        start = time.perf_counter()
+        for name in order:
+            calls[name]()
+        first = time.perf_counter() - start
+        if first < 0.1 * seconds:
+            start = time.perf_counter()
+            for name in order:
+                calls[name]()
+            first = time.perf_counter() - start
+        for _ in range(rounds or max(FEWEST, min(MOST, int(seconds / max(first, 1e-9))))):
             random.shuffle(order)
             for name in order:
-                start = now()
+                begun = now()
                 calls[name]()
-                if number >= 2:
-                    seconds[name].append(now() - start)
+                found[name].append(now() - begun)
     finally:
         gc.enable()
-    return {name: np.array(found) for name, found in seconds.items()}
+    return {name: np.array(times) for name, times in found.items()}
 
 
 def ratio(base: np.ndarray, other: np.ndarray, draws: int = 2000) -> tuple[float, float, float]:
@@ -53,9 +74,15 @@ def ratio(base: np.ndarray, other: np.ndarray, draws: int = 2000) -> tuple[float
     return float(np.median(pairs)), float(low), float(high)
 
 
-def shown(found: tuple[float, float, float]) -> str:
+def geometric_mean(ratios: Iterable[float]) -> float:
+    """The geometric mean."""
+    return float(np.exp(np.mean(np.log(list(ratios)))))
+
+
+def shown(found: tuple[float, float, float], digits: int = 2) -> str:
     """A ratio with its interval."""
-    return f"{found[0]:.2f} [{found[1]:.2f}, {found[2]:.2f}]"
+    middle, low, high = (f"{value:.{digits}f}" for value in found)
+    return f"{middle} [{low}, {high}]"
 
 
 def circumstances(device: torch.device) -> str:

@@ -1,0 +1,67 @@
+"""What the speed benchmarks share: their options, their tables, and where these are published."""
+
+from __future__ import annotations
+
+import argparse
+import re
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+import torch
+from timing import circumstances
+
+PAGE = Path(__file__).parent.parent / "README.md"
+
+
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """The options that every script has."""
+    parser.add_argument("--quick", action="store_true", help="fewer rounds and cases: a first look")
+    parser.add_argument("--case", default="", help="a part of the networks' names")
+    parser.add_argument("--batch", type=int, nargs="*", default=None, help="images a call")
+    parser.add_argument("--rounds", type=int, default=None)
+    parser.add_argument("--device", default="cpu")
+    parser.add_argument("--cpu-seconds", action="store_true", help="CPU time with one thread, for a busy machine")
+    parser.add_argument("--publish", action="store_true", help="write the table into benchmarks/README.md")
+
+
+def device_of(options: argparse.Namespace) -> torch.device | None:
+    """The device that was asked for; None, said aloud, where there is none. Threads are set by the way."""
+    if options.device.startswith("cuda") and not torch.cuda.is_available():
+        print("skipped: there is no CUDA device here")
+        return None
+    if options.cpu_seconds:
+        torch.set_num_threads(1)
+    return torch.device(options.device)
+
+
+def chosen(options: argparse.Namespace, names: Iterable[str]) -> list[str]:
+    """The names that the case asks for."""
+    found = [name for name in names if options.case in name]
+    if not found:
+        raise SystemExit(f"no network's name has {options.case!r} in it; there are: {', '.join(names)}")
+    return found
+
+
+def circumstances_of(options: argparse.Namespace, device: torch.device) -> str:
+    """What must be known to read the numbers."""
+    return f"{circumstances(device)}; {'CPU' if options.cpu_seconds else 'wall'} seconds"
+
+
+def print_table(header: Sequence[str], rows: Iterable[Sequence[object]], note: str) -> str:
+    """Print a Markdown table with a note below; the text."""
+    lines = [header, ["---"] * len(header), *rows]
+    text = "\n".join("| " + " | ".join(str(cell) for cell in line) + " |" for line in lines) + f"\n\n{note}."
+    print(text, flush=True)
+    return text
+
+
+def published(options: argparse.Namespace, block: str, text: str) -> None:
+    """Write a table between the marks of its block, if that was asked for; elsewhere the page stays as it is."""
+    if not options.publish:
+        return
+    start, end = f"<!-- {block}: begin -->", f"<!-- {block}: end -->"
+    page = PAGE.read_text(encoding="utf-8")
+    if start not in page or end not in page:
+        raise SystemExit(f"{PAGE} has no block {block}")
+    between = re.compile(re.escape(start) + ".*?" + re.escape(end), re.DOTALL)
+    PAGE.write_text(between.sub(lambda _: f"{start}\n{text}\n{end}", page), encoding="utf-8")
