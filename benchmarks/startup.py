@@ -3,8 +3,9 @@
     python benchmarks/startup.py                # prints a Markdown table
     python benchmarks/startup.py --repeats 9
 
-Each command is a fresh process, run several times; the median of wall and CPU seconds, and the peak of resident memory as the system
-counts it (`ru_maxrss`). Beside it, which of the heavy packages were imported. Where the time goes: ``python -X importtime -m ushape CMD``.
+Each command is a fresh process, run several times; the median of wall and CPU seconds, and the peak of resident memory
+as the system counts it (`ru_maxrss`). Beside it, which of the heavy packages were imported. Where the time goes:
+``python -X importtime -m ushape CMD``.
 """
 
 from __future__ import annotations
@@ -41,7 +42,8 @@ except SystemExit as end:
     code = end.code or 0
 used = resource.getrusage(resource.RUSAGE_SELF)
 heavy = [name for name in HEAVY if name in sys.modules]
-cost = dict(wall=time.perf_counter() - began, cpu=used.ru_utime + used.ru_stime, memory=used.ru_maxrss * 1024, heavy=heavy)
+wall, cpu, memory = time.perf_counter() - began, used.ru_utime + used.ru_stime, used.ru_maxrss * 1024
+cost = dict(wall=wall, cpu=cpu, memory=memory, heavy=heavy)
 print("\\n" + json.dumps(cost), file=sys.stderr)
 sys.exit(code)
 """

@@ -1,4 +1,4 @@
-"""The reference pages of the site, written from the code: commands, file formats, rules, operations, API, dependencies."""
+"""The reference pages of the site, written from the code: commands, files, rules, operations, API, dependencies."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ PAGES: dict[str, Callable[[], str]] = {
 
 
 def write_pages(folder: Path) -> None:
-    """Write every page into `folder`; one that would not change is left alone, so that Sphinx need not read it again."""
+    """Write every page into `folder`; one that is as it was is left alone, so that Sphinx need not read it again."""
     folder.mkdir(exist_ok=True)
     for name, text in PAGES.items():
         path, made = folder / name, text()

@@ -21,8 +21,8 @@ def study_page() -> str:
 def architecture_page() -> str:
     """The page of the architecture file."""
     said = (
-        "An architecture: a short form (`unet:`, `edm2:`, `song:`) or a `graph:`, and `edits:`. Editors complete and check it "
-        "with `ushape schema architecture`. Operations stand on [a page of their own](operations.md)."
+        "An architecture: a short form (`unet:`, `edm2:`, `song:`) or a `graph:`, and `edits:`. Editors complete and "
+        "check it with `ushape schema architecture`. Operations stand on [a page of their own](operations.md)."
     )
     return _page("Architecture file", said, architecture_schema())
 
@@ -77,10 +77,8 @@ def _words(schema: Schema) -> Iterator[str]:
     """One word for each way in which a schema can say its kind; the first counts."""
     if "$ref" in schema:
         yield schema["$ref"].rpartition("/")[2]
-    if "const" in schema:
-        yield str(schema["const"])
-    if "enum" in schema:
-        yield " or ".join(_shown(one) for one in schema["enum"])
+    if "const" in schema or "enum" in schema:
+        yield " or ".join(_shown(one) for one in schema.get("enum", [schema.get("const")]))
     for key in ("anyOf", "oneOf"):
         if key in schema:
             yield _either([kind(one) for one in schema[key]])

@@ -8,8 +8,21 @@ from importlib import resources
 from archspec import OPS, Op, build, load, loads, total_price
 from archspec.graph import ArchGraph, ops_of
 from archspec.ops import (
-    attention, conditioning, conv, embeddings, io, magnitude, merge, mp_block, resample, resampling, residual,
-    score, skips, transformer, window,
+    attention,
+    conditioning,
+    conv,
+    embeddings,
+    io,
+    magnitude,
+    merge,
+    mp_block,
+    resample,
+    resampling,
+    residual,
+    score,
+    skips,
+    transformer,
+    window,
 )  # fmt: skip
 from generator.files import kind
 from generator.markdown import code, table
@@ -27,7 +40,14 @@ GROUPS = {
     "EDM2": (magnitude, mp_block),
 }
 #: networks in which an operation is looked for; the last one has what no network of the zoo has
-NETWORKS = ("zoo/seed-256", "zoo/adm-64", "zoo/bk-sdm-tiny", "zoo/edm-ncsnpp-cifar10", "zoo/edm-ddpmpp-cifar10", "zoo/edm2-xs")
+NETWORKS = (
+    "zoo/seed-256",
+    "zoo/adm-64",
+    "zoo/bk-sdm-tiny",
+    "zoo/edm-ncsnpp-cifar10",
+    "zoo/edm-ddpmpp-cifar10",
+    "zoo/edm2-xs",
+)
 
 
 def page() -> str:

@@ -14,8 +14,8 @@ def page() -> str:
     rows = [(f"[{code}](#{code.lower()})", rule.severity, rule.title) for code, rule in RULES.items()]
     parts = [
         "# Rules by code",
-        "Every message names its rule. `ushape explain CODE` prints what stands here. A warning is silenced, in the file, by "
-        "`# ushape: ignore[CODE]` on its line.",
+        "Every message names its rule. `ushape explain CODE` prints what stands here. A warning is silenced, "
+        "in the file, by `# ushape: ignore[CODE]` on its line.",
         table(["code", "severity", "what it asks"], rows),
     ]
     group = ""
@@ -30,4 +30,12 @@ def page() -> str:
 def _section(code: str) -> list[str]:
     found = page_of(code)
     wrong, right = block(found.language, found.wrong), block(found.language, found.right)
-    return [f"### {code}", f"**{found.rule.title}** ({found.rule.severity})", found.why, "Wrong:", wrong, "Right:", right]
+    return [
+        f"### {code}",
+        f"**{found.rule.title}** ({found.rule.severity})",
+        found.why,
+        "Wrong:",
+        wrong,
+        "Right:",
+        right,
+    ]
