@@ -7,37 +7,20 @@ from importlib import resources
 
 from archspec import OPS, Op, build, load, loads, total_price
 from archspec.graph import ArchGraph, ops_of
-from archspec.ops import (
-    attention,
-    conditioning,
-    conv,
-    embeddings,
-    io,
-    magnitude,
-    merge,
-    mp_block,
-    resample,
-    resampling,
-    residual,
-    score,
-    skips,
-    transformer,
-    window,
-)  # fmt: skip
 from generator.files import kind
 from generator.markdown import code, table
 from generator.picture import picture
 
 #: heading -> the modules whose operations stand under it
 GROUPS = {
-    "Ends": (io,),
-    "Convolutions, norms, activations": (conv,),
-    "Blocks": (residual, transformer, window, attention),
-    "Down and up": (resample, resampling),
-    "Where paths meet": (merge, skips),
-    "Time, labels and other conditions": (embeddings, conditioning),
-    "DDPM++ and NCSN++": (score,),
-    "EDM2": (magnitude, mp_block),
+    "Ends": ("io",),
+    "Convolutions, norms, activations": ("conv",),
+    "Blocks": ("residual", "transformer", "window", "attention"),
+    "Down and up": ("resample", "resampling"),
+    "Where paths meet": ("merge", "skips"),
+    "Time, labels and other conditions": ("embeddings", "conditioning"),
+    "DDPM++ and NCSN++": ("score",),
+    "EDM2": ("magnitude", "mp_block"),
 }
 #: networks in which an operation is looked for; the last one has what no network of the zoo has
 NETWORKS = (
@@ -54,13 +37,13 @@ def page() -> str:
     """The page as Markdown."""
     parts = [
         "# Operations",
-        "What a node can be. Each picture is a node of a real network: what comes in at its ports, and what leaves. `C×H×W` "
-        "is a feature map, a number in brackets an embedding's width. MACs are those of one image.",
+        "What a node can be. Each picture is a node of a real network: what comes in at its ports, and what leaves. "
+        "`C×H×W` is a feature map, a number in brackets an embedding's width. MACs are those of one image.",
     ]
     left = dict(OPS)
     for heading, modules in GROUPS.items():
         parts.append(f"## {heading}")
-        names = {module.__name__ for module in modules}
+        names = {f"archspec.ops.{module}" for module in modules}
         for name in [name for name, cls in left.items() if cls.__module__ in names]:
             parts += _section(name, left.pop(name))
     if left:
