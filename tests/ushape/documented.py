@@ -187,8 +187,10 @@ def _small(text: str) -> str:
     return text.replace("ch: [64, 96, 128]", "ch: [32, 64]").replace("base: zoo/ddpm-cifar10", _SMALL_BASE)
 
 
-_SMALL_BASE = "base: {unet: {ch: 64, out_ch: 3, ch_mult: [1, 2], num_res_blocks: 2, attn_resolutions: [16], "
+_SMALL_BASE = (
+    "base: {unet: {ch: 64, out_ch: 3, ch_mult: [1, 2], num_res_blocks: 2, attn_resolutions: [16], "
     "in_channels: 3, resolution: 32}}"
+)
 
 
 def prepare(page: Path, folder: Path) -> None:
