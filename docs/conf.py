@@ -39,6 +39,14 @@ def _write_pages(_: Sphinx) -> None:
     write_pages(HERE / "generated")
 
 
+def _keep_colons(_: Sphinx, kind: str, *rest: object) -> None:
+    """Napoleon takes what stands before a colon in a property's first line for its type; here it is a sentence."""
+    lines = rest[-1]
+    if kind in ("property", "attribute") and isinstance(lines, list) and lines:
+        lines[0] = lines[0].replace(": ", " \N{EN DASH} ")
+
+
 def setup(app: Sphinx) -> None:
-    """Make the generated pages before Sphinx looks for files."""
+    """Make the generated pages before Sphinx looks for files, and keep sentences whole."""
     app.connect("builder-inited", _write_pages)
+    app.connect("autodoc-process-docstring", _keep_colons, priority=100)

@@ -34,5 +34,5 @@ def page() -> str:
 
 def _directive(module: str) -> str:
     shown = SHOWN.get(module)
-    members = f":members: {', '.join(shown)}" if shown else [":members:", ":ignore-module-all: false"][0]
+    members = f":members: {', '.join(shown)}" if shown else ":members:"
     return f"```{{eval-rst}}\n.. automodule:: {module}\n   :no-index:\n   {members}\n   :imported-members:\n```"

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import re
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from archspec.schema import architecture_schema
-from generator.markdown import block, code, table
+from generator.markdown import code, table
 from studies.schema import study_schema
 
 Schema = dict[str, Any]
@@ -29,31 +30,33 @@ def architecture_page() -> str:
 
 def _page(title: str, said: str, schema: Schema) -> str:
     definitions = {name: one for name, one in schema.get("$defs", {}).items() if not name.startswith("op.")}
-    parts = [f"# {title}", said, "## The file", *_object(schema)]
+    parts = [f"# {title}", said, "## The file", *_object(schema, definitions)]
     for name, one in sorted(definitions.items()):
-        parts += [f"({_label(title, name)})=", f"## {name}", *_definition(title, one)]
+        parts += [f"## {name}", *_definition(one, definitions)]
     return "\n\n".join(part for part in parts if part) + "\n"
 
 
-def _label(title: str, name: str) -> str:
-    return f"{title}-{name}".lower().replace(" ", "-").replace(".", "-").replace("_", "-")
-
-
-def _definition(title: str, schema: Schema) -> list[str]:
+def _definition(schema: Schema, names: Iterable[str]) -> list[str]:
     if "properties" in schema:
-        return _object(schema)
-    return [schema.get("description", ""), block("text", kind(schema))]
+        return _object(schema, names)
+    return [schema.get("description", ""), _linked(kind(schema), names)]
 
 
-def _object(schema: Schema) -> list[str]:
+def _object(schema: Schema, names: Iterable[str]) -> list[str]:
     required = set(schema.get("required", ()))
-    rows = [_row(name, one, required) for name, one in schema.get("properties", {}).items()]
+    rows = [_row(name, one, required, names) for name, one in schema.get("properties", {}).items()]
     return [schema.get("description", ""), table(["key", "value", "default", "what it is"], rows)]
 
 
-def _row(name: str, schema: Schema, required: set[str]) -> tuple[str, str, str, str]:
+def _row(name: str, schema: Schema, required: set[str], names: Iterable[str]) -> tuple[str, str, str, str]:
     default = "required" if name in required else code(_shown(schema["default"])) if "default" in schema else ""
-    return code(name), code(kind(schema)), default, _prose(schema.get("description", ""))
+    return code(name), _linked(kind(schema), names), default, _prose(schema.get("description", ""))
+
+
+def _linked(words: str, names: Iterable[str]) -> str:
+    """The words with each definition's name as a link to its section."""
+    known = "|".join(map(re.escape, names))
+    return re.sub(rf"\b({known})\b", lambda match: f"[{match[0]}](#{match[0].lower()})", _prose(words))
 
 
 def _prose(text: str) -> str:

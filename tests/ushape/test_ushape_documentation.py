@@ -92,9 +92,10 @@ def test_the_page_of_commands_has_every_command_and_option():
 
 def test_the_pages_of_files_have_every_key():
     study, architecture = files.study_page(), files.architecture_page()
-    assert "| `trials` | `integer ≥ 1` | `20` | trainings; refused and replayed points are not counted |" in study
+    assert "| `trials` | integer ≥ 1 | `20` | trainings; refused and replayed points are not counted |" in study
     assert "| `ch_mult` |" in architecture
-    assert "| `name` | `string` | required |" in study
+    assert "| `search` | [Search](#search) |" in study
+    assert "| `name` | string | required |" in study
 
 
 def test_kinds_are_said_in_short():
