@@ -59,7 +59,7 @@ def test_a_block_that_is_wrong_is_found(place):
     for text, told in (
         ("```sh\nushape chek a.yaml\n```", "line 1"),
         ("```sh slow\nushape run a.yaml --worker 2\n```", "worker"),
-        ("```yaml file=a.yaml\nversion: 1\nname: a\nunet: {ch: 33}\n```", "33"),
+        ("```yaml file=a.yaml\nversion: 1\nname: a\nunet: {ch: 33}\n```", "U011"),
         ("Text.\n\n```python\nassert 1 == 2\n```", "line 3"),
         ("```sh\nushape explain U204\n```\n\n```text\nU205 (error)\n```", "not printed: U205"),
         ("```sh\nrm -r /\n```", "unknown command"),
