@@ -1,10 +1,11 @@
 # Two commands do all the set-up: `make demo` runs the main job, `make check` passes all checks and tests.
+# `make docs` writes the site to docs/_build/index.html.
 PYTHON ?= python3
 VENV ?= .venv
 BIN = $(VENV)/bin
 PIP = $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
-.PHONY: demo check lint test slow clean
+.PHONY: demo check lint test slow docs clean
 
 demo: $(VENV)/.ready
 	$(BIN)/ushape run examples/digits.yaml
@@ -23,6 +24,9 @@ test: $(VENV)/.ready-dev
 slow: $(VENV)/.ready-dev
 	$(BIN)/python -m pytest -m slow
 
+docs: $(VENV)/.ready-docs
+	$(BIN)/python -m sphinx --quiet --fail-on-warning --keep-going -b html docs docs/_build
+
 $(VENV)/bin/python:
 	$(PYTHON) -m venv $(VENV)
 
@@ -34,5 +38,9 @@ $(VENV)/.ready-dev: $(VENV)/bin/python pyproject.toml constraints.txt
 	$(PIP) --editable .[dev]
 	touch $@ $(VENV)/.ready
 
+$(VENV)/.ready-docs: $(VENV)/bin/python pyproject.toml constraints.txt
+	$(PIP) --editable .[docs]
+	touch $@ $(VENV)/.ready
+
 clean:
-	rm -rf $(VENV) build *.egg-info .mypy_cache .ruff_cache .pytest_cache .import_linter_cache
+	rm -rf $(VENV) docs/_build docs/generated build *.egg-info .mypy_cache .ruff_cache .pytest_cache .import_linter_cache

@@ -27,6 +27,8 @@ from search.space import Categorical, Choose, Integer, Primitive, Real, Scalar
 Fill = Callable[[Choose], dict[str, Scalar]]
 _NEEDS_MORE = {"GridSampler", "PartialFixedSampler", "BruteForceSampler", "BaseSampler", "BaseGASampler"}
 
+#: Samplers of ours that have Optuna's interface: name in a study file -> class. CONTRIBUTING.md adds one.
+OWN: dict[str, type[BaseSampler]] = {}
 
 #: Packages that a sampler needs beside Optuna's own requirements.
 _PACKAGES = {"CmaEsSampler": "cmaes"}
@@ -39,8 +41,14 @@ def missing_package(name: str) -> str | None:
 
 
 def sampler_names() -> list[str]:
-    """Optuna's samplers that a study file can name."""
-    return [name for name in dir(optuna.samplers) if name.endswith("Sampler") and name not in _NEEDS_MORE]
+    """The samplers that a study file can name: Optuna's, and those of `OWN`."""
+    theirs = [name for name in dir(optuna.samplers) if name.endswith("Sampler") and name not in _NEEDS_MORE]
+    return [*theirs, *OWN]
+
+
+def _sampler_class(name: str) -> type[BaseSampler]:
+    found: type[BaseSampler] = OWN.get(name) or getattr(optuna.samplers, name)
+    return found
 
 
 def pruner_names() -> list[str]:
@@ -65,14 +73,14 @@ def is_worth_going_on(trial: Trial, value: float, step: int) -> bool:
 
 def option_fault(name: str, options: dict[str, Any]) -> tuple[str, list[str]] | None:
     """(unknown option, known options) if `options` has one that the sampler does not take."""
-    signature = inspect.signature(getattr(optuna.samplers, name))
+    signature = inspect.signature(_sampler_class(name))
     known = [key for key in signature.parameters if key not in ("seed", "constraints_func")]
     return next(((key, known) for key in options if key not in known), None)
 
 
 def make_sampler(name: str, options: dict[str, Any], seed: int) -> BaseSampler:
-    """A sampler of Optuna's by its name; raises TypeError or ValueError for options that do not fit."""
-    cls = getattr(optuna.samplers, name)
+    """A sampler by its name; raises TypeError or ValueError for options that do not fit."""
+    cls = _sampler_class(name)
     seeded = {"seed": seed} if "seed" in inspect.signature(cls).parameters else {}
     with quiet():
         sampler: BaseSampler = cls(**options, **seeded)

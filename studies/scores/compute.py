@@ -22,7 +22,7 @@ from builder import assemble, initialise
 from search.scores import OF_THE_GRAPH, Score, graph_scores
 from studies.diffusion import process
 from studies.protocol import Protocol
-from studies.train import Batch, batches, derived_seed
+from studies.batch import Batch, batches, derived_seed
 
 #: Images of the batch that gradients are taken on, at most.
 IMAGES = 16

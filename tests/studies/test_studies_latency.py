@@ -27,7 +27,7 @@ from studies.protocol import Measure, Protocol
 from studies.records import TrialRecord
 from studies.searching import SearchQuestion
 from studies.store import Store
-from studies.study import check_study, load_study
+from studies.load import check_study, load_study
 from studies.trial import Job, Outcome
 from tests.studies.test_studies_loop import Pretended, nothing
 from tests.studies.test_studies_searching import Heard

@@ -22,7 +22,7 @@ from studies.scores.compute import Setting, scores_of
 from studies.scores.prefilter import ScorerApart
 from studies.searching import SearchQuestion
 from studies.store import Store
-from studies.study import check_study, load_study
+from studies.load import check_study, load_study
 from studies.trial import Job, Outcome, run_trial
 from tests.studies.test_studies_loop import Pretended, nothing
 from tests.studies.test_studies_searching import Heard, search, trained

@@ -18,7 +18,7 @@ def problems(text: str, tmp_path: Path) -> set[str]:
     """The codes that checking a file of this text gives, or running these commands."""
     from studies.data.sources import check_fits
     from studies.load import check_study
-    from ushape.cli.check import problems_of
+    from ushape.cli.checking import problems_of
 
     file = tmp_path / "example.yaml"
     file.write_text(text, encoding="utf-8")

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import sys
+from importlib.util import find_spec
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import typer
 
@@ -26,6 +28,9 @@ from ushape.cli import (
     weights,
     zoo,
 )
+
+if TYPE_CHECKING:
+    from archspec.errors import UserError
 
 #: Exit codes: 0 fine; 1 done, but not all trials have a result; 2 the user has to change something; 130 interrupted.
 USER_ERROR = 2
@@ -64,24 +69,31 @@ app.add_typer(weights.weights)
 
 def main() -> None:
     """Run the command line; a user's mistake is a message and exit code 2, never a traceback."""
-    from archspec.errors import UserError
-    from ushape.cli.console import err, show_problems
-
     if not _archspec_is_ours():
-        err.print(
+        sys.stderr.write(
             "error: another package named `archspec` (CPU detection, used by conda and spack) stands before ours. "
-            "Install ushape into a virtual environment of its own."
+            "Install ushape into a virtual environment of its own.\n"
         )
         sys.exit(USER_ERROR)
     try:
         app()
-    except UserError as error:
+    except SystemExit:  # how commands end; asking what a user's error is would load more than `--help` needs
+        raise
+    except _user_error() as error:
+        from ushape.cli.console import show_problems
+
         show_problems(error.problems)
         sys.exit(USER_ERROR)
 
 
-def _archspec_is_ours() -> bool:
-    import archspec
+def _user_error() -> type[UserError]:
+    """The type, imported when something was raised."""
+    from archspec.errors import UserError
 
+    return UserError
+
+
+def _archspec_is_ours() -> bool:
+    found = find_spec("archspec")
     here = Path(__file__).resolve().parent.parent.parent
-    return archspec.__file__ is not None and Path(archspec.__file__).resolve().parent.parent == here
+    return found is not None and found.origin is not None and Path(found.origin).resolve().parent.parent == here

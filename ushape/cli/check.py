@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-from functools import partial
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from archspec import Problem, UserError
-from archspec.files import read_text, resolve
-from archspec.parse import Document, read
-from archspec.short_forms import SHORT_FORMS
+if TYPE_CHECKING:
+    from archspec import Problem
 
 
 def check(
@@ -29,6 +26,7 @@ def check(
 
     [bold]ushape check unet.yaml study.yaml[/bold]
     """
+    from ushape.cli.checking import fix_file, problems_of
     from ushape.cli.console import err, print_json, problem_data
 
     if fix:
@@ -62,61 +60,3 @@ def _print(found: dict[str, tuple[Problem, ...]], *, source: bool) -> None:
         f"{sound} of {len(found)} file{'s' * (len(found) != 1)} sound, {errors} error{'s' * (errors != 1)}, "
         f"{warnings} warning{'s' * (warnings != 1)}."
     )
-
-
-def problems_of(file: Path) -> tuple[Problem, ...]:
-    """Everything wrong or doubtful about one file, architecture or study."""
-    try:
-        return _problems_in(file, read_text(resolve(file), str(file)))
-    except UserError as error:
-        return error.problems
-
-
-def _problems_in(file: Path, text: str) -> tuple[Problem, ...]:
-    from archspec.build import check_document
-
-    try:
-        document, unread = read(text, str(file))
-    except UserError as error:
-        return error.problems
-    if not is_study(document):
-        return check_document(document, unread).problems
-    return tuple(unread) or _study_problems(document, file)
-
-
-def fix_file(file: Path) -> list[Problem]:
-    """Correct in a file what is certain; the problems that this solved."""
-    from archspec.atomic import write_text
-    from archspec.fix import fixed
-
-    try:
-        text = read_text(resolve(file), str(file))
-    except UserError:
-        return []
-    corrected, solved = fixed(text, partial(_problems_in, file), str(file))
-    if solved:
-        marked = file.read_bytes().startswith(b"\xef\xbb\xbf")
-        write_text(file, "\N{ZERO WIDTH NO-BREAK SPACE}" * marked + corrected)
-    return solved
-
-
-def _study_problems(document: Document, file: Path) -> tuple[Problem, ...]:
-    from studies.data.sources import check_fits
-    from studies.load import check_study_document
-
-    study, problems = check_study_document(document, file)
-    if study is None:
-        return problems
-    try:
-        check_fits(study.base, study.protocol.data)
-    except UserError as error:
-        at = document.positions
-        told = [at.problem(p.code, p.message, p.hint, path=("protocol", "data"), node=p.node) for p in error.problems]
-        return (*problems, *told)
-    return problems
-
-
-def is_study(document: Document) -> bool:
-    """Whether a document is a study rather than an architecture."""
-    keys = set(document.data) if isinstance(document.data, dict) else set()
-    return bool(keys & {"base", "ablation", "search", "protocol"}) and not keys & {*SHORT_FORMS, "graph"}

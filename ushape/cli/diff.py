@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from archspec import ArchGraph
+if TYPE_CHECKING:
+    from archspec import ArchGraph
 
 
 def diff(
@@ -60,7 +61,7 @@ def architecture(name: str) -> ArchGraph:
 def _is_study(file: str) -> bool:
     from archspec.files import read_text, resolve
     from archspec.parse import parse
-    from ushape.cli.check import is_study
+    from ushape.cli.checking import is_study
 
     return is_study(parse(read_text(resolve(file), file), file))
 

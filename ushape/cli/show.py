@@ -23,7 +23,7 @@ def show(
     """
     from archspec.files import read_text, resolve
     from archspec.parse import parse
-    from ushape.cli.check import is_study
+    from ushape.cli.checking import is_study
 
     document = parse(read_text(resolve(file)), str(file))
     if is_study(document):
