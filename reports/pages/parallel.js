@@ -147,11 +147,14 @@ page.search.then((search) => {
       band(axis);
     });
   };
+  let own = false;
   const apply = () => {
+    own = true;
     const wanted = [...ranges].map(([axis, [low, high]]) => [axes[axis].places, low, high]);
     links.choose(wanted.length ? numbers.filter((index) => wanted.every(([places, low, high]) => (
       places[index] !== null && places[index] >= low && places[index] <= high
     ))).map((index) => data.trials[index]) : []);
+    own = false;
   };
   const choose = (axis, range) => {
     if (range) ranges.set(axis, range);
@@ -217,8 +220,13 @@ page.search.then((search) => {
   });
 
   links.views.push((chosen) => {
-    if (!chosen.size) { ranges.clear(); axes.forEach((_, axis) => band(axis)); }
-    if (width) marked(chosen);
+    if (!width) return;
+    // Ranges say how a choice was made: one that was made elsewhere has none.
+    if (!own) {
+      ranges.clear();
+      axes.forEach((_, axis) => band(axis));
+    }
+    marked(chosen);
   });
   const all = () => {
     width = root.clientWidth;

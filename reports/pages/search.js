@@ -214,13 +214,8 @@ page.search = page.stored("search-data").then((data) => {
     if (!place || !drawn.has(place)) return;
     const { x, y, customdata } = chosenCurves(chosen);
     const last = place.data.length - 1;
-    const faint = chosen.size ? 0.25 : 1;
-    const opacities = place.data.slice(0, last).map((trace) => {
-      trace.ownOpacity ??= trace.opacity ?? 1;
-      return trace.ownOpacity * faint;
-    });
-    Plotly.restyle(place, { x: [x], y: [y], customdata: [customdata] }, [last])
-      .then(() => Plotly.restyle(place, { opacity: opacities }, opacities.map((_, index) => index)));
+    place.classList.toggle("choosing", chosen.size > 0);
+    Plotly.restyle(place, { x: [x], y: [y], customdata: [customdata] }, [last]);
   };
   links.views.push(markCurves);
 
