@@ -10,6 +10,7 @@ import typer
 from ushape.cli import (
     check,
     confirm,
+    dashboard,
     diff,
     explain,
     export,
@@ -53,6 +54,7 @@ for command in (
     status.status,
     report.report,
     tables.tables,
+    dashboard.dashboard,
     measure.measure,
     profile.profile,
     export.export,
