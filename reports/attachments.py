@@ -40,7 +40,8 @@ class Attachments:
         told = [f"# {_code(self._store.name)}", *([str(_code(question))] if question else [])]
         told.append(
             "Constraints are shares over budget: used / budget − 1; positive is over. Points without a result are "
-            'told as infinitely bad. The mark "Best Trial" does not look at constraints; grey points do. Verdicts with intervals are in the report: `ushape report`.'
+            "told as infinitely bad. The mark `Best Trial` does not look at constraints; grey points do. Verdicts "
+            "with intervals are in the report: `ushape report`."
         )
         return "\n\n".join([*told, *([_fenced(text)] if text else [])])
 
