@@ -104,7 +104,7 @@ def _page(head: Head, sections: tuple[Section[T], ...], subject: T, refresh: int
     gathered = [(section, section.context(subject, charts)) for section in sections]
     shown = [(section, content) for section, content in gathered if content is not None]
     library = plotly.offline.get_plotlyjs() if charts.figures else ""
-    script = _file("dashboard.js") + _file("linking.js")
+    script = _file("architectures.js") + _file("dashboard.js") + _file("linking.js")
     return (
         _templates()
         .get_template("page.html.jinja")
