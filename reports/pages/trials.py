@@ -24,6 +24,7 @@ from reports.figures.kinds import KINDS
 from reports.metrics import NARROW, Metric, metric_of, metrics_of, significant
 from reports.pages.charts import Charts
 from reports.pages.method import moment
+from reports.pages.trial_details import small_curve, spec_text
 
 if TYPE_CHECKING:
     from studies.frame import StudyResults
@@ -60,10 +61,11 @@ def context(results: StudyResults, charts: Charts) -> dict[str, Any] | None:
         return None
     metrics = [metric_of(n, metrics_of(trials)) for n in _TABLE_METRICS if has_values(trials, n)]
     ablated, searched = len(part(trials, "ablation")) > 0, len(part(trials, "search")) > 0
-    parameters = [c for c in parameter_columns(trials) if trials[c].dropna().astype(str).nunique() > 1]
+    parameters = parameter_columns(trials)
     kinds = _kinds(results)
     return {
         "metrics": metrics,
+        "same": {name for name in ("seed", *(m.name for m in metrics), *parameters) if not _varies(trials, name)},
         "parameters": [c.removeprefix("param:") for c in parameters],
         "variants": ablated,
         "parts": [name for name, there in (("ablation", ablated), ("search", searched)) if there],
@@ -73,6 +75,15 @@ def context(results: StudyResults, charts: Charts) -> dict[str, Any] | None:
             for _, row in trials.iterrows()
         ],
     }
+
+
+def _varies(trials: pd.DataFrame, column: str) -> bool:
+    """Whether a column tells trials apart; a metric does too where only some trials have it."""
+    if len(trials) < 2:
+        return True
+    return trials[column].astype(str).nunique() > 1 and (
+        not column.startswith("param:") or trials[column].dropna().astype(str).nunique() > 1
+    )
 
 
 def _kinds(results: StudyResults) -> dict[tuple[str, int], str]:
@@ -98,6 +109,9 @@ def _row(
         "metrics": [_metric_cell(row.get(m.name), m) for m in metrics],
         "parameters": [_parameter_cell(row[c]) for c in parameters],
         "fingerprint": text_of(row["fingerprint"]),
+        "curve": small_curve(
+            results.curves.get((str(row["part"]), int(row["trial"])), ()), ended_early=status.name not in USABLE
+        ),
         "details": _details(results, row),
     }
 
@@ -131,6 +145,7 @@ def _details(results: StudyResults, row: pd.Series) -> list[tuple[str, str, str]
         ("Wall time", f"{significant(float(row['wall']), 3)}{NARROW}s" if text_of(row["wall"]) else "", ""),
         ("Started", moment(text_of(row["started"])), ""),
         ("Device", text_of(row["device"]), ""),
+        ("Spec", spec_text(results.architectures, text_of(row["fingerprint"])), "spec"),
         ("Fingerprint", text_of(row["fingerprint"]), "mono"),
     ]
     return [(term, text, css) for term, text, css in items if text]
