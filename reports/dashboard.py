@@ -72,7 +72,7 @@ COMPARISON: tuple[Section[Sequence[StudyResults]], ...] = (
 """The same for several studies."""
 
 
-SCRIPTS = ("dashboard.js", "table.js", "linking.js", "search.js", "parallel.js")
+SCRIPTS = ("architectures.js", "dashboard.js", "table.js", "linking.js", "search.js", "parallel.js")
 """The page's own script, in the order in which its parts need each other."""
 
 

@@ -140,7 +140,13 @@ class Store:
             study.set_user_attr(_FOLDER, {"id": self._bound.id, "path": str(self.folder.absolute())})
         return study
 
-    def _load(self, part: Part) -> optuna.Study:
+    @property
+    def optuna_storage(self) -> PatientStorage:
+        """Where Optuna has the trials; only to be read."""
+        return self._storage
+
+    def load(self, part: Part) -> optuna.Study:
+        """The Optuna study of a part that has been begun."""
         with quiet():
             return optuna.load_study(study_name=f"{self.name}/{part}", storage=self._storage)
 
@@ -149,7 +155,7 @@ class Store:
         if part not in self.parts():
             return []
         with quiet():
-            return self._load(part).get_trials(deepcopy=False)
+            return self.load(part).get_trials(deepcopy=False)
 
     def records(self, part: Part) -> list[TrialRecord]:
         """The record of every trial of a part, by number; one that is under way has status ``running``."""
@@ -180,10 +186,10 @@ class Store:
         """
         if part not in self.parts():
             return []
-        study = self._load(part)
+        study = self.load(part)
         # Past Optuna's readers, which would load all trials to find the few that are open.
         left = [self._storage.get_trial(number) for number in self._tables.running(study.study_name)]
-        return [(Trial(study, frozen._trial_id), _record_of(frozen)) for frozen in left]  # noqa: SLF001
+        return [(Trial(study, frozen._trial_id), record_of(frozen)) for frozen in left]  # noqa: SLF001
 
     def remember_study(self, study: optuna.Study, document: dict[str, Any], base: str, source: str) -> None:
         """Keep the resolved study and its base's fingerprint beside its trials, and its text in the folder."""
@@ -275,6 +281,7 @@ def _record(data: Any) -> TrialRecord:
     return record
 
 
-def _record_of(trial: FrozenTrial) -> TrialRecord | None:
+def record_of(trial: FrozenTrial) -> TrialRecord | None:
+    """The record that a trial carries; None if it had not begun."""
     data = trial.user_attrs.get(_RECORD) or trial.user_attrs.get(_BEGUN)
     return _record(data) if data is not None else None

@@ -79,6 +79,19 @@ def counterparts(base: Network, other: Network) -> dict[str, str]:
     return pairs
 
 
+def unet_keys(network: Network) -> dict[str, str]:
+    """Node -> what its counterpart in another network is found by: blocks of the way up by their partner, else by id.
+
+    The same rule as `counterparts`, for one network alone: nodes of equal keys are counterparts.
+    """
+    keys = {node: node for node in _drawn(network)}
+    for (size, partner), unit in _by_partner(network).items():
+        for kind, node in (("", unit.node), (".attn", unit.attention), (".merge", unit.merge)):
+            if node is not None:
+                keys[node] = f"up {size} {partner}{kind}"
+    return keys
+
+
 def _match(ours: Mapping[Key, Unit], theirs: Mapping[Key, Unit]) -> list[tuple[Unit, Unit]]:
     return [(unit, theirs[key]) for key, unit in ours.items() if key in theirs and theirs[key].side == unit.side]
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import zlib
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
@@ -11,7 +13,7 @@ from archspec import ops
 from archspec.graph import ArchGraph, input_shapes, inputs_of, op_of, price_of, shape_of
 from archspec.ops import Add, Attention, Op
 from archspec.shapes import Embedding, FeatureMap, Shape
-from reports.figures.unet_diff import SIGNS, Difference, Mark, difference
+from reports.figures.unet_diff import SIGNS, Difference, Mark, difference, unet_keys
 from reports.figures.unet_layout import GUTTER, MERGE, Box, Layout, layout, main_lines, skip_lines
 from reports.figures.unet_units import Network
 from reports.metrics import significant
@@ -45,17 +47,20 @@ class _Look:
     was: dict[str, str] = field(default_factory=dict)
     """Changed node -> its label in the other network."""
     ghosts: tuple[Box, ...] = ()
+    keys: dict[str, str] | None = None
+    """Node -> what its counterpart in another network is found by; see `unet_keys`."""
 
 
-def unet_svg(network: Network, title: str) -> Markup:
+def unet_svg(network: Network, title: str, *, keyed: bool = False) -> Markup:
     """Draw one network.
 
     Args:
         network: a built graph (shaped and priced), as `Network(graph)`.
         title: read by screen readers.
+        keyed: whether its elements carry what it takes to mark, in the page, how another network differs.
     """
     (drawn,) = layout([network])
-    return _svg(network, drawn, title, _Look())
+    return _svg(network, drawn, title, _Look(keys=unet_keys(network) if keyed else None))
 
 
 def unet_pair(base: Network, other: Network, titles: tuple[str, str]) -> tuple[Markup, Markup, Difference | None]:
@@ -81,7 +86,10 @@ def node_label(graph: ArchGraph, node: str) -> str:
 
 
 def node_tooltip(graph: ArchGraph, node: str, was: str = "") -> str:
-    """Write what a node is in full: id, operation, shape, parameters, MACs, and what it is in the other network."""
+    """Write what a node is in full: id, operation, shape, parameters, MACs, memory, and what the other network has.
+
+    The memory is that of the weights, and of the output for one image; in float32. What a pass holds at once is more.
+    """
     op, price = op_of(graph, node), price_of(graph, node)
     given = op.model_dump(mode="json", exclude_defaults=True, exclude={"op"})
     settings = ", ".join(f"{key} {value}" for key, value in given.items())
@@ -89,6 +97,7 @@ def node_tooltip(graph: ArchGraph, node: str, was: str = "") -> str:
         f"{node}: {op.op}{f' ({settings})' if settings else ''}",
         f"output {shape_of(graph, node)}",
         f"{price.parameters:,} parameters, {_macs(price.macs)}",
+        f"float32: weights {_bytes(price.parameters)}, output {_bytes(_values(shape_of(graph, node)))} an image",
     ]
     return "\n".join([*lines, f"other side: {was}"] if was else lines)
 
@@ -155,6 +164,18 @@ _LABELS: dict[type[Op], Callable[[Op, str], str]] = {
 }
 
 
+def _values(shape: Shape | None) -> int:
+    """Numbers in an output for one image."""
+    if isinstance(shape, FeatureMap):
+        return shape.channels * shape.size**2
+    return shape.dim if isinstance(shape, Embedding) else 1
+
+
+def _bytes(values: int) -> str:
+    size = values * 4
+    return f"{significant(size / 2**20, 3)} MiB" if size >= 2**20 else f"{significant(size / 2**10, 3)} KiB"
+
+
 def _macs(macs: int) -> str:
     return f"{significant(macs / 1e9, 3)} GMACs" if macs >= 1e9 else f"{significant(macs / 1e6, 3)} MMACs"
 
@@ -164,13 +185,17 @@ def _macs(macs: int) -> str:
 _SVG = Markup('<svg class="unet" viewBox="0 0 {:.0f} {:.0f}" role="group" aria-label="{}"><title>{}</title>{}</svg>')
 _STRIPE = Markup('<rect class="stripe" x="0" y="{:.1f}" width="{:.0f}" height="{:.1f}" rx="4"/>')
 _STRIPE_LABEL = Markup('<text class="stripe-label" x="8" y="{:.1f}">{}</text>')
-_NODE = Markup('<g class="node k-{}{}" tabindex="0" role="img" aria-label="{}" data-node="{}"><title>{}</title>{}</g>')
+_NODE = Markup(
+    '<g class="node k-{}{}" tabindex="0" role="img" aria-label="{}" data-node="{}"{}><title>{}</title>{}</g>'
+)
+_KEYS = Markup(' data-key="{}" data-op="{}" data-meant="{}" data-flow="{}"')
 _RECT = Markup('<rect x="{:.1f}" y="{:.1f}" width="{:.1f}" height="{:.1f}" rx="3"/>')
 _TEXT = Markup('<text x="{:.1f}" y="{:.1f}"{}>{}</text>')
 _BADGE = Markup(
     '<circle class="badge" cx="{0:.1f}" cy="{1:.1f}" r="6"/><text class="sign" x="{0:.1f}" y="{2:.1f}">{3}</text>'
 )
 _PATH = Markup('<path class="{}" d="{}"/>')
+_KEYED_SKIP = Markup('<path class="skip" d="{}" data-key="{}" data-from="{}"/>')
 _GHOST = Markup('<rect class="ghost" x="{:.1f}" y="{:.1f}" width="{:.1f}" height="{:.1f}" rx="3"/>')
 _LABEL = Markup('<text class="input" x="{:.1f}" y="{:.1f}">{}</text>')
 
@@ -215,7 +240,20 @@ def _wrap(graph: ArchGraph, node: str, look: _Look, body: Markup) -> Markup:
     kind = KINDS.get(type(op_of(graph, node)), "other")
     label = f"{node}: {node_label(graph, node)}{f', {mark}' if mark else ''}"
     tooltip = node_tooltip(graph, node, look.was.get(node, ""))
-    return _NODE.format(kind, f" m-{mark}" if mark else "", label, node, tooltip, body)
+    keys = "" if look.keys is None else _KEYS.format(look.keys.get(node, node), *_signature(graph, node))
+    return _NODE.format(kind, f" m-{mark}" if mark else "", label, node, keys, tooltip, body)
+
+
+def _signature(graph: ArchGraph, node: str) -> tuple[str, str, str]:
+    """An operation as it is written, as it is meant and what passes through it: short marks, equal where those are."""
+    op, inputs = op_of(graph, node), input_shapes(graph, node)
+    flow = {**{port: str(shape) for port, shape in inputs.items()}, "": str(shape_of(graph, node))}
+    return _mark_of(op.model_dump(mode="json")), _mark_of(op.canonical(inputs)), _mark_of(flow)
+
+
+def _mark_of(value: object) -> str:
+    text = json.dumps(value, sort_keys=True, default=str)
+    return f"{zlib.crc32(text.encode()):x}"
 
 
 def _badge(box: Box, mark: Mark) -> Markup:
@@ -234,7 +272,11 @@ def _skip(graph: ArchGraph, merge: str, ends: tuple[Box, Box], look: _Look) -> M
     x1, x2 = ends[0].x + ends[0].w, ends[1].x
     straight = f"M{x1:.1f} {y1:.1f}H{x2:.1f}"
     bent = f"M{x1:.1f} {y1:.1f}H{(x1 + x2) / 2:.1f}V{y2:.1f}H{x2:.1f}"
-    line = _PATH.format(f"skip m-{mark}" if mark else "skip", straight if abs(y1 - y2) < 0.1 else bent)
+    path = straight if abs(y1 - y2) < 0.1 else bent
+    if look.keys is not None:
+        source = inputs_of(graph, merge)["skip"]
+        return _KEYED_SKIP.format(path, look.keys.get(merge, merge), look.keys.get(source, source))
+    line = _PATH.format(f"skip m-{mark}" if mark else "skip", path)
     if not mark:
         return line
     source = inputs_of(graph, merge)["skip"]

@@ -1,11 +1,15 @@
-"""The architectures: base and best side by side, and any other of the study on request."""
+"""The architectures: base and best side by side, and any other two of the study on request.
+
+Pairs with the base are drawn together, so that rows line up; of any other pair the page's script takes the two pictures
+and marks what differs. An architecture is drawn once, however many trials trained it.
+"""
 
 from __future__ import annotations
 
 import base64
 import json
 import zlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from typing import TYPE_CHECKING, Any
@@ -24,9 +28,12 @@ from reports.pages.charts import Charts, safe_json
 if TYPE_CHECKING:
     from studies.frame import StudyResults
 
-MAX_PICTURES = 60
-"""Architectures that can be chosen; each takes about 4 kB of the file."""
-
+MAX_PAIRS = 24
+"""Architectures that are drawn together with the base; each takes about 4 kB of the file and 60 ms."""
+ALL_UP_TO, OF_MORE = 300, 120
+"""So many architectures can all be chosen; of more, so many: each takes about 1.2 kB of the file and 40 ms."""
+_CHUNK = 40
+"""Pictures that are compressed together, since they are so alike."""
 
 _COUNTED: dict[str, str] = {
     "changed": "changed", "follows": "with other channels only", "added": "added", "removed": "removed",
@@ -50,16 +57,19 @@ def context(results: StudyResults, charts: Charts) -> dict[str, Any] | None:
     choices = [c for c in _choices(results) if c.fingerprint in results.architectures and c.fingerprint != results.base]
     # Only what is shown is read: a large study has thousands.
     read = ((c, graph) for c in choices if (graph := _graph(results, c.fingerprint)) is not None)
-    graphs = dict(islice(read, MAX_PICTURES))
+    graphs = dict(islice(read, ALL_UP_TO if len(choices) <= ALL_UP_TO else OF_MORE))
     shown = list(graphs)
-    drawn = {c.fingerprint: _pair(results, base, graph, c.label) for c, graph in graphs.items()}
+    drawn = {c.fingerprint: _pair(results, base, graph, c.label) for c, graph in islice(graphs.items(), MAX_PAIRS)}
     first = shown[0] if shown else None
     return {
+        "base": results.base,
         "choices": shown,
-        "left_out": len(choices) - len(shown),
+        "all": len(choices),
+        "left_out": max(0, len(choices) - len(shown)),
         "first": first,
         "pair": drawn[first.fingerprint] if first else _alone(base),
         "pictures": safe_json({key: _packed(pair) for key, pair in drawn.items()}),
+        "alone": safe_json(_each({results.base: base, **{c.fingerprint: graph for c, graph in graphs.items()}}, base)),
         "legend": LEGEND,
     }
 
@@ -70,6 +80,21 @@ def _graph(results: StudyResults, fingerprint: str) -> Network | None:
     except (KeyError, UserError):
         # Not kept, or of another version of the vocabulary: its numbers stand, only its picture is missing.
         return None
+
+
+def _each(networks: Mapping[str, Network], base: Network) -> dict[str, Any]:
+    """Every architecture by itself: which chunk has it and where in it, and the chunks."""
+    marks = list(networks)
+    pictures = [_single(networks[mark], base if mark != marks[0] else None) for mark in marks]
+    chunks = [pictures[at : at + _CHUNK] for at in range(0, len(pictures), _CHUNK)] if len(pictures) > 1 else []
+    index = {mark: divmod(number, _CHUNK) for number, mark in enumerate(marks)}
+    return {"base": marks[0], "index": index, "chunks": [_packed(chunk) for chunk in chunks]}
+
+
+def _single(network: Network, base: Network | None) -> dict[str, str]:
+    title = "The base architecture" if base is None else "An architecture of the study"
+    caption = _price(network.graph, base.graph if base is not None else None)
+    return {"svg": str(unet_svg(network, title, keyed=True)), "caption": caption}
 
 
 def _choices(results: StudyResults) -> list[Choice]:
@@ -104,11 +129,25 @@ def _search_labels(results: StudyResults) -> dict[str, str]:
     rows = part(results.trials, "search")
     rows = rows.sort_values([name, "trial"]) if name in rows.columns else rows.sort_values("trial")
     found: dict[str, str] = {}
+    again: dict[str, list[str]] = {}
     for row in rows.to_dict("records"):
-        if isinstance(row["fingerprint"], str) and row["fingerprint"] not in found:
-            value = metric.text(row.get(name)) if row["status"] in USABLE else str(row["status"])
-            found[row["fingerprint"]] = f"trial {row['trial']} ({value})"
-    return found
+        mark = row["fingerprint"]
+        if not isinstance(mark, str):
+            continue
+        if mark in found:
+            again.setdefault(mark, []).append(str(row["trial"]))
+            continue
+        value = metric.text(row.get(name)) if row["status"] in USABLE else str(row["status"])
+        found[mark] = f"trial {row['trial']} ({value})"
+    return {mark: f"{label}{_also(again.get(mark, []))}" for mark, label in found.items()}
+
+
+def _also(trials: Sequence[str]) -> str:
+    """The other trials of an architecture, which replayed its result."""
+    if not trials:
+        return ""
+    more = f" and {len(trials) - 6} more" if len(trials) > 6 else ""
+    return f", also {', '.join(trials[:6])}{more}"
 
 
 def _pair(results: StudyResults, base: Network, other: Network, label: str) -> dict[str, str]:
@@ -149,6 +188,6 @@ def _metrics_of(graph: ArchGraph) -> Mapping[str, Metric]:
     return metrics_of(pd.DataFrame({"macs": [float(total_price(graph).macs)]}))
 
 
-def _packed(pair: dict[str, str]) -> str:
-    """Compress one pair of pictures; the browser unpacks it by itself."""
-    return base64.b64encode(zlib.compress(json.dumps(pair).encode(), 9)).decode("ascii")
+def _packed(pictures: object) -> str:
+    """Compress pictures; the browser unpacks them by itself."""
+    return base64.b64encode(zlib.compress(json.dumps(pictures).encode(), 9)).decode("ascii")

@@ -78,19 +78,5 @@ const page = (() => {
     });
   }));
 
-  // ---- pictures of architectures: kept compressed, unpacked when chosen
-  const choice = document.getElementById("architecture-choice");
-  const compare = async (fingerprint) => {
-    const pictures = JSON.parse(document.getElementById("architecture-data").textContent);
-    const pair = await unpack(pictures[fingerprint]);
-    for (const slot of $$("[data-slot]")) {
-      const content = pair[slot.dataset.slot];
-      if (slot.classList.contains("picture")) slot.innerHTML = content;
-      else slot.textContent = content;
-    }
-    document.getElementById("architecture-pair").dataset.shown = fingerprint;
-  };
-  if (choice) choice.addEventListener("change", () => compare(choice.value));
-
-  return { $$, stored, draw, drawn, watch, makers, choice, compare, dark, darkScreen };
+  return { $$, stored, draw, drawn, watch, makers, dark, darkScreen };
 })();

@@ -1,6 +1,7 @@
 // The table of trials: sorts, filters and opens rows. A long one stands in the file as text and is shown in pages.
 page.table = (() => {
-  const { $$, choice, compare } = page;
+  const { $$ } = page;
+  const choice = document.getElementById("architecture-choice");
   const table = document.getElementById("trial-table");
   if (!table) return null;
   const heads = $$("thead th", table);
@@ -116,10 +117,6 @@ page.table = (() => {
   };
   table.addEventListener("click", ({ target }) => {
     if (target.classList.contains("opener")) open(target);
-    if (target.classList.contains("draw")) {
-      choice.value = target.dataset.fingerprint;
-      compare(choice.value).then(() => document.getElementById("architectures").scrollIntoView());
-    }
   });
 
   page.stored("trial-rows").then((packed) => {

@@ -26,6 +26,7 @@ from reports.metrics import NARROW, Metric, metric_of, metrics_of, percent_text,
 from reports.pages.charts import Charts
 from reports.pages.method import moment
 from reports.pages.search_data import packed
+from reports.pages.trial_details import small_curve, spec_text
 
 if TYPE_CHECKING:
     from studies.frame import StudyResults
@@ -76,10 +77,11 @@ def context(results: StudyResults, charts: Charts) -> dict[str, Any] | None:
     units = metrics_of(trials)
     metrics = [metric_of(n, units) for n in _TABLE_METRICS if has_values(trials, n)]
     ablated, searched = len(part(trials, "ablation")) > 0, len(part(trials, "search")) > 0
-    parameters = [c for c in parameter_columns(trials) if trials[c].dropna().astype(str).nunique() > 1]
+    parameters = parameter_columns(trials)
     kinds = _kinds(results)
     return {
         "metrics": metrics,
+        "same": {name for name in ("seed", *(m.name for m in metrics), *parameters) if not _varies(trials, name)},
         "parameters": [c.removeprefix("param:") for c in parameters],
         "variants": ablated,
         "parts": [name for name, there in (("ablation", ablated), ("search", searched)) if there],
@@ -116,6 +118,15 @@ def _keys(c: Mapping[str, Any], r: Mapping[str, Any]) -> list[float | str]:
     return ["", place, *variant, r["seed"], r["status"].label, *cells]
 
 
+def _varies(trials: pd.DataFrame, column: str) -> bool:
+    """Whether a column tells trials apart; a metric does too where only some trials have it."""
+    if len(trials) < 2:
+        return True
+    return trials[column].astype(str).nunique() > 1 and (
+        not column.startswith("param:") or trials[column].dropna().astype(str).nunique() > 1
+    )
+
+
 def _kinds(results: StudyResults) -> dict[tuple[str, int], str]:
     rows = part(results.trials, "search")
     if rows.empty:
@@ -137,6 +148,9 @@ def _row(results: StudyResults, row: Mapping[Any, Any], shown: _Shown, kind: str
         "metrics": [_metric_cell(row.get(m.name), m) for m in shown.metrics],
         "parameters": [_parameter_cell(row[c]) for c in shown.parameters],
         "fingerprint": text_of(row["fingerprint"]),
+        "curve": small_curve(
+            results.curves.get((str(row["part"]), int(row["trial"])), ()), ended_early=status.name not in USABLE
+        ),
         "details": _details(results, row, shown.units),
     }
 
@@ -171,6 +185,7 @@ def _details(results: StudyResults, row: Mapping[Any, Any], metrics: dict[str, M
         ("Wall time", f"{significant(float(row['wall']), 3)}{NARROW}s" if text_of(row["wall"]) else "", ""),
         ("Started", moment(text_of(row["started"])), ""),
         ("Device", text_of(row["device"]), ""),
+        ("Spec", spec_text(results.architectures, text_of(row["fingerprint"])), "spec"),
         ("Fingerprint", text_of(row["fingerprint"]), "mono"),
     ]
     return [(term, text, css) for term, text, css in items if text]

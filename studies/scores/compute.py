@@ -20,9 +20,9 @@ from torch.overrides import TorchFunctionMode
 from archspec.graph import ArchGraph, input_nodes
 from builder import assemble, initialise
 from search.scores import OF_THE_GRAPH, Score, graph_scores
+from studies.batch import Batch, batches, derived_seed
 from studies.diffusion import process
 from studies.protocol import Protocol
-from studies.batch import Batch, batches, derived_seed
 
 #: Images of the batch that gradients are taken on, at most.
 IMAGES = 16

@@ -138,7 +138,7 @@ def test_another_architecture_can_be_compared(watched: Watched) -> None:
     choice = page.locator("#architecture-choice")
     value = choice.locator("option", has_text="variant no-skips").get_attribute("value")
     choice.select_option(value)
-    page.wait_for_function(f"document.getElementById('architecture-pair').dataset.shown === '{value}'")
+    page.locator(f'#architecture-pair[data-shown="{value}"]').wait_for()
     assert title.inner_text() == "variant no-skips"
     assert page.locator('[data-slot="left"] .skip.m-removed').count() == 6
     assert page.locator('[data-slot="right"] .skip').count() == 0
@@ -150,7 +150,7 @@ def test_a_row_leads_to_the_picture_of_its_architecture(watched: Watched) -> Non
     body = page.locator(f'tbody[data-part="ablation"][data-trial="{row["trial"]}"]')
     body.get_by_role("button").first.click()
     body.get_by_role("button", name="Compare its architecture with the base").click()
-    page.wait_for_function(f"document.getElementById('architecture-pair').dataset.shown === '{row['fingerprint']}'")
+    page.locator(f'#architecture-pair[data-shown="{row["fingerprint"]}"]').wait_for()
     assert "linear-attention" in page.locator('[data-slot="right_title"]').inner_text()
 
 

@@ -246,7 +246,7 @@ def test_an_architecture_that_cannot_be_read_is_left_out() -> None:
     study = make_study(seeds=5, trials=0)
     other = next(f for f in study.architectures if f != study.base)
     broken = {**study.architectures, other: {"version": 1, "name": "x", "graph": {"nodes": {}, "edges": []}}}
-    assert "Compare the base with" in words(render(replace(study, architectures=broken)))
+    assert "Swap sides" in words(render(replace(study, architectures=broken)))
     assert 'id="architectures"' not in render(replace(study, architectures={study.base: broken[other]}))
 
 

@@ -124,9 +124,15 @@ def test_labels_give_channels_in_and_out() -> None:
     assert node_label(graph_of(kind="linear"), "mid.attn_1") == "linear 64"
 
 
-def test_tooltips_carry_parameters_and_macs() -> None:
+def test_tooltips_carry_parameters_macs_and_memory() -> None:
     tip = node_tooltip(graph_of(), "mid.attn_1")
-    assert tip.splitlines() == ["mid.attn_1: attention", "output 64x4x4", "16,768 parameters, 0.295 MMACs"]
+    # 16,768 × 4 bytes of weights; 64 × 4 × 4 × 4 bytes of output.
+    assert tip.splitlines() == [
+        "mid.attn_1: attention",
+        "output 64x4x4",
+        "16,768 parameters, 0.295 MMACs",
+        "float32: weights 65.5 KiB, output 4.00 KiB an image",
+    ]
 
 
 def test_a_graph_with_names_of_its_own_is_placed_by_topology() -> None:

@@ -21,13 +21,13 @@ from studies.latency.regression import FEWEST, REACH, HeldOut, fit
 from studies.latency.screening import LatencyScreen, as_predicted
 from studies.latency.studies import learned_from
 from studies.ledger import Ledger
+from studies.load import check_study, load_study
 from studies.loop import drive
 from studies.predicted import MemoryPredictor
 from studies.protocol import Measure, Protocol
 from studies.records import TrialRecord
 from studies.searching import SearchQuestion
 from studies.store import Store
-from studies.load import check_study, load_study
 from studies.trial import Job, Outcome
 from tests.studies.test_studies_loop import Pretended, nothing
 from tests.studies.test_studies_searching import Heard

@@ -14,6 +14,7 @@ from archspec.graph import ArchGraph
 from builder import assemble
 from search.scores import SCORES
 from studies.ledger import Ledger
+from studies.load import check_study, load_study
 from studies.loop import drive
 from studies.protocol import Measure, Protocol
 from studies.records import TrialRecord
@@ -22,7 +23,6 @@ from studies.scores.compute import Setting, scores_of
 from studies.scores.prefilter import ScorerApart
 from studies.searching import SearchQuestion
 from studies.store import Store
-from studies.load import check_study, load_study
 from studies.trial import Job, Outcome, run_trial
 from tests.studies.test_studies_loop import Pretended, nothing
 from tests.studies.test_studies_searching import Heard, search, trained

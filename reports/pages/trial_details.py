@@ -1,0 +1,61 @@
+"""What a row of the table opens to beside its numbers: the operations of its architecture, and its training curve."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from markupsafe import Markup
+
+from reports.metrics import significant
+
+_WIDE, _HIGH, _PAD = 220.0, 44.0, 3.0
+_MOST = 48
+"""Points of a small curve."""
+
+
+def spec_text(architectures: Mapping[str, dict[str, Any]], fingerprint: str) -> str:
+    """An architecture's operations counted, most frequent first, and where it stands in full; empty if not kept."""
+    nodes = ((architectures.get(fingerprint) or {}).get("graph") or {}).get("nodes")
+    if not nodes:
+        return ""
+    counted = Counter(str(node.get("op")).replace("_", " ") for node in nodes.values() if node.get("op") != "input")
+    words = ", ".join(f"{number} {name}" for name, number in counted.most_common(8))
+    return f"{words}; in full: architectures/{fingerprint}.json beside the records"
+
+
+def small_curve(curve: Sequence[tuple[int, float]], *, ended_early: bool) -> Markup:
+    """Draw a training curve in a line of text, losses on a log scale; empty without one.
+
+    Args:
+        curve: (step, loss).
+        ended_early: whether the trial gave no result; the curve then ends in a cross.
+    """
+    known = [(step, loss) for step, loss in curve if math.isfinite(loss) and loss > 0]
+    if len(known) < 2:
+        return Markup("")
+    stride = -(-len(known) // _MOST)
+    kept = [*known[:-1:stride], known[-1]]
+    points = [(_across(step, known), _down(loss, kept)) for step, loss in kept]
+    line = " ".join(f"{x:.0f},{y:.1f}" for x, y in points)
+    (first, start), (last, end) = known[0], known[-1]
+    words = f"training loss {significant(start, 3)} at step {first:,}, {significant(end, 3)} at step {last:,}"
+    x, y = points[-1]
+    cross = f'<path class="cross" d="M{x - 3:.0f} {y - 3:.1f}l6 6m0 -6l-6 6"/>' if ended_early else ""
+    return Markup(
+        '<p class="small-curve"><svg width="{:.0f}" height="{:.0f}" role="img" aria-label="{}">'
+        '<polyline points="{}"/>{}</svg> {}</p>'
+    ).format(_WIDE + 2 * _PAD, _HIGH + 2 * _PAD, words, line, Markup(cross), words)
+
+
+def _across(step: int, curve: Sequence[tuple[int, float]]) -> float:
+    first, last = curve[0][0], curve[-1][0]
+    return _PAD + _WIDE * (step - first) / max(1, last - first)
+
+
+def _down(loss: float, curve: Sequence[tuple[int, float]]) -> float:
+    logs = [math.log(value) for _, value in curve]
+    low, high = min(logs), max(logs)
+    return _PAD + _HIGH * (1 - (math.log(loss) - low) / ((high - low) or 1.0))
