@@ -90,6 +90,10 @@ def test_the_benchmarks_study_is_one_that_optuna_reads(tmp_path: Path) -> None:
     assert theirs[3].values == [records[3].metrics["loss"], records[3].metrics["parameters"]]
 
 
+#: A query that SQLite cannot answer, as those before 3.42 cannot read infinity.
+BAD = "SELECT 1, 2, json_extract('{{', '$') WHERE :study <> :key AND :older <> '' --{paths}"
+
+
 @pytest.mark.parametrize("query", [tables._PARTS_OF_ATTRIBUTES, BAD])
 def test_glances_are_the_same_where_sqlite_cannot_read_the_records(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, query: str
