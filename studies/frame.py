@@ -79,7 +79,7 @@ class StudyResults:
 
 
 def trial_row(record: TrialRecord) -> dict[str, Any]:
-    """One row of the frame: seconds, bytes and counts; search points as ``param:<name>``, scores as ``score:<name>``."""
+    """One row of the frame: seconds, bytes, counts; search points as ``param:<name>``, scores as ``score:<name>``."""
     row: dict[str, Any] = {
         "part": record.part,
         "trial": record.trial,

@@ -109,8 +109,15 @@ class Glance:
     feasible: bool
 
 
+#: What of a stored record `glance` looks at.
+GLANCED = (
+    "part", "trial", "variant", "seed", "status", "reason", "fingerprint", "edits", "metrics", "tuned", "started",
+    "violations",
+)  # fmt: skip
+
+
 def glance(data: dict[str, Any]) -> Glance:
-    """A look at a record as it is stored."""
+    """A look at a record as it is stored, or at those of its keys that are in `GLANCED`."""
     return Glance(
         part=data["part"], trial=data["trial"], variant=data.get("variant"), seed=data["seed"], status=data["status"],
         reason=data.get("reason"), fingerprint=data.get("fingerprint"), edits=tuple(data.get("edits", ())),

@@ -33,7 +33,7 @@ from search.optuna_bridge import quiet
 from studies.database import Storage
 from studies.locks import ServerLock, is_driven
 from studies.patience import DISK_FULL, Patience, PatientStorage
-from studies.records import PARTS, RECORD_VERSION, Glance, Part, TrialRecord, glance
+from studies.records import GLANCED, PARTS, RECORD_VERSION, Glance, Part, TrialRecord, glance
 from studies.server import Binding, bind, binding, open_server
 from studies.sqlite import open_sqlite
 from studies.tables import Tables
@@ -165,8 +165,8 @@ class Store:
 
     def glances(self, part: Part) -> list[Glance]:
         """What progress is told from, of every trial of a part, in a fraction of the time."""
-        found = self._tables.trial_attributes(f"{self.name}/{part}", _RECORD, _BEGUN)
-        return [glance(json.loads(data) if isinstance(data, str) else data) for data in found]
+        found = self._tables.parts_of_attributes(f"{self.name}/{part}", _RECORD, _BEGUN, GLANCED)
+        return [glance(data) for data in found]
 
     @staticmethod
     def begin(trial: Trial, record: TrialRecord) -> None:

@@ -7,9 +7,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from typing import Any
 
 from sqlalchemy import Engine, text
+from sqlalchemy.exc import OperationalError
 
 _STUDIES = text("SELECT study_name, study_id FROM studies ORDER BY study_id")
 _STUDY_ATTRIBUTE = text(
@@ -20,6 +22,13 @@ _TRIAL_ATTRIBUTES = text(
     "SELECT t.number, a.key, a.value_json FROM trials t "
     "JOIN studies s ON s.study_id = t.study_id JOIN trial_user_attributes a ON a.trial_id = t.trial_id "
     "WHERE s.study_name = :study AND a.key IN (:key, :older) ORDER BY t.number"
+)
+#: Parts of the text that an attribute holds, as a JSON array, taken out by SQLite: far faster than a parse of all.
+_PARTS_OF_ATTRIBUTES = (
+    "SELECT number, key, json_extract(attribute, {paths}) FROM "
+    "(SELECT t.number, a.key, json_extract(a.value_json, '$') AS attribute FROM trials t "
+    "JOIN studies s ON s.study_id = t.study_id JOIN trial_user_attributes a ON a.trial_id = t.trial_id "
+    "WHERE s.study_name = :study AND a.key IN (:key, :older)) ORDER BY number"
 )
 _RUNNING = text(
     "SELECT t.trial_id FROM trials t JOIN studies s ON s.study_id = t.study_id "
@@ -61,8 +70,29 @@ class Tables:
 
     def trial_attributes(self, study: str, key: str, older: str) -> list[Any]:
         """One user attribute of every trial that has it, by number; `older` where `key` is missing."""
-        found: dict[int, Any] = {}
-        for number, name, value in self._rows(_TRIAL_ATTRIBUTES, study=study, key=key, older=older):
-            if name == key or number not in found:
-                found[number] = value
-        return [json.loads(value) for value in found.values()]
+        rows = self._rows(_TRIAL_ATTRIBUTES, study=study, key=key, older=older)
+        return [json.loads(value) for value in _newer(rows, key)]
+
+    def parts_of_attributes(self, study: str, key: str, older: str, names: Sequence[str]) -> list[dict[str, Any]]:
+        """The same for attributes that are mappings or their text, of each these keys alone, as far as it has them."""
+        if self._engine.dialect.name == "sqlite" and len(names) > 1:
+            query = text(_PARTS_OF_ATTRIBUTES.format(paths=", ".join(f"'$.{name}'" for name in names)))
+            # An SQLite before 3.42 does not read infinity.
+            with suppress(OperationalError):
+                rows = self._rows(query, study=study, key=key, older=older)
+                return [_named(names, json.loads(value)) for value in _newer(rows, key)]
+        whole = self.trial_attributes(study, key, older)
+        return [json.loads(data) if isinstance(data, str) else data for data in whole]
+
+
+def _newer(rows: Sequence[Any], key: str) -> list[str]:
+    """One value for each trial: that of `key` where it has two."""
+    found: dict[int, str] = {}
+    for number, name, value in rows:
+        if name == key or number not in found:
+            found[number] = value
+    return list(found.values())
+
+
+def _named(names: Sequence[str], values: Sequence[Any]) -> dict[str, Any]:
+    return {name: value for name, value in zip(names, values, strict=True) if value is not None}

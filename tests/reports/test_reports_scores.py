@@ -21,7 +21,8 @@ def scored(objectives: tuple[str, ...] = ("loss", "parameters")) -> StudyResults
     """A study whose score `snip` is the loss with the sign turned, and `synflow` chance."""
     results = make_study(seeds=0, trials=40, objectives=objectives)
     chance = np.random.default_rng(1).random(len(results.trials))
-    trials = results.trials.assign(**{"score:snip": -results.trials["loss"], "score:synflow": chance})
+    trials = results.trials.copy()
+    trials["score:snip"], trials["score:synflow"] = -trials["loss"], chance
     return replace(results, trials=trials)
 
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
+import json
+import sqlite3
 from pathlib import Path
 
 import optuna
@@ -13,6 +15,7 @@ from optuna.trial import FrozenTrial, TrialState
 
 from benchmarks.scale.make import make
 from search.optuna_bridge import quiet
+from studies import tables
 from studies.frozen import read_trials
 from studies.load import load_study
 from studies.store import Store
@@ -85,3 +88,23 @@ def test_the_benchmarks_study_is_one_that_optuna_reads(tmp_path: Path) -> None:
     for one, other in zip(store.trials("search"), theirs, strict=True):
         same(one, other)
     assert theirs[3].values == [records[3].metrics["loss"], records[3].metrics["parameters"]]
+
+
+#: A query that SQLite cannot answer, as those before 3.42 cannot read infinity.
+BAD = "SELECT 1, 2, json_extract('{{', '$') WHERE :study <> :key AND :older <> '' --{paths}"
+
+
+@pytest.mark.parametrize("query", [tables._PARTS_OF_ATTRIBUTES, BAD])
+def test_glances_are_the_same_where_sqlite_cannot_read_the_records(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, query: str
+) -> None:
+    study = load_study(make(tmp_path, 3))
+    store = Store(study.folder)
+    records = store.records("search")
+    monkeypatch.setattr(tables, "_PARTS_OF_ATTRIBUTES", query)
+    infinite = records[1].model_copy(update={"trial": 1, "detail": {"rungs": [[2, [float("inf")], 0.0]]}})
+    with sqlite3.connect(study.folder / "study.db") as connection:
+        text = json.dumps(json.dumps(infinite.model_dump(mode="python")))
+        assert "Infinity" in text
+        connection.execute("update trial_user_attributes set value_json = ? where trial_id = 2", (text,))
+    assert [seen.metrics for seen in store.glances("search")] == [record.metrics for record in records]

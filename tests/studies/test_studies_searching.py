@@ -278,8 +278,10 @@ def test_the_model_learns_a_latency_as_optuna_is_told_it_and_its_budget_in_secon
         seen.extend(dict(one.found) for one in known if one.found is not None)
         return pick(self, candidates, known)
 
+    plain = trained
+
     def drifting(job: Job) -> Outcome:
-        done = trained(job)
+        done = plain(job)
         return done.model_copy(update={"detail": {"latency": {"ratio": done.metrics["latency"] * 70}}})
 
     monkeypatch.setattr(Surrogate, "pick", watched)
