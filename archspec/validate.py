@@ -125,7 +125,7 @@ def _problem(fault: Fault, model: type[BaseModel], data: Any, place: Place) -> P
             return here.problem("U010", f"`{name}` is not a known key.", unknown_key_hint(model, loc))
         case "missing":
             field = field_at(model, loc)
-            hint = f"That is: {field.description}." if field is not None and field.description else None
+            hint = f"That is: {field.description.rstrip('.')}." if field is not None and field.description else None
             return here.problem("U011", f"`{dotted((*here.path, loc[-1]))}` is missing.", hint)
         case "value_error":
             prefix = f"`{name}`: " if name else ""

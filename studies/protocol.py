@@ -118,7 +118,10 @@ def _given(value: Any) -> Any:
 
 def _bytes(value: object) -> object:
     """Bytes from a number or from text with a unit."""
-    return None if value is None else quantity("train_memory", value)
+    try:
+        return None if value is None else quantity("train_memory", value)
+    except ValueError as error:
+        raise ValueError(str(error).removeprefix("train_memory: ")) from None
 
 
 class Train(Section):

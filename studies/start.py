@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import ConfigDict, Field
+from pydantic import BeforeValidator, ConfigDict, Field
 
 from studies.section import Section
+
+
+def _path(value: object) -> object:
+    if isinstance(value, str | Path):
+        return value
+    raise ValueError(f"must be the path of a checkpoint, not {value!r}")
 
 
 class Init(Section):
@@ -15,7 +21,7 @@ class Init(Section):
 
     model_config: ClassVar[ConfigDict] = ConfigDict(populate_by_name=True)
 
-    source: Path = Field(
+    source: Annotated[Path, BeforeValidator(_path, json_schema_input_type=Path)] = Field(
         alias="from",
         description="Checkpoint (safetensors, torch's, a folder of diffusers'); relative to the study file.",
     )

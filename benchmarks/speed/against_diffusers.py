@@ -18,7 +18,7 @@ from dataclasses import dataclass
 
 import torch
 from networks import ATTENTION, SIZES, Pair, WrittenOut, pair
-from table import add_options, chosen, circumstances_of, device_of, print_table, published
+from table import add_options, chosen, circumstances_of, device_of, print_table, published, table
 from timing import clock, geometric_mean, interleaved, ratio, shown
 from torch import nn
 
@@ -110,6 +110,8 @@ def check(made: Pair, case: Case) -> None:
 
 COLUMNS = (("diffusers", "ours"), ("diffusers", "prepared"), ("written out", "ours"), ("written out", "prepared"))
 
+HEADER = ["network", "batch", "what", "layout", *(f"{base} / {what}" for base, what in COLUMNS), "rounds"]
+
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -123,6 +125,7 @@ def main() -> None:
         return
     now = clock(device, cpu_seconds=options.cpu_seconds)
     seconds = options.seconds or (3.0 if options.quick else 20.0)
+    block = "compiled" if options.compile else "speed"
     rows, gains = [], []
     for case in cases(chosen(options, SIZES), options.batch or ([1] if options.quick else [1, 16])):
         if case.train and options.forward:
@@ -133,6 +136,7 @@ def main() -> None:
         ratios = [ratio(found[base], found[what]) if {base, what} <= set(found) else None for base, what in COLUMNS]
         rows.append([*case.label, *("-" if value is None else shown(value) for value in ratios), len(found["ours"])])
         print(*rows[-1], sep=" | ", flush=True)
+        published(options, block, table(HEADER, rows, circumstances_of(options, device)))  # a later case may be killed
         if "prepared" in found and case.name != ATTENTION:
             gains.append(ratio(found["diffusers"], found["prepared"])[0])
     note = circumstances_of(options, device) + (", torch.compile" if options.compile else "")
@@ -140,9 +144,7 @@ def main() -> None:
         note += (
             f". Prepared beside diffusers, geometric mean of {len(gains)} forward cases: {geometric_mean(gains):.2f}"
         )
-    header = ["network", "batch", "what", "layout", "diffusers / ours", "diffusers / prepared"]
-    header += ["written out / ours", "written out / prepared", "rounds"]
-    published(options, "compiled" if options.compile else "speed", print_table(header, rows, note))
+    published(options, block, print_table(HEADER, rows, note))
 
 
 if __name__ == "__main__":

@@ -47,10 +47,15 @@ def circumstances_of(options: argparse.Namespace, device: torch.device) -> str:
     return f"{circumstances(device)}; {'CPU' if options.cpu_seconds else 'wall'} seconds"
 
 
+def table(header: Sequence[str], rows: Iterable[Sequence[object]], note: str) -> str:
+    """A Markdown table with a note below."""
+    lines = [header, ["---"] * len(header), *rows]
+    return "\n".join("| " + " | ".join(str(cell) for cell in line) + " |" for line in lines) + f"\n\n{note}."
+
+
 def print_table(header: Sequence[str], rows: Iterable[Sequence[object]], note: str) -> str:
     """Print a Markdown table with a note below; the text."""
-    lines = [header, ["---"] * len(header), *rows]
-    text = "\n".join("| " + " | ".join(str(cell) for cell in line) + " |" for line in lines) + f"\n\n{note}."
+    text = table(header, rows, note)
     print(text, flush=True)
     return text
 

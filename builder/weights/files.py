@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import pickle
 import re
 import warnings
@@ -19,7 +20,14 @@ from archspec import UserError, user_error
 from archspec.atomic import replacing
 
 #: Files that a folder written by diffusers keeps its weights in, the better one first.
-_IN_FOLDER = ("diffusion_pytorch_model.safetensors", "diffusion_pytorch_model.bin")
+_IN_FOLDER = (
+    "diffusion_pytorch_model.safetensors",
+    "diffusion_pytorch_model.safetensors.index.json",
+    "diffusion_pytorch_model.bin",
+)
+
+#: Ending of the file that says which of several safetensors files a weight is in.
+_INDEX = ".safetensors.index.json"
 
 _SAFETENSORS = ".safetensors"
 _TORCH = (".pt", ".pth", ".ckpt", ".bin")
@@ -28,12 +36,19 @@ _TORCH = (".pt", ".pth", ".ckpt", ".bin")
 def read(path: str | Path) -> dict[str, Any]:
     """What a checkpoint file (or a folder of diffusers') holds: tensors by name, or groups of them.
 
-    safetensors, or a file of torch's, which is read with ``weights_only=True``: nothing in it is run.
+    safetensors, in one file or in several with an index, or a file of torch's, which is read with
+    ``weights_only=True``: nothing in it is run.
 
     Raises:
         UserError: there is no such file, it is no checkpoint, it is damaged, or it holds more than data.
     """
     file = _file(Path(path))
+    if file.name.endswith(_INDEX):
+        return _read_parts(file)
+    return _read_one(file, path)
+
+
+def _read_one(file: Path, path: str | Path) -> dict[str, Any]:
     try:
         with file.open("rb") as opened:
             start = opened.read(9)
@@ -45,6 +60,29 @@ def read(path: str | Path) -> dict[str, Any]:
         message = f"this holds a {type(found).__name__}, not weights by name."
         raise user_error(message, "Save the state_dict of the network alone.", file=str(file))
     return dict(found)
+
+
+def _read_parts(index: Path) -> dict[str, Any]:
+    """The weights of all files that an index names, each of which lies beside it."""
+    try:
+        places = json.loads(index.read_text(encoding="utf-8"))["weight_map"]
+        files = {str(name): str(file) for name, file in places.items()}
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        hint = "It should have `weight_map`, from the name of each weight to its file."
+        raise user_error("this is no index of safetensors files.", hint, file=str(index)) from None
+    found: dict[str, Any] = {}
+    for part in sorted(set(files.values())):
+        if Path(part).name != part or not part.endswith(_SAFETENSORS):
+            message = f"it names `{part}`, which is no safetensors file beside it; nothing was read."
+            raise user_error(message, file=str(index))
+        held = _read_one(_file(index.with_name(part)), index.with_name(part))
+        found |= {name: value for name, value in held.items() if files.get(name) == part}
+    missing = sorted(files.keys() - found.keys())
+    if missing:
+        more = f" and {len(missing) - 3} more" if len(missing) > 3 else ""
+        message = f"weights are not in the files that it names: {', '.join(missing[:3])}{more}."
+        raise user_error(message, "Fetch the files again.", file=str(index))
+    return found
 
 
 def _file(path: Path) -> Path:

@@ -35,11 +35,8 @@ def difference(found, expected):
     return float((found - expected).abs().max()) / max(1.0, float(expected.abs().max()))
 
 
-#: Architectures that together have every kind of block.
-FAMILIES = [
-    "adm-64", "bk-sdm-tiny", "ddpm-cifar10", "edm-adm-64", "edm-ncsnpp-cifar10", "edm2-xs", "iddpm-cifar10",
-    "sdxl-base", "seed-256-linear", "seed-256-notime", "seed-256-pool",
-]  # fmt: skip
+#: Architectures that together have most kinds of blocks.
+FAMILIES = ["bk-sdm-tiny", "ddpm-cifar10", "edm-ncsnpp-cifar10", "edm2-xs", "iddpm-cifar10", "seed-256-linear"]
 
 
 @pytest.mark.parametrize("name", FAMILIES)
