@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from studies.study import check_study
+from studies.load import check_study
 from tests.tiny_study import ABLATION
 
 Write = Callable[..., Path]
