@@ -123,7 +123,7 @@ def _forest(inputs: Floats, target: Floats, random: np.random.Generator) -> list
     return trees
 
 
-def _coded(values: list[object]) -> Floats:
+def _coded(values: list[Any]) -> Floats:
     """A parameter as numbers: its own, or a word's place in natural order; below all of them where it is absent."""
     known = [v for v in values if not pd.isna(v)]
     if numeric(known):

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from reports.analysis.curves import trial_curves
 from reports.analysis.importance import MIN_TRIALS, Importances, importances
-from reports.analysis.progress import is_random, progress
+from reports.analysis.progress import Progress, is_random, progress
 from reports.analysis.search import Point, objective_pairs, search_points
 from reports.analysis.surrogate import BELIEVED, SPLITS, Surrogate, surrogate
 from reports.analysis.trials import part, replayed_trial
@@ -127,7 +127,7 @@ def _progress(results: StudyResults, points: Sequence[Point], charts: Charts) ->
     }
 
 
-def _last_growth(found: Any) -> int:
+def _last_growth(found: Progress) -> int:
     return next(n for n, v in zip(found.trainings, found.volumes, strict=True) if v >= 1.0 - 1e-12)
 
 
