@@ -111,7 +111,7 @@ class Page:
         self.said = "" if dry else "".join(said)
 
     def _text(self, block: Block) -> None:
-        if self.said:
+        if self.said and not self.slow:  # the budget changes numbers
             printed = [" ".join(line.split()) for line in self.said.splitlines()]
             for line in block.text.splitlines():
                 assert any(" ".join(line.split()) in one for one in printed), f"not printed: {line}"
