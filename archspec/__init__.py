@@ -3,12 +3,12 @@
 from pathlib import Path
 
 from archspec.build import Checked, Spec, build, check_data, check_file, check_spec, check_text
-from archspec.edit import Edit
-from archspec.errors import Problem, UserError, user_error
-from archspec.files import zoo_names
-from archspec.fingerprint import fingerprint
-from archspec.graph import ArchGraph, total_price
+from archspec.edits.edit import Edit
+from archspec.graphs.fingerprint import fingerprint
+from archspec.graphs.graph import ArchGraph, total_price
 from archspec.ops import OPS, Op, Price
+from archspec.text.errors import Problem, UserError, user_error
+from archspec.text.files import zoo_names
 from archspec.write import from_document, to_document, to_yaml
 
 

@@ -11,15 +11,15 @@ import networkx as nx
 
 from archspec.construct import Construction, PlacedEdit
 from archspec.document import MAX_EDITS, Architecture, ArchitectureFile
-from archspec.edit import Edit
-from archspec.errors import Problem, UserError, merged
-from archspec.files import read_text, resolve
-from archspec.graph import ArchGraph
-from archspec.parse import Document, read
-from archspec.positions import DataPath, Place, Positions
+from archspec.edits.edit import Edit
+from archspec.graphs.graph import ArchGraph
 from archspec.sections import MAX_PROBLEMS
-from archspec.silence import silenced, without_silenced
-from archspec.validate import validate
+from archspec.text.errors import Problem, UserError, merged
+from archspec.text.files import read_text, resolve
+from archspec.text.parse import Document, read
+from archspec.text.positions import DataPath, Place, Positions
+from archspec.text.silence import silenced, without_silenced
+from archspec.text.validate import validate
 
 __all__ = [
     "Checked", "Spec", "build", "check_data", "check_document", "check_file", "check_spec", "check_text", "resolve",

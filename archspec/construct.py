@@ -8,22 +8,22 @@ from dataclasses import replace
 from itertools import groupby, islice
 from typing import Any, cast
 
-from archspec import infer
 from archspec.document import Architecture
-from archspec.edit import OF_SHORT_FORMS, Edit, flat
-from archspec.errors import Problem
-from archspec.graph import ArchGraph, empty, live_nodes, ops_of, place_of
+from archspec.edits.edit import OF_SHORT_FORMS, Edit, flat
+from archspec.edits.operate import doubts_of
+from archspec.edits.surgery import EditError, apply, prune
+from archspec.forms.short_form import ShortForm
+from archspec.forms.template import Said
+from archspec.graphs import infer
+from archspec.graphs.graph import ArchGraph, empty, live_nodes, ops_of, place_of
 from archspec.lints import graph_lints
-from archspec.operate import doubts_of
 from archspec.ops import Unread
-from archspec.positions import Place
 from archspec.sections import MAX_PROBLEMS, Reading, read_graph
-from archspec.short_form import ShortForm
 from archspec.short_forms import SHORT_FORMS
-from archspec.suggest import did_you_mean
-from archspec.surgery import EditError, apply, prune
-from archspec.template import Said
-from archspec.validate import validate
+from archspec.text.errors import Problem
+from archspec.text.positions import Place
+from archspec.text.suggest import did_you_mean
+from archspec.text.validate import validate
 
 #: An edit (None if it cannot be read) and where it stands.
 PlacedEdit = tuple[Edit | None, Place]

@@ -9,13 +9,13 @@ from pydantic import ConfigDict, Field, GetJsonSchemaHandler, model_validator
 from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema, PydanticCustomError
 
-from archspec.edit import Edit
-from archspec.edm2 import Edm2
-from archspec.fields import HARMLESS, WHOLE, Form, Harmless, Title
+from archspec.edits.edit import Edit
+from archspec.forms.edm2 import Edm2
+from archspec.forms.short_form import ShortForm
+from archspec.forms.song import Song
+from archspec.forms.template import UNet
 from archspec.ops.table import OpData
-from archspec.short_form import ShortForm
-from archspec.song import Song
-from archspec.template import UNet
+from archspec.text.fields import HARMLESS, WHOLE, Form, Harmless, Title
 
 MAX_EDITS = 200
 

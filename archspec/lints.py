@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from archspec.errors import Problem
-from archspec.family import Family
-from archspec.graph import ArchGraph, ops_of, place_of
+from archspec.forms.family import Family
+from archspec.forms.template import Said, UNet
+from archspec.graphs.graph import ArchGraph, ops_of, place_of
 from archspec.ops import Attention
-from archspec.template import Said, UNet
+from archspec.text.errors import Problem
 
 
 def unet_lints(unet: UNet, said: Said) -> Iterator[Problem]:

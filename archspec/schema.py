@@ -9,11 +9,11 @@ from typing import Any
 from pydantic import BaseModel
 
 from archspec.document import ArchitectureFile
-from archspec.edm2 import Edm2
-from archspec.fields import MARK
+from archspec.forms.edm2 import Edm2
+from archspec.forms.song import Song
+from archspec.forms.unet import UNet
 from archspec.ops import OPS
-from archspec.song import Song
-from archspec.unet import UNet
+from archspec.text.fields import MARK
 
 Schema = dict[str, Any]
 
@@ -28,7 +28,8 @@ def architecture_schema() -> Schema:
 def complete(schema: Schema, *, title: str) -> Schema:
     """A schema that pydantic made of a model, made whole.
 
-    Adds the definitions that our models only name (see `archspec.fields.Defined`): the operations that are registered
+    Adds the definitions that our models only name (see `archspec.text.fields.Defined`): the operations that are
+    registered
     now, the parameters of the short form without those that must be there, and the names of parameters. Leaves out the
     titles that pydantic makes up from names.
     """

@@ -8,15 +8,15 @@ from itertools import islice
 from typing import Any
 
 from archspec.document import EdgeEntry, GraphSection
-from archspec.errors import Problem
-from archspec.graph import ArchGraph, Edge, add_edge, add_node, op_of
-from archspec.names import id_fault, overlaps
+from archspec.graphs.graph import ArchGraph, Edge, add_edge, add_node, op_of
 from archspec.ops import Unread
 from archspec.ops.table import read_op
-from archspec.positions import Place
-from archspec.suggest import did_you_mean
-from archspec.validate import validate
-from archspec.wording import a_or_an, shown
+from archspec.text.errors import Problem
+from archspec.text.names import id_fault, overlaps
+from archspec.text.positions import Place
+from archspec.text.suggest import did_you_mean
+from archspec.text.validate import validate
+from archspec.text.wording import a_or_an, shown
 
 MAX_PROBLEMS = 200
 

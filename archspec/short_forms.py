@@ -6,12 +6,12 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from archspec import edm2, song, template
-from archspec.errors import Problem
-from archspec.fields import Form
-from archspec.graph import ArchGraph
+from archspec.forms import edm2, song, template
+from archspec.forms.template import Said, UNet, part_problems, width_problems
+from archspec.graphs.graph import ArchGraph
 from archspec.lints import attention_lints, unet_lints
-from archspec.template import Said, UNet, part_problems, width_problems
+from archspec.text.errors import Problem
+from archspec.text.fields import Form
 
 
 @dataclass(frozen=True)
@@ -19,7 +19,7 @@ class Template:
     """A short form.
 
     Attributes:
-        model: its parameters; has what `archspec.short_form.ShortForm` asks for.
+        model: its parameters; has what `archspec.forms.short_form.ShortForm` asks for.
         expand: parameters, name of the network and the places of the parameters -> graph.
         problems: rules that parameters break together; the graph is not to be checked then.
         lints: doubts about the parameters.

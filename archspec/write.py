@@ -9,8 +9,8 @@ from ruamel.yaml import YAML
 from ruamel.yaml.comments import CommentedMap, CommentedSeq
 
 from archspec.build import check_data
-from archspec.graph import ArchGraph, edges_of, ops_of
-from archspec.positions import Positions
+from archspec.graphs.graph import ArchGraph, edges_of, ops_of
+from archspec.text.positions import Positions
 
 
 def to_document(graph: ArchGraph) -> dict[str, Any]:

@@ -18,7 +18,7 @@ from typing import Any
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
 import archspec
-from archspec.parse import Positions
+from archspec.text.parse import Positions
 
 SEED: dict[str, Any] = {
     "ch": 128, "out_ch": 3, "ch_mult": [1, 1, 2, 2, 4], "num_res_blocks": 2, "attn_resolutions": [16],

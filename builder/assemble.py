@@ -8,7 +8,7 @@ import networkx as nx
 from torch import fx, nn
 
 from archspec import ArchGraph, UserError, user_error
-from archspec.graph import input_shapes, inputs_of, op_of, order
+from archspec.graphs.graph import input_shapes, inputs_of, op_of, order
 from builder.inputs import ARGUMENTS, COMMON, given
 from builder.lowering import Argument, Call, Lowered, Result, lower
 from builder.names import name_problems

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from torch import nn
 
 from archspec import user_error
-from archspec.suggest import did_you_mean
+from archspec.text.suggest import did_you_mean
 from builder.layers import AttentionBlock, LinearAttention, LinearAttentionBlock
 
 _TYPES: dict[str, Callable[[int], nn.Module]] = {

@@ -11,8 +11,8 @@ import torch
 from torch import Size, Tensor
 
 from archspec import ArchGraph, Op, ops, user_error
-from archspec.graph import inputs_of, op_of
-from archspec.suggest import did_you_mean
+from archspec.graphs.graph import inputs_of, op_of
+from archspec.text.suggest import did_you_mean
 from builder.network import Network
 from builder.segments import Segments, overlaps, segments
 

@@ -9,7 +9,7 @@ from typing import Any, TypeAlias
 import torch
 from torch import fx, nn
 
-from archspec.shapes import Shape
+from archspec.ops.shapes import Shape
 
 Shapes: TypeAlias = Mapping[str, Shape]
 Ports: TypeAlias = Mapping[str, fx.Node]

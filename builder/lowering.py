@@ -17,7 +17,7 @@ from archspec import Op, ops, user_error
 from archspec.ops import plugins
 from archspec.ops.base import feature_map, num_groups
 from archspec.ops.norms import NormType
-from archspec.shapes import Embedding, Shape, Tokens
+from archspec.ops.shapes import Embedding, Shape, Tokens
 from builder import layers
 from builder.inputs import ARGUMENTS
 from builder.layers.residual import ACTIVATIONS

@@ -14,8 +14,8 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
 from archspec import ArchGraph, user_error
-from archspec.graph import price_of, shape_of
-from archspec.shapes import FeatureMap
+from archspec.graphs.graph import price_of, shape_of
+from archspec.ops.shapes import FeatureMap
 from builder.assemble import assemble
 from builder.export.example import argument_names, example_inputs
 from builder.remat import recomputing

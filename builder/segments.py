@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from archspec import ArchGraph, ops
-from archspec.graph import inputs_of, op_of, order, shape_of
-from archspec.shapes import FeatureMap
+from archspec.graphs.graph import inputs_of, op_of, order, shape_of
+from archspec.ops.shapes import FeatureMap
 
 #: (what the part is, its channels): "" for the running map, "skip 1" for the map joined to it, and so on.
 Segments = tuple[tuple[str, int], ...]

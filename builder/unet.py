@@ -11,7 +11,7 @@ from typing import Literal
 from torch import fx, nn
 
 from archspec import ArchGraph, check_data
-from archspec.positions import Positions
+from archspec.text.positions import Positions
 from builder.assemble import traced
 from builder.inputs import with_context
 from builder.layers import (

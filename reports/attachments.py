@@ -14,8 +14,8 @@ from reports.figures.unet_units import Network
 from reports.metrics import METRICS, metric_of, percent_text
 
 if TYPE_CHECKING:
-    from studies.records import TrialRecord
-    from studies.store import Store
+    from studies.records.record import TrialRecord
+    from studies.records.store import Store
 
 Files = dict[str, Callable[[], bytes]]
 
@@ -25,7 +25,7 @@ class Attachments:
 
     Args:
         store: the study's records and files.
-        kept: record -> the files that it names, by name; see `studies.artifacts.files_of`.
+        kept: record -> the files that it names, by name; see `studies.records.artifacts.files_of`.
     """
 
     def __init__(self, store: Store, kept: Callable[[TrialRecord], dict[str, Any]]) -> None:

@@ -15,7 +15,7 @@ import jinja2
 import plotly.offline
 from markupsafe import Markup
 
-from archspec.atomic import write_text
+from archspec.text.atomic import write_text
 from reports.metrics import join_words, signed
 from reports.pages import ablation, answer, architectures, method, samples, search, studies, trials
 from reports.pages.charts import Charts

@@ -7,9 +7,9 @@ from collections.abc import Iterator
 from typing import Any
 
 from archspec.build import Spec, check_spec
-from archspec.edit import Edit
+from archspec.edits.edit import Edit
 from archspec.short_forms import SHORT_FORMS
-from archspec.suggest import did_you_mean
+from archspec.text.suggest import did_you_mean
 from search.decode import decode, edits_of, parameter_path
 from search.dimension import Categorical, Dimension, Real, Scalar, Value
 from search.space import Space, at_random, fill, loops, point, size

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from archspec.build import Spec, check_spec
-from archspec.edit import DisconnectEdit, Edit, RepeatEdit, ReplaceEdit, RewireEdit, SetEdit
+from archspec.edits.edit import DisconnectEdit, Edit, RepeatEdit, ReplaceEdit, RewireEdit, SetEdit
 from search.dimension import Dimension, Value, same
 from search.space import Space
 

@@ -7,9 +7,9 @@ from typing import Annotated, Self
 
 from pydantic import BaseModel, ConfigDict, Field, Strict, model_validator
 
-from archspec.edit import ConnectEdit, Edit, Removal
+from archspec.edits.edit import ConnectEdit, Edit, Removal
+from archspec.edits.select import Selector
 from archspec.ops.table import OpData
-from archspec.select import Selector
 
 Scalar = str | int | float | bool | None
 Value = Scalar | tuple[Scalar, ...]

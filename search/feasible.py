@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from archspec import Edit, Problem, Spec, check_spec, fingerprint, total_price
-from archspec.graph import ArchGraph
+from archspec.graphs.graph import ArchGraph
 from search.objectives import Limits, predicted_name, shortened, violations
 from search.screening import PREDICTABLE, Predictor, screen
 

@@ -9,8 +9,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal, get_args
 
-from archspec.graph import ArchGraph, shape_of, total_price
-from archspec.shapes import Embedding, FeatureMap, Shape, Tokens
+from archspec.graphs.graph import ArchGraph, shape_of, total_price
+from archspec.ops.shapes import Embedding, FeatureMap, Shape, Tokens
 
 Score = Literal["parameters", "flops", "activation_bytes", "grad_norm", "snip", "synflow"]
 

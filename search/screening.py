@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
-from archspec.graph import ArchGraph
+from archspec.graphs.graph import ArchGraph
 from search.objectives import Metric, predicted_name
 
 #: Metrics whose prediction is as good as known.

@@ -9,9 +9,9 @@ from itertools import islice, product
 from typing import Any
 
 from archspec.build import Spec, check_spec
-from archspec.fingerprint import fingerprint
-from archspec.graph import ArchGraph, input_shapes, inputs_of, op_of
-from archspec.select import select
+from archspec.edits.select import select
+from archspec.graphs.fingerprint import fingerprint
+from archspec.graphs.graph import ArchGraph, input_shapes, inputs_of, op_of
 from search.decode import decode, parameter_path, value_at
 from search.dimension import Dimension, Scalar, Value
 from search.space import Space, fill_in, holds, mutate, order, point

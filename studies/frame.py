@@ -11,11 +11,11 @@ import pandas as pd
 
 from search.objectives import METRICS, absolute, predicted_name
 from search.screening import LEARNED, PREDICTABLE
-from studies.artifacts import files_of
 from studies.latency.account import account_of
-from studies.records import WITH_RESULT, Part, Status, TrialRecord, current
-from studies.stated import stated_margins
-from studies.store import Store
+from studies.records.artifacts import files_of
+from studies.records.record import WITH_RESULT, Part, Status, TrialRecord, current
+from studies.records.store import Store
+from studies.study.stated import stated_margins
 
 Curve = list[tuple[int, float]]
 LossBins = list[tuple[float, float, float]]
@@ -46,8 +46,8 @@ class StudyResults:
         protocol_hash: of all that variants share.
         data: what was trained on, with a hash.
         warnings: what a reader should know before trusting the numbers.
-        snr_bins: (part, trial) -> rows of `studies.weighting.SnrBin`, from which any weighting of the loss follows.
-        samples: (part, trial) -> how its samples were drawn and judged; see `studies.sampling.judge.Judged`.
+        snr_bins: (part, trial) -> rows of `sections.weighting.SnrBin`, from which any weighting of the loss follows.
+        samples: (part, trial) -> how its samples were drawn and judged; see `studies.training.sampling.judge.Judged`.
         files: (part, trial) -> name -> path of what is kept beside its record.
         maximised: the objectives of which more is better.
         screening: what screening by predicted latency did, in words; empty where it was not asked for.

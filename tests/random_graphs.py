@@ -1,7 +1,7 @@
 """Random graphs as plain data, ways to write them otherwise, and an independent judge of what is one computation.
 
 Graphs are small and of two widths and two sizes, so that chance makes twins. The judge knows nothing of
-`archspec.fingerprint`: it states each operation's meaning in its own words, takes weightless nodes that do the same to
+the package's: it states each operation's meaning in its own words, takes weightless nodes that do the same to
 the same for one, and asks networkx whether the rest is isomorphic.
 """
 

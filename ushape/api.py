@@ -13,8 +13,8 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from studies.frame import StudyResults
-    from studies.observe import Observer
-    from studies.study import Study
+    from studies.study.study import Study
+    from studies.trial.observe import Observer
 
 
 class Results:
@@ -101,11 +101,11 @@ def run(
         retry_failed: run failed trials of the ablation again.
 
     Raises:
-        archspec.UserError: the study is not sound, or cannot be run; see `studies.run.run_study`.
+        archspec.UserError: the study is not sound, or cannot be run; see `studies.driver.run.run_study`.
     """
-    from studies.load import load_study
-    from studies.run import run_study
-    from studies.study import with_workers
+    from studies.driver.run import run_study
+    from studies.study.load import load_study
+    from studies.study.study import with_workers
 
     loaded = with_workers(load_study(study) if isinstance(study, str | Path) else study, workers)
     place = loaded.folder if folder is None else Path(folder)

@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from importlib import resources
 
-from archspec.errors import user_error
-from archspec.suggest import did_you_mean
+from archspec.text.errors import user_error
+from archspec.text.suggest import did_you_mean
 
 _ENTRY = re.compile(r"^(?P<terms>(?:\S.*\n)+)(?P<meaning>(?: {2,}.*\n?)+)", re.MULTILINE)
 _LINK = re.compile(r"\s*[^.]*\[\]\([^)]*\)\.")

@@ -9,8 +9,8 @@ from typing import Any, ClassVar, Literal
 
 from pydantic import ConfigDict
 
-from archspec.fields import HARMLESS, WHOLE, Count, Epsilon, Flag, Form, Groups, Number, Rate, Width
-from archspec.shapes import Embedding, FeatureMap, Shape
+from archspec.ops.shapes import Embedding, FeatureMap, Shape
+from archspec.text.fields import HARMLESS, WHOLE, Count, Epsilon, Flag, Form, Groups, Number, Rate, Width
 
 __all__ = [
     "HARMLESS", "WHOLE", "Aspect", "Count", "Epsilon", "Flag", "Groups", "Misfit", "Number", "Op", "Port", "Price",

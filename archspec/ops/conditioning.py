@@ -10,7 +10,7 @@ from pydantic_core import PydanticCustomError
 
 from archspec.ops.base import HARMLESS, Misfit, Number, Op, Port, Width
 from archspec.ops.score import FourierFeatures
-from archspec.shapes import Embedding, Shape, Timestep
+from archspec.ops.shapes import Embedding, Shape, Timestep
 
 FeatureType = Literal["sinusoidal", "fourier", "learned"]
 #: Factor of the timestep, or standard deviation of the frequencies.

@@ -22,7 +22,7 @@ from archspec.ops.base import (
     listed,
 )
 from archspec.ops.norms import NormType, norm_as_it_acts, norm_misfits, norm_parameters
-from archspec.shapes import FeatureMap, Shape
+from archspec.ops.shapes import FeatureMap, Shape
 
 #: Activation functions; GELU is the exact one.
 ActFn = Literal["silu", "relu", "gelu"]

@@ -9,7 +9,7 @@ from pydantic import Field, model_validator
 from pydantic_core import PydanticCustomError
 
 from archspec.ops.base import HARMLESS, Flag, Misfit, Op, Port, Width, embedding_dim
-from archspec.shapes import Embedding, Label, Shape
+from archspec.ops.shapes import Embedding, Label, Shape
 
 
 class LabelEmbedding(Op):

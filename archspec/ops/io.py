@@ -8,7 +8,7 @@ from typing import ClassVar, Literal, Self
 from pydantic import Field, model_validator
 
 from archspec.ops.base import Op, Port, Width
-from archspec.shapes import Embedding, FeatureMap, Label, Shape, Timestep, Tokens
+from archspec.ops.shapes import Embedding, FeatureMap, Label, Shape, Timestep, Tokens
 
 InputKind = Literal["image", "timestep", "context", "label", "vector", "tokens", "control"]
 

@@ -13,7 +13,7 @@ from typing import Annotated, ClassVar, Literal
 from pydantic import Field
 
 from archspec.ops.base import HARMLESS, WHOLE, Flag, Misfit, Number, Op, Port, Width, embedding_dim, feature_map
-from archspec.shapes import MAP_OR_EMBEDDING, Embedding, FeatureMap, Label, Shape, Timestep
+from archspec.ops.shapes import MAP_OR_EMBEDDING, Embedding, FeatureMap, Label, Shape, Timestep
 
 #: The weight of the second of two things that are joined.
 Balance = Annotated[Number, Field(ge=0.0, le=1.0)]

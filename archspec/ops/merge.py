@@ -9,7 +9,7 @@ from pydantic import Field, model_validator
 from pydantic_core import PydanticCustomError
 
 from archspec.ops.base import HARMLESS, Flag, Misfit, Number, Op, Port, feature_map
-from archspec.shapes import FeatureMap, Shape
+from archspec.ops.shapes import FeatureMap, Shape
 
 _MERGE = (Port("x", FeatureMap), Port("skip", FeatureMap, "skip"))
 

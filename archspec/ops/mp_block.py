@@ -21,7 +21,7 @@ from archspec.ops.base import (
 )
 from archspec.ops.magnitude import Balance
 from archspec.ops.resampling import Filter, Resample, even_taps, filter_macs, resampled
-from archspec.shapes import Embedding, FeatureMap, Shape
+from archspec.ops.shapes import Embedding, FeatureMap, Shape
 
 
 class MpBlock(Op):

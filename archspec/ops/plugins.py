@@ -11,8 +11,8 @@ from __future__ import annotations
 from importlib.metadata import EntryPoint, entry_points
 from typing import Any
 
-from archspec.errors import user_error
 from archspec.ops.base import Op
+from archspec.text.errors import user_error
 
 #: Group of entry points that name descriptions: subclasses of `Op`.
 OPERATIONS = "ushape.operations"

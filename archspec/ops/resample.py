@@ -8,7 +8,7 @@ from typing import Annotated, Any, ClassVar, Literal
 from pydantic import Field
 
 from archspec.ops.base import HARMLESS, Flag, Misfit, Op, feature_map, halving_misfits
-from archspec.shapes import FeatureMap, Shape
+from archspec.ops.shapes import FeatureMap, Shape
 
 #: Method -> inputs of the convolution for each of its outputs and channels.
 _TAPS = {"conv": 9, "avg_pool": 0, "space_to_depth": 4}

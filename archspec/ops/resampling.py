@@ -14,7 +14,7 @@ from pydantic_core import PydanticCustomError
 
 from archspec.ops.base import Misfit, Number, Op, feature_map, halving_misfits
 from archspec.ops.resample import Downsample, Upsample
-from archspec.shapes import FeatureMap, Shape
+from archspec.ops.shapes import FeatureMap, Shape
 
 
 def _even(taps: tuple[float, ...]) -> tuple[float, ...]:

@@ -9,7 +9,6 @@ from typing import Annotated, Any, ClassVar, Literal, Self
 from pydantic import Field, model_validator
 from pydantic_core import PydanticCustomError
 
-from archspec.fields import Taps
 from archspec.ops.base import (
     HARMLESS,
     Epsilon,
@@ -28,7 +27,8 @@ from archspec.ops.base import (
 from archspec.ops.conv import ActFn
 from archspec.ops.norms import NormType, norm_as_it_acts, norm_misfits, norm_parameters
 from archspec.ops.resampling import BOX, even_taps, resampled
-from archspec.shapes import Embedding, FeatureMap, Shape
+from archspec.ops.shapes import Embedding, FeatureMap, Shape
+from archspec.text.fields import Taps
 
 _EMB = Port("emb", Embedding, "emb")
 #: Whether the embedding must be there -> the ports of a conditioned block.

@@ -21,7 +21,7 @@ from archspec.ops.base import (
     halving_misfits,
 )
 from archspec.ops.resampling import Filter, even_taps, filter_macs, resampled
-from archspec.shapes import Embedding, FeatureMap, Shape, Timestep
+from archspec.ops.shapes import Embedding, FeatureMap, Shape, Timestep
 
 
 class FourierFeatures(Op):

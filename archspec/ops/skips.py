@@ -9,7 +9,7 @@ from pydantic import Field
 
 from archspec.ops.base import HARMLESS, Misfit, Number, Op, Port, Width, feature_map
 from archspec.ops.magnitude import size_misfits
-from archspec.shapes import FeatureMap, Shape
+from archspec.ops.shapes import FeatureMap, Shape
 
 _MERGE = (Port("x", FeatureMap), Port("skip", FeatureMap, "skip"))
 Factor = Annotated[Number, Field(ge=0.0, le=100.0), HARMLESS]

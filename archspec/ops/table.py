@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
-from archspec.errors import Problem, UserError
-from archspec.fields import Defined
 from archspec.ops import OPS
 from archspec.ops.base import Op
 from archspec.ops.plugins import known_names, operation_named
-from archspec.positions import Place
-from archspec.suggest import did_you_mean
-from archspec.validate import validate
-from archspec.wording import shown
+from archspec.text.errors import Problem, UserError
+from archspec.text.fields import Defined
+from archspec.text.positions import Place
+from archspec.text.suggest import did_you_mean
+from archspec.text.validate import validate
+from archspec.text.wording import shown
 
 #: ``{op: …, parameters}`` as plain data. It is read by `read_op` and not by pydantic, so that one operation that is
 #: wrong does not hide what is wrong with the others.

@@ -22,7 +22,7 @@ from archspec.ops.base import (
     feature_map,
 )
 from archspec.ops.norms import NormType, norm_as_it_acts, norm_misfits, norm_parameters
-from archspec.shapes import FeatureMap, Shape, Tokens
+from archspec.ops.shapes import FeatureMap, Shape, Tokens
 
 
 class Transformer(Op):

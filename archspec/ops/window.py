@@ -23,7 +23,7 @@ from archspec.ops.base import (
     listed,
 )
 from archspec.ops.norms import NormType, norm_as_it_acts, norm_misfits, norm_parameters
-from archspec.shapes import Shape
+from archspec.ops.shapes import Shape
 
 
 class WindowAttention(Op):

@@ -28,13 +28,13 @@ from numpy.typing import NDArray
 from scipy.stats import kendalltau
 
 from archspec import fingerprint, to_document, total_price
-from archspec.graph import ArchGraph
+from archspec.graphs.graph import ArchGraph
 from benchmarks.measurement.nets import small_unets, unet
 from studies.latency.learned import CALLS, LatencyPredictor
 from studies.latency.regression import FEWEST, LEVEL, Regression, fit
 from studies.measure import device as devices
 from studies.measure.network import built, image_shape, measure_network, put_together
-from studies.protocol import Measure, Protocol
+from studies.sections.protocol import Measure, Protocol
 
 Floats = NDArray[np.float64]
 Row = dict[str, Any]

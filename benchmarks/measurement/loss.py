@@ -26,14 +26,14 @@ from scipy.stats import kendalltau
 from torch import Tensor, nn
 
 from archspec import total_price
-from archspec.graph import ArchGraph
+from archspec.graphs.graph import ArchGraph
 from builder import assemble, initialise
-from studies.batch import batches, derived_seed
-from studies.data.dataset import Dataset, load
-from studies.protocol import Evaluate, Protocol, Train
-from studies.quality import EvaluationSet, Quality, denoising_loss, evaluation_set, image_errors, judged
-from studies.train import TrainingStep, warmup
-from studies.weighting import edm_lambda, edm_shares
+from studies.sections.protocol import Evaluate, Protocol, Train
+from studies.sections.weighting import edm_lambda, edm_shares
+from studies.training.batch import batches, derived_seed
+from studies.training.data.dataset import Dataset, load
+from studies.training.quality import EvaluationSet, Quality, denoising_loss, evaluation_set, image_errors, judged
+from studies.training.train import TrainingStep, warmup
 
 CPU = torch.device("cpu")
 PROTOCOL = Protocol(train=Train(steps=400, batch=16, lr=1e-3, warmup=20), evaluate=Evaluate(strata=20, images=32))

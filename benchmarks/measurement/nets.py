@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from archspec import UserError, build, fingerprint, loads, total_price
-from archspec.graph import ArchGraph
+from archspec.graphs.graph import ArchGraph
 
 BASE: dict[str, Any] = {
     "ch": 32, "out_ch": 1, "ch_mult": [1, 2], "num_res_blocks": 1, "attn_resolutions": [4], "in_channels": 1,

@@ -33,7 +33,7 @@ import numpy as np
 from archspec import build, loads, to_document
 from studies.measure.apart import Apart, found_apart, taken_apart
 from studies.measure.latency import summary
-from studies.protocol import Measure, Protocol
+from studies.sections.protocol import Measure, Protocol
 
 SPEC = """
 version: 1

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from archspec import ArchGraph, check_data, fingerprint, zoo_names
-from archspec.files import read_text, resolve
-from archspec.parse import Positions, parse
+from archspec.text.files import read_text, resolve
+from archspec.text.parse import Positions, parse
 
 #: Largest number of pixels per side that a network of the zoo keeps.
 _SIDE = 32

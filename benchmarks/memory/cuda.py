@@ -30,14 +30,14 @@ import torch
 from torch import nn
 
 from archspec import from_document, to_document
-from archspec.graph import input_nodes, shape_of
+from archspec.graphs.graph import input_nodes, shape_of
 from benchmarks.memory.architectures import Case, random_cases, zoo_cases
 from benchmarks.memory.real import Conditioned, input_like
 from builder import assemble
 from builder.inputs import ARGUMENTS
 from builder.profile import ProfileOptions, predict
 from studies.measure.calls import Measured, inference, sample_batch, training
-from studies.protocol import Protocol, Train
+from studies.sections.protocol import Protocol, Train
 
 COLUMNS = (
     "architecture", "batch", "dtype", "call", "allocated", "predicted", "error", "calibrated", "calibrated_error",

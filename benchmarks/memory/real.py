@@ -8,13 +8,13 @@ import torch
 from torch import Tensor, nn
 
 from archspec import ArchGraph
-from archspec.graph import input_nodes, shape_of
-from archspec.shapes import Embedding, FeatureMap, Label, Tokens
+from archspec.graphs.graph import input_nodes, shape_of
+from archspec.ops.shapes import Embedding, FeatureMap, Label, Tokens
 from builder import assemble
 from builder.inputs import ARGUMENTS
 from studies.measure.calls import Measured, inference, sample_batch, training
 from studies.measure.memory import peak_bytes
-from studies.protocol import Protocol
+from studies.sections.protocol import Protocol
 
 CPU = torch.device("cpu")
 

@@ -20,10 +20,10 @@ from optuna.distributions import (
 )
 
 from archspec import fingerprint, to_document
-from studies.load import load_study
-from studies.records import TrialRecord
-from studies.store import _RECORD, Store, _packed, now
-from studies.study import Study
+from studies.records.record import TrialRecord
+from studies.records.store import _RECORD, Store, _packed, now
+from studies.study.load import load_study
+from studies.study.study import Study
 
 STUDY = """
 version: 1

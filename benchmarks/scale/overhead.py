@@ -15,11 +15,11 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from studies.execution import Run
-from studies.load import load_study
-from studies.run import run_study
-from studies.trial import Job, Outcome, Progress
-from studies.worker import Preparation
+from studies.driver.run import run_study
+from studies.study.execution import Run
+from studies.study.load import load_study
+from studies.trial.job import Job, Outcome, Progress
+from studies.trial.worker import Preparation
 
 BASE = """
 version: 1

@@ -10,11 +10,11 @@ import sys
 import time
 from pathlib import Path
 
-from studies.ledger import Ledger
-from studies.load import load_study
-from studies.resume import refuse_changes
-from studies.searching import SearchQuestion
-from studies.store import Store
+from studies.driver.ledger import Ledger
+from studies.driver.resume import refuse_changes
+from studies.driver.searching import SearchQuestion
+from studies.records.store import Store
+from studies.study.load import load_study
 
 
 class Nobody:

@@ -2,8 +2,8 @@
 
     python benchmarks/scale/simulate.py [TRIALS] [WORKERS]
 
-The loop is `studies.loop.drive` itself. Each trial costs the driver a constant time (half when it is proposed, half
-when it is recorded; measure it with overhead.py), during which it does nothing else, and trains for a time drawn
+The loop is `studies.driver.loop.drive` itself. Each trial costs the driver a constant time (half when it is proposed,
+half when it is recorded; measure it with overhead.py), during which it does nothing else, and trains for a time drawn
 log-normally around a median. Database and sampler are not run: their time is in that constant.
 """
 
@@ -16,9 +16,9 @@ from collections.abc import Callable
 from types import SimpleNamespace
 from typing import Any, cast
 
-from studies.ledger import Task
-from studies.loop import Launcher, drive
-from studies.trial import Outcome
+from studies.driver.ledger import Task
+from studies.driver.loop import Launcher, drive
+from studies.trial.job import Outcome
 
 
 class Clock:

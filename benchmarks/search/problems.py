@@ -102,7 +102,7 @@ def _rows() -> list[dict[str, str]]:
 
 @lru_cache
 def _study() -> Any:
-    from studies.load import load_study
+    from studies.study.load import load_study
 
     return load_study(HERE / "table.yaml")
 

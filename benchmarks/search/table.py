@@ -26,7 +26,7 @@ def architectures() -> dict[str, tuple[dict[str, Any], Any]]:
     from archspec import check_spec, fingerprint
     from search.decode import decode
     from search.space import point
-    from studies.load import load_study
+    from studies.study.load import load_study
 
     study = load_study(HERE / "table.yaml")
     primitives = study.primitives()
@@ -46,11 +46,11 @@ def train(graph: Any, seed: int, protocol: Any, measure: Any) -> dict[str, float
 
     from archspec import total_price
     from builder import assemble, initialise
-    from studies.data.dataset import load
     from studies.measure.calls import sample_batch, training
     from studies.measure.memory import peak_bytes
-    from studies.quality import denoising_loss, evaluation_set
-    from studies.train import TrainingStep, fit
+    from studies.training.data.dataset import load
+    from studies.training.quality import denoising_loss, evaluation_set
+    from studies.training.train import TrainingStep, fit
 
     device, data, result = torch.device("cpu"), load(protocol.data), {}
     module = assemble(graph)
@@ -73,7 +73,7 @@ def train(graph: Any, seed: int, protocol: Any, measure: Any) -> dict[str, float
 def main() -> None:
     import torch
 
-    from studies.load import load_study
+    from studies.study.load import load_study
 
     torch.set_num_threads(1)
     study = load_study(HERE / "table.yaml")

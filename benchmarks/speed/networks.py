@@ -9,7 +9,7 @@ import torch
 from torch import nn
 
 from archspec import check_data
-from archspec.positions import Positions
+from archspec.text.positions import Positions
 from builder import assemble, initialise
 from builder.weights.diffusers import config, to_diffusers
 

@@ -17,11 +17,11 @@ from typing import Any
 import pandas as pd
 
 from archspec import fingerprint, from_document, to_document
-from archspec.atomic import write_text
+from archspec.text.atomic import write_text
 from reports.analysis.ablation import compare
 from reports.metrics import METRICS, interval_text, p_text
-from studies.load import load_study
-from studies.trial import Job, run_trial
+from studies.study.load import load_study
+from studies.trial.job import Job, run_trial
 
 HERE = Path(__file__).parent
 VARIANTS = 8

@@ -10,7 +10,7 @@ from typing import Any
 from torch import Tensor
 
 from archspec import user_error
-from archspec.atomic import replacing
+from archspec.text.atomic import replacing
 from builder.export.verify import Exported, verified
 from builder.layers import sinusoidal
 from builder.network import Network

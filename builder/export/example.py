@@ -5,8 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from archspec.graph import input_nodes, shape_of
-from archspec.shapes import Embedding, FeatureMap, Label, Shape, Timestep, Tokens
+from archspec.graphs.graph import input_nodes, shape_of
+from archspec.ops.shapes import Embedding, FeatureMap, Label, Shape, Timestep, Tokens
 from builder.inputs import ARGUMENTS
 from builder.network import Network
 

@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 
 from archspec import UserError, user_error
-from archspec.atomic import replacing
+from archspec.text.atomic import replacing
 from builder.export.example import argument_names, example_inputs
 from builder.export.verify import Exported, verified
 from builder.network import Network

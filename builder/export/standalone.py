@@ -16,7 +16,7 @@ import torch
 from torch import Tensor, fx
 
 from archspec import ArchGraph, fingerprint, to_yaml, total_price
-from archspec.atomic import write_text
+from archspec.text.atomic import write_text
 from builder.assemble import assemble
 from builder.export.constructors import constructors
 from builder.export.definitions import Definitions

@@ -9,8 +9,8 @@ import torch
 from torch import Tensor, fx, nn
 
 from archspec import ArchGraph, user_error
-from archspec.graph import input_nodes, shape_of
-from archspec.shapes import FeatureMap
+from archspec.graphs.graph import input_nodes, shape_of
+from archspec.ops.shapes import FeatureMap
 from builder.inference import passes
 from builder.inference.calls import checked
 from builder.inference.flat import Flat, flattened

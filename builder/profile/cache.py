@@ -13,7 +13,7 @@ from pathlib import Path
 import torch
 from filelock import FileLock
 
-from archspec.atomic import write_text
+from archspec.text.atomic import write_text
 from builder.profile.signature import Signature
 from builder.profile.workspace import Need
 

@@ -11,8 +11,8 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from archspec import ArchGraph
-from archspec.graph import input_nodes, shape_of
-from archspec.shapes import Embedding, FeatureMap, Shape, Tokens
+from archspec.graphs.graph import input_nodes, shape_of
+from archspec.ops.shapes import Embedding, FeatureMap, Shape, Tokens
 from builder.checkpoint import checkpointed
 from builder.inputs import ARGUMENTS
 from builder.network import Network

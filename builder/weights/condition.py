@@ -6,12 +6,12 @@ from collections.abc import Iterator, Mapping
 from typing import Any, Literal, cast
 
 from archspec import ArchGraph, Op, Problem, UserError, ops
-from archspec.errors import merged
-from archspec.graph import input_nodes, input_shapes, inputs_of, op_of, output_node, shape_of
-from archspec.infer import annotate
+from archspec.forms.template import UNet, expand
+from archspec.graphs.graph import input_nodes, input_shapes, inputs_of, op_of, output_node, shape_of
+from archspec.graphs.infer import annotate
 from archspec.ops.base import num_groups
-from archspec.shapes import FeatureMap
-from archspec.template import UNet, expand
+from archspec.ops.shapes import FeatureMap
+from archspec.text.errors import merged
 from builder.weights.standard import placed, renumbered
 
 #: How a vector enters: as SDXL's pooled text and sizes, or through a projection as it is.

@@ -10,9 +10,9 @@ import torch
 from torch import Size, Tensor
 
 from archspec import ArchGraph, Op, UserError, ops
-from archspec.graph import input_shapes, op_of, shape_of
+from archspec.graphs.graph import input_shapes, op_of, shape_of
 from archspec.ops.base import feature_map
-from archspec.shapes import FeatureMap
+from archspec.ops.shapes import FeatureMap
 from builder.weights.condition import Vector, condition_config, is_conditional
 from builder.weights.piece import Piece, Side, State, Tensors, own_shapes, packed, plain, projections, unpacked, wrong
 from builder.weights.standard import node_of, placed

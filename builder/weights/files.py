@@ -17,7 +17,7 @@ import torch
 from torch import Tensor
 
 from archspec import UserError, user_error
-from archspec.atomic import replacing
+from archspec.text.atomic import replacing
 
 #: Files that a folder written by diffusers keeps its weights in, the better one first.
 _IN_FOLDER = (

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from torch import Tensor
 
 from archspec import ArchGraph, Problem, UserError, user_error
-from archspec.errors import merged
-from archspec.suggest import did_you_mean
+from archspec.text.errors import merged
+from archspec.text.suggest import did_you_mean
 from builder.weights import diffusers, openai
 from builder.weights.piece import Piece, State, expected, misfits, own_shapes, packed, plain, unpacked
 

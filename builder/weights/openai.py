@@ -10,9 +10,9 @@ from collections.abc import Iterator, Mapping
 from torch import Size
 
 from archspec import ArchGraph, Op, Problem, UserError, ops
-from archspec.errors import merged
-from archspec.graph import input_shapes, op_of, ops_of
+from archspec.graphs.graph import input_shapes, op_of, ops_of
 from archspec.ops.base import feature_map
+from archspec.text.errors import merged
 from builder.weights.piece import Piece, Side, own_shapes, plain, projections
 from builder.weights.standard import Placed, node_of, placed
 

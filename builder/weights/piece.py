@@ -10,7 +10,7 @@ import torch
 from torch import Size, Tensor
 
 from archspec import ArchGraph, Problem, UserError
-from archspec.errors import merged
+from archspec.text.errors import merged
 from builder.assemble import assemble
 
 State: TypeAlias = Mapping[str, Tensor]

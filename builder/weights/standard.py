@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import networkx as nx
 
 from archspec import ArchGraph
-from archspec.graph import op_of
+from archspec.graphs.graph import op_of
 
 _PLACED = re.compile(r"(down|up)\.(\d+)\.(block|attn|skip)\.(\d+)")
 

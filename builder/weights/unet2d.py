@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from typing import Any, cast
 
 from archspec import ArchGraph, Op, Problem, UserError, ops
-from archspec.errors import merged
-from archspec.graph import input_nodes, input_shapes, inputs_of, op_of, output_node, shape_of
-from archspec.infer import annotate
-from archspec.shapes import FeatureMap, Shape
-from archspec.template import UNet, expand
-from archspec.unet_parts import LabelOptions
+from archspec.forms.template import UNet, expand
+from archspec.forms.unet_parts import LabelOptions
+from archspec.graphs.graph import input_nodes, input_shapes, inputs_of, op_of, output_node, shape_of
+from archspec.graphs.infer import annotate
+from archspec.ops.shapes import FeatureMap, Shape
+from archspec.text.errors import merged
 from builder.weights.unet2d_limits import LIMITS, no_limits, shared
 
 #: Nodes without which nothing of the reference U-Net can be recognised.

@@ -6,9 +6,9 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from archspec import ArchGraph, Op, ops
-from archspec.graph import input_shapes, op_of
+from archspec.graphs.graph import input_shapes, op_of
 from archspec.ops.base import feature_map, num_groups
-from archspec.shapes import Shape
+from archspec.ops.shapes import Shape
 
 Limits = Callable[[Any, Mapping[str, Shape]], Iterator[str]]
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from archspec.schema import architecture_schema
 from generator.markdown import code, table
-from studies.schema import study_schema
+from studies.study.schema import study_schema
 
 Schema = dict[str, Any]
 

@@ -6,7 +6,7 @@ from functools import cache
 from importlib import resources
 
 from archspec import OPS, Op, build, load, loads, total_price
-from archspec.graph import ArchGraph, ops_of
+from archspec.graphs.graph import ArchGraph, ops_of
 from generator.files import kind
 from generator.markdown import code, table
 from generator.picture import picture

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from html import escape
 
-from archspec.graph import ArchGraph, input_shapes, inputs_of, op_of, price_of, shape_of
-from archspec.shapes import Embedding, FeatureMap, Shape
+from archspec.graphs.graph import ArchGraph, input_shapes, inputs_of, op_of, price_of, shape_of
+from archspec.ops.shapes import Embedding, FeatureMap, Shape
 from reports.figures.unet_svg import KINDS, node_label
 
 ROW, BOX, LEFT, WIDTH = 44, 190, 210, 640

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from archspec.explain import page as page_of
-from archspec.rules import RULES
+from archspec.text.explain import page as page_of
+from archspec.text.rules import RULES
 from generator.markdown import block, table
 
 GROUPS = {"0": "Text", "1": "The graph", "2": "Shapes", "3": "Edits", "4": "Studies", "5": "Doubts"}

@@ -27,7 +27,7 @@ class Drawn:
     Attributes:
         label: what it is called.
         seed: its training seed.
-        detail: see `studies.sampling.judge.Judged`.
+        detail: see `studies.training.sampling.judge.Judged`.
         grid: its picture; None if it is not there.
     """
 

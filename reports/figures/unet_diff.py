@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
-from archspec.graph import ArchGraph, input_shapes, op_of, shape_of
+from archspec.graphs.graph import ArchGraph, input_shapes, op_of, shape_of
 from reports.figures.unet_units import Network, Unit
 
 Key: TypeAlias = tuple[int, str]

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from archspec.graph import ArchGraph, inputs_of, op_of, shape_of
+from archspec.graphs.graph import ArchGraph, inputs_of, op_of, shape_of
 from archspec.ops import Input
-from archspec.shapes import FeatureMap
+from archspec.ops.shapes import FeatureMap
 from reports.figures.unet_rows import Band, Cell, Placement, place
 from reports.figures.unet_units import Network, Unit
 

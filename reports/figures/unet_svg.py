@@ -10,9 +10,9 @@ from dataclasses import dataclass, field
 from markupsafe import Markup
 
 from archspec import ops
-from archspec.graph import ArchGraph, input_shapes, inputs_of, op_of, price_of, shape_of
+from archspec.graphs.graph import ArchGraph, input_shapes, inputs_of, op_of, price_of, shape_of
 from archspec.ops import Add, Attention, Op
-from archspec.shapes import Embedding, FeatureMap, Shape
+from archspec.ops.shapes import Embedding, FeatureMap, Shape
 from reports.figures.unet_diff import SIGNS, Difference, Mark, difference, unet_keys
 from reports.figures.unet_layout import GUTTER, MERGE, Box, Layout, layout, main_lines, skip_lines
 from reports.figures.unet_units import Network

@@ -13,9 +13,9 @@ from typing import Literal
 
 import networkx as nx
 
-from archspec.graph import ArchGraph, inputs_of, op_of, order, shape_of
+from archspec.graphs.graph import ArchGraph, inputs_of, op_of, order, shape_of
 from archspec.ops import ATTENTION, MERGES, Act, Conv, Input, Norm, Output
-from archspec.shapes import FeatureMap
+from archspec.ops.shapes import FeatureMap
 
 Side = Literal["down", "mid", "up", "head"]
 

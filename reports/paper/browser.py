@@ -25,7 +25,7 @@ from urllib.parse import unquote
 import plotly.offline
 
 from archspec import user_error
-from archspec.atomic import write_bytes
+from archspec.text.atomic import write_bytes
 from reports.figures.standalone import PIXELS
 
 #: Names by which the browser is looked for; this variable names another.

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from archspec import user_error
-from archspec.atomic import write_text
+from archspec.text.atomic import write_text
 from reports.paper.browser import NAMES, VARIABLE, Browser, browser, find_browser
 from reports.paper.content import drawings
 from reports.paper.drawing import Drawing, in_print

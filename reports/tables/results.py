@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from archspec.atomic import write_text
+from archspec.text.atomic import write_text
 
 if TYPE_CHECKING:
     from studies.frame import StudyResults

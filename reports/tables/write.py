@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from archspec import user_error
-from archspec.atomic import write_bytes, write_text
+from archspec.text.atomic import write_bytes, write_text
 from reports.metrics import MINUS, MISSING, NARROW, NBSP
 from reports.tables.content import Table, tables
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from archspec.atomic import write_text
+from archspec.text.atomic import write_text
 
 FILE = "screening.json"
 

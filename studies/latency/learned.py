@@ -16,16 +16,16 @@ from typing import Any, Literal
 import torch
 
 from archspec import fingerprint, from_document
-from archspec.graph import ArchGraph
+from archspec.graphs.graph import ArchGraph
 from builder.profile.durations import Durations, Work
 from builder.profile.step import inference_trace, training_trace
 from search.objectives import Metric
-from studies.diffusion import process
 from studies.latency.regression import FEWEST, HeldOut, Regression, fit
 from studies.measure import device as devices
-from studies.predicted import options_for, threads_as
-from studies.protocol import Measure, Protocol
-from studies.records import TrialRecord
+from studies.records.record import TrialRecord
+from studies.sections.protocol import Measure, Protocol
+from studies.training.diffusion import process
+from studies.trial.predicted import options_for, threads_as
 
 #: The latencies of a record, and which call each is of.
 CALLS: dict[Metric, Literal["inference", "training"]] = {

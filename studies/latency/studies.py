@@ -8,9 +8,9 @@ from typing import Any
 
 from archspec import user_error
 from studies.latency.learned import LatencyPredictor, Measured, foreign, measured_latencies
-from studies.protocol import Measure, Protocol
-from studies.records import TrialRecord
-from studies.store import Store
+from studies.records.record import TrialRecord
+from studies.records.store import Store
+from studies.sections.protocol import Measure, Protocol
 
 #: What studies must have alike for their latencies to be of one kind: of `measure`, and of `protocol.train`.
 _MEASURED_ALIKE = ("batch", "threads", "compile", "cuda_graph")

@@ -19,9 +19,9 @@ from typing import TYPE_CHECKING, Any, Literal
 from pydantic import Field
 
 from archspec import UserError, user_error
-from studies.deaths import death, oom_kills
-from studies.failures import MeasuringFailed, explained
-from studies.protocol import Measure, Protocol, Section
+from studies.sections.protocol import Measure, Protocol, Section
+from studies.training.deaths import death, oom_kills
+from studies.training.failures import MeasuringFailed, explained
 
 if TYPE_CHECKING:
     from torch import nn

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from studies.batch import Batch
-from studies.protocol import Protocol
-from studies.train import TrainingStep, autocast
+from studies.sections.protocol import Protocol
+from studies.training.batch import Batch
+from studies.training.train import TrainingStep, autocast
 
 Call = Callable[[], object]
 

@@ -12,7 +12,7 @@ from studies.measure.apart import Apart, found_apart, taken_apart
 from studies.measure.device import choose, turn_on
 from studies.measure.latency import Latency, Taken, summary
 from studies.measure.lock import Turn
-from studies.protocol import Measure, Protocol, Section
+from studies.sections.protocol import Measure, Protocol, Section
 
 Document = dict[str, Any]
 

@@ -16,7 +16,7 @@ import psutil
 import torch
 
 from studies.measure.nvml import Gpu, gpu_of
-from studies.protocol import Section
+from studies.sections.protocol import Section
 
 #: Share of the CPU time of all cores that a hypervisor may keep before it is said to disturb.
 STOLEN = 0.02

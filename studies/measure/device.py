@@ -10,7 +10,7 @@ from pathlib import Path
 
 import torch
 
-from archspec.errors import user_error
+from archspec.text.errors import user_error
 from studies.measure.lock import Turn, identity
 
 Fact = str | int | float | None

@@ -21,7 +21,7 @@ from studies.measure.conditions import Conditions, Watch
 from studies.measure.intervals import Interval, half_width, median_interval, pooled
 from studies.measure.race import Sample, race
 from studies.measure.stopwatch import Stopwatch, stopwatch
-from studies.protocol import Measure, Section
+from studies.sections.protocol import Measure, Section
 
 
 class Taken(Section):

@@ -25,7 +25,7 @@ from torch import Tensor
 
 from builder.allocations import allocations
 from studies.measure.calls import Call, Measured
-from studies.protocol import Section
+from studies.sections.protocol import Section
 
 
 class Memory(Section):

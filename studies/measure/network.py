@@ -11,8 +11,8 @@ import torch
 from torch import nn
 
 from archspec import from_document
-from archspec.graph import input_nodes, output_node, shape_of
-from archspec.shapes import Embedding, FeatureMap, Label, Shape, Tokens
+from archspec.graphs.graph import input_nodes, output_node, shape_of
+from archspec.ops.shapes import Embedding, FeatureMap, Label, Shape, Tokens
 from builder import assemble, initialise
 from builder.inputs import ARGUMENTS
 from studies.measure.calls import Call, Measured, inference, sample_batch, training
@@ -23,7 +23,7 @@ from studies.measure.lock import Turn
 from studies.measure.memory import memory
 from studies.measure.reference import Kind, reference_call
 from studies.measure.stopwatch import graphed
-from studies.protocol import Measure, Protocol, Section
+from studies.sections.protocol import Measure, Protocol, Section
 
 #: What is measured: prefix of the metrics' names -> how the call is made.
 KINDS: dict[str, Kind] = {"": inference, "train_": training}

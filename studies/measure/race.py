@@ -25,7 +25,7 @@ import numpy as np
 from studies.measure.calls import Call
 from studies.measure.intervals import Floats, half_width, median_interval, pooled
 from studies.measure.stopwatch import Stopwatch
-from studies.protocol import Measure, Section
+from studies.sections.protocol import Measure, Section
 
 WARM_CALLS = 50
 WARM_STREAK = 3

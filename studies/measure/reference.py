@@ -7,9 +7,9 @@ from collections.abc import Callable
 import torch
 from torch import nn
 
-from studies.batch import Batch
 from studies.measure.calls import Call, Measured, sample_batch
-from studies.protocol import Protocol, Train
+from studies.sections.protocol import Protocol, Train
+from studies.training.batch import Batch
 
 REFERENCE = "conv3x3-GroupNorm-SiLU, twice, then conv3x3; 32 channels; 8 images of 3x32x32; float32; version 1"
 

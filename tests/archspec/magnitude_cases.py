@@ -20,7 +20,7 @@ from archspec.ops import (
     Op,
     PixelNorm,
 )
-from archspec.shapes import Embedding, FeatureMap, Label, Shape, Timestep
+from archspec.ops.shapes import Embedding, FeatureMap, Label, Shape, Timestep
 
 X = FeatureMap(8, 4)
 SKIP = FeatureMap(6, 4)

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from archspec.ops import Add, Attention, Concat, Norm, Op, ResnetBlock, TimeEmbedding, Transformer, WindowAttention
-from archspec.shapes import Embedding, FeatureMap, Shape, Timestep
+from archspec.ops.shapes import Embedding, FeatureMap, Shape, Timestep
 
 X = FeatureMap(8, 4)
 SKIP = FeatureMap(6, 4)

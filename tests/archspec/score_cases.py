@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from archspec.ops import Attention, BlurredConv, FourierFeatures, Linear, Op, ResnetBlock
-from archspec.shapes import Embedding, FeatureMap, Shape, Timestep
+from archspec.ops.shapes import Embedding, FeatureMap, Shape, Timestep
 
 X = FeatureMap(8, 4)
 EMB = Embedding(5)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from archspec.ops import FreeUConcat, GatedConcat, Op, WindowAttention
-from archspec.shapes import FeatureMap, Shape
+from archspec.ops.shapes import FeatureMap, Shape
 
 X = FeatureMap(8, 4)
 SKIP = FeatureMap(6, 4)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import archspec
 from archspec import Edit
-from archspec.parse import Positions, parse
+from archspec.text.parse import Positions, parse
 
 SMALL = """\
 version: 1

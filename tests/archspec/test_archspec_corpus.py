@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 import archspec
-from archspec.rules import RULES
+from archspec.text.rules import RULES
 
 BROKEN = Path(__file__).parents[1] / "broken"
 CASES = sorted(path.stem for path in BROKEN.glob("*.yaml"))

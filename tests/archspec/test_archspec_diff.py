@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import archspec
-from archspec.diff import as_data, difference, in_words
-from archspec.parse import Positions
+from archspec.edits.diff import as_data, difference, in_words
+from archspec.text.parse import Positions
 
 
 def edited(name: str, *edits: dict[str, object]) -> archspec.ArchGraph:

@@ -8,9 +8,9 @@ import pytest
 
 import archspec
 from archspec import Edit, Spec
-from archspec.graph import inputs_of, op_of
+from archspec.graphs.graph import inputs_of, op_of
 from archspec.ops import Add, Attention, Concat, Conv, ResnetBlock
-from archspec.parse import Positions
+from archspec.text.parse import Positions
 
 SMALL = """\
 version: 1

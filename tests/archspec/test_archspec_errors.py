@@ -9,17 +9,17 @@ import pytest
 from pydantic import Field
 
 from archspec import Problem, UserError, user_error
-from archspec.errors import merged
-from archspec.fields import HARMLESS, Flag, Form, Harmless, Number, Width
-from archspec.graph import Edge as GraphEdge
-from archspec.graph import add_edge, add_node, empty
-from archspec.infer import problems
+from archspec.graphs.graph import Edge as GraphEdge
+from archspec.graphs.graph import add_edge, add_node, empty
+from archspec.graphs.infer import problems
 from archspec.ops import OPS, Act, Concat, Input, Output
 from archspec.ops.base import Op, Port
-from archspec.parse import Positions, parse, validate
-from archspec.positions import NOWHERE, Place
-from archspec.shapes import FeatureMap
-from archspec.suggest import did_you_mean, known_keys
+from archspec.ops.shapes import FeatureMap
+from archspec.text.errors import merged
+from archspec.text.fields import HARMLESS, Flag, Form, Harmless, Number, Width
+from archspec.text.parse import Positions, parse, validate
+from archspec.text.positions import NOWHERE, Place
+from archspec.text.suggest import did_you_mean, known_keys
 
 
 def test_a_problem_says_where_what_and_what_to_do() -> None:

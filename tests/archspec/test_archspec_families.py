@@ -10,11 +10,11 @@ import pytest
 import archspec
 from archspec import ArchGraph, fingerprint, total_price
 from archspec.document import Architecture
-from archspec.graph import inputs_of, op_of, shape_of
+from archspec.graphs.graph import inputs_of, op_of, shape_of
 from archspec.ops import Attention, MpAttention, MpBlock, MpConv, MpSum, ResnetBlock
-from archspec.positions import Positions
-from archspec.shapes import FeatureMap
+from archspec.ops.shapes import FeatureMap
 from archspec.short_forms import SHORT_FORMS
+from archspec.text.positions import Positions
 
 SIZES: dict[str, Any] = {"ch": 16, "out_ch": 3, "in_channels": 3, "resolution": 16, "ch_mult": [1, 2]}
 EDM2: dict[str, Any] = {**SIZES, "num_res_blocks": 1, "attn_resolutions": [8], "head_dim": 8}

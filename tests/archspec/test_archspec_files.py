@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 import archspec
-from archspec.files import MAX_BYTES
+from archspec.text.files import MAX_BYTES
 
 
 def test_a_directory(tmp_path: Path) -> None:

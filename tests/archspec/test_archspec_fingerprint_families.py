@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 import archspec
-from archspec.positions import Positions
+from archspec.text.positions import Positions
 
 SMALL: dict[str, Any] = {
     "ch": 32,

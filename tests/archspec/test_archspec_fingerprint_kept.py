@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 import archspec
-from archspec.parse import Positions
+from archspec.text.parse import Positions
 
 DATA = Path(__file__).parents[1] / "data" / "fingerprints_v1.json"
 KNOWN: list[dict[str, Any]] = json.loads(DATA.read_text(encoding="utf-8"))

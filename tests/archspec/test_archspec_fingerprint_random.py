@@ -11,9 +11,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import archspec
-from archspec.graph import edges_of, op_of
+from archspec.graphs.graph import edges_of, op_of
 from archspec.ops import Attention
-from archspec.parse import Positions
+from archspec.text.parse import Positions
 
 ENDS: dict[str, dict[str, Any]] = {"x": {"op": "input", "channels": 4, "resolution": 8}, "out": {"op": "output"}}
 

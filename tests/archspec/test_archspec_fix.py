@@ -8,8 +8,8 @@ import pickle
 import pytest
 
 import archspec
-from archspec.fix import fixed
-from archspec.suggest import Suggestion, did_you_mean
+from archspec.text.fix import fixed
+from archspec.text.suggest import Suggestion, did_you_mean
 
 TEXT = """\
 # a comment

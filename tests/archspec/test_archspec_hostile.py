@@ -15,8 +15,8 @@ from hypothesis import strategies as st
 from ruamel.yaml import YAML
 
 import archspec
-from archspec.files import MAX_BYTES
-from archspec.parse import Positions
+from archspec.text.files import MAX_BYTES
+from archspec.text.parse import Positions
 
 UNET: dict[str, Any] = {
     "version": 1,

@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 import archspec
-from archspec.names import RESERVED, id_fault, overlaps
+from archspec.text.names import RESERVED, id_fault, overlaps
 
 ROOT = Path(__file__).parents[2]
 

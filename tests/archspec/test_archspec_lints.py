@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 import archspec
-from archspec.parse import Positions
+from archspec.text.parse import Positions
 
 SMALL: dict[str, Any] = {
     "ch": 32,

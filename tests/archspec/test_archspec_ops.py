@@ -32,9 +32,9 @@ from archspec.ops import (
     Upsample,
 )
 from archspec.ops.base import divisors, listed
+from archspec.ops.shapes import Embedding, FeatureMap, Shape, Timestep
 from archspec.ops.table import read_op
-from archspec.positions import NOWHERE
-from archspec.shapes import Embedding, FeatureMap, Shape, Timestep
+from archspec.text.positions import NOWHERE
 
 X = FeatureMap(8, 4)
 SKIP = FeatureMap(6, 4)

@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 
 import archspec
-from archspec.graph import inputs_of, op_of, shape_of
+from archspec.graphs.graph import inputs_of, op_of, shape_of
 from archspec.ops import Conv
-from archspec.parse import Positions
+from archspec.text.parse import Positions
 
 SMALL: dict[str, Any] = {
     "ch": 32, "out_ch": 3, "ch_mult": [1, 2], "num_res_blocks": 1, "attn_resolutions": [8], "in_channels": 3,

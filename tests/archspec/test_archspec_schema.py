@@ -10,8 +10,8 @@ import jsonschema
 import pytest
 
 import archspec
-from archspec.parse import parse
 from archspec.schema import architecture_schema
+from archspec.text.parse import parse
 
 BROKEN = Path(__file__).parents[1] / "broken"
 SCHEMA = architecture_schema()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 import archspec
-from archspec.select import SelectorError, SelectorParts, parts_of, select
+from archspec.edits.select import SelectorError, SelectorParts, parts_of, select
 
 TEXT = """\
 version: 1

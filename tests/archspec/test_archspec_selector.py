@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 
 import archspec
-from archspec.positions import Positions
-from archspec.select import SelectorError, SelectorParts, in_words, parts_of, select, suggestion
-from archspec.sides import Standing, standings
+from archspec.edits.select import SelectorError, SelectorParts, in_words, parts_of, select, suggestion
+from archspec.graphs.sides import Standing, standings
+from archspec.text.positions import Positions
 
 SEED = archspec.build(archspec.load("zoo/seed-256"))
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 import archspec
-from archspec.silence import Silence, silences_in
+from archspec.text.silence import Silence, silences_in
 
 HEAD = "version: 1\nname: small\nunet:\n  ch: 32\n  out_ch: 3\n  ch_mult: [1, 2]\n  num_res_blocks: 1\n"
 TAIL = "  in_channels: 3\n  resolution: 16\n"

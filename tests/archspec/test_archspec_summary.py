@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 
 import archspec
-from archspec.summary import levels, node_rows, summary
+from archspec.graphs.summary import levels, node_rows, summary
 
 TEXT = """\
 version: 1

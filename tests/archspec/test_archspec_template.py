@@ -9,10 +9,10 @@ import networkx as nx
 import pytest
 
 import archspec
-from archspec.graph import input_nodes, inputs_of, op_of, order, output_node, price_of, shape_of
+from archspec.forms.template import Said, UNet, expand
+from archspec.graphs.graph import input_nodes, inputs_of, op_of, order, output_node, price_of, shape_of
 from archspec.ops import Attention, ResnetBlock
-from archspec.parse import Positions
-from archspec.template import Said, UNet, expand
+from archspec.text.parse import Positions
 
 GOLDEN = Path(__file__).parents[1] / "golden" / "archspec-seed-256.txt"
 

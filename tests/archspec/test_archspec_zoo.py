@@ -10,7 +10,7 @@ import pytest
 
 import archspec
 from archspec import Price
-from archspec.parse import Positions
+from archspec.text.parse import Positions
 
 SEED: dict[str, Any] = {
     "ch": 128,

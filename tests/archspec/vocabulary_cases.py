@@ -16,7 +16,7 @@ from archspec.ops import (
     Transformer,
     Upsample,
 )
-from archspec.shapes import Embedding, FeatureMap, Label, Shape, Tokens
+from archspec.ops.shapes import Embedding, FeatureMap, Label, Shape, Tokens
 
 X = FeatureMap(8, 4)
 EMB = Embedding(5)

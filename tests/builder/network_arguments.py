@@ -6,8 +6,8 @@ import torch
 from torch import Tensor
 
 from archspec import ArchGraph
-from archspec.graph import input_nodes, shape_of
-from archspec.shapes import Embedding, FeatureMap, Label, Shape, Timestep, Tokens
+from archspec.graphs.graph import input_nodes, shape_of
+from archspec.ops.shapes import Embedding, FeatureMap, Label, Shape, Timestep, Tokens
 from builder.inputs import ARGUMENTS
 
 

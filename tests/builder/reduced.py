@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from archspec import ArchGraph, check_data, load
-from archspec.positions import Positions
+from archspec.text.positions import Positions
 
 #: The narrowest width at which every multiplier still gives whole groups.
 _WIDTHS = {"adm-512": 64}

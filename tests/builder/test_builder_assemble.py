@@ -7,9 +7,9 @@ from hypothesis import strategies as st
 from torch import nn
 
 from archspec import UserError, build, check_data, from_document, load, loads, to_document, total_price
-from archspec.graph import shape_of
-from archspec.positions import Positions
-from archspec.shapes import Embedding, FeatureMap
+from archspec.graphs.graph import shape_of
+from archspec.ops.shapes import Embedding, FeatureMap
+from archspec.text.positions import Positions
 from builder import assemble
 from tests.builder.shapes import Shapes
 

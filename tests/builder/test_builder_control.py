@@ -6,8 +6,8 @@ from network_arguments import network_arguments
 from torch.utils.flop_counter import FlopCounterMode
 
 from archspec import UserError, build, check_data, fingerprint, loads, to_yaml, total_price
-from archspec.graph import inputs_of
-from archspec.positions import Positions
+from archspec.graphs.graph import inputs_of
+from archspec.text.positions import Positions
 from builder import assemble
 from builder.initialise import initialise
 

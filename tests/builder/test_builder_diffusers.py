@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from archspec import UserError, check_data
-from archspec.positions import Positions
+from archspec.text.positions import Positions
 from builder import assemble
 from builder.unet import Model
 from builder.weights.diffusers import config, from_diffusers, key_map, to_diffusers

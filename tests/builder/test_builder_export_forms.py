@@ -11,7 +11,7 @@ from reduced import reduced
 from safetensors.torch import load_file
 
 from archspec import UserError, check_data, fingerprint, zoo_names
-from archspec.positions import Positions
+from archspec.text.positions import Positions
 from builder import assemble, initialise
 from builder.export import diffusers, program, standalone
 from builder.export.example import example_inputs

@@ -8,8 +8,8 @@ import torch
 from network_arguments import network_arguments, torch_size
 
 from archspec import build, check_data, fingerprint, loads, to_yaml, total_price
-from archspec.graph import shape_of
-from archspec.positions import Positions
+from archspec.graphs.graph import shape_of
+from archspec.text.positions import Positions
 from builder import assemble
 from builder.export import source
 from builder.initialise import initialise

@@ -10,7 +10,7 @@ from reduced import reduced
 from torch.nn import functional
 
 from archspec import UserError, check_data
-from archspec.positions import Positions
+from archspec.text.positions import Positions
 from builder import assemble, initialise
 from builder.inference import InferenceNetwork, InferenceOptions, for_inference
 from builder.inference.calls import doubled_kernel, group_norm

@@ -5,7 +5,7 @@ import torch
 from network_arguments import network_arguments
 
 from archspec import UserError, check_data
-from archspec.positions import Positions
+from archspec.text.positions import Positions
 from builder import assemble, inherit, initialise
 
 UNET = {

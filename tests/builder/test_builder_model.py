@@ -8,7 +8,7 @@ import torch
 from torch.utils.flop_counter import FlopCounterMode
 
 from archspec import UserError, build, check_data, fingerprint, loads, total_price
-from archspec.positions import Positions
+from archspec.text.positions import Positions
 from builder.attention import LinearAttention, make_attention
 from builder.unet import (
     AttentionBlock,

@@ -7,11 +7,11 @@ import torch
 from torch import nn
 
 from archspec import OPS, Op, UserError
-from archspec.graph import Edge, add_edge, add_node, empty
-from archspec.infer import annotate
-from archspec.names import RESERVED as REFUSED_IN_SPECS
+from archspec.graphs.graph import Edge, add_edge, add_node, empty
+from archspec.graphs.infer import annotate
 from archspec.ops import Attention, Conv, Input, Output
-from archspec.shapes import FeatureMap
+from archspec.ops.shapes import FeatureMap
+from archspec.text.names import RESERVED as REFUSED_IN_SPECS
 from builder import assemble
 from builder.lowering import LOWERINGS, lower, register
 from builder.names import RESERVED

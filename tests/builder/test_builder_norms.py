@@ -11,10 +11,10 @@ from torch.nn import functional
 from torch.utils.flop_counter import FlopCounterMode
 
 from archspec import UserError, build, check_data, fingerprint, from_document, loads, to_document, to_yaml, total_price
-from archspec.graph import shape_of
+from archspec.graphs.graph import shape_of
 from archspec.ops import Add, Attention, Concat, Norm, ResnetBlock, TimeEmbedding, WindowAttention
-from archspec.positions import Positions
-from archspec.shapes import Embedding, FeatureMap, Timestep
+from archspec.ops.shapes import Embedding, FeatureMap, Timestep
+from archspec.text.positions import Positions
 from builder import assemble
 from builder.initialise import initialise
 from builder.lowering import Call, lower

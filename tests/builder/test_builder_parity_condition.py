@@ -11,7 +11,7 @@ pytest.importorskip("diffusers")
 from diffusers import UNet2DConditionModel
 
 from archspec import check_data
-from archspec.positions import Positions
+from archspec.text.positions import Positions
 from builder import assemble, initialise
 
 SMALL = {

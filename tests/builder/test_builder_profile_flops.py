@@ -11,7 +11,7 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.utils.flop_counter import FlopCounterMode
 
 from archspec import ArchGraph, check_data, total_price
-from archspec.parse import Positions
+from archspec.text.parse import Positions
 from builder import assemble
 from builder.profile import ProfileOptions, profile
 from builder.profile.attention import FusedAttention

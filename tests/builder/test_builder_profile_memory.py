@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from archspec import ArchGraph, check_data
-from archspec.parse import Positions
+from archspec.text.parse import Positions
 from builder import assemble, initialise
 from builder.checkpoint import checkpointed
 from builder.profile import Prediction, ProfileOptions, predict, profile

@@ -13,10 +13,10 @@ from pydantic import ValidationError
 from torch.utils.flop_counter import FlopCounterMode
 
 from archspec import OPS, check_data, fingerprint, from_document, to_document, total_price
-from archspec.graph import op_of, shape_of
+from archspec.graphs.graph import op_of, shape_of
 from archspec.ops import Input, Output
-from archspec.positions import Positions
-from archspec.shapes import Embedding, FeatureMap
+from archspec.ops.shapes import Embedding, FeatureMap
+from archspec.text.positions import Positions
 from builder import assemble
 from tests.builder.shapes import Shapes
 

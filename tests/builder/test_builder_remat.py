@@ -6,7 +6,7 @@ from network_arguments import network_arguments
 from reduced import reduced
 
 from archspec import UserError, check_data
-from archspec.positions import Positions
+from archspec.text.positions import Positions
 from builder import assemble, initialise
 from builder.memory_plan import memory_plan
 from builder.remat import recomputing

@@ -9,7 +9,7 @@ from torch.nn import functional
 from torch.utils.flop_counter import FlopCounterMode
 
 from archspec import build, check_data, fingerprint, loads, to_yaml, total_price
-from archspec.positions import Positions
+from archspec.text.positions import Positions
 from builder import assemble
 from builder.initialise import initialise
 from builder.layers import AttentionBlock, NormOptions, ProjectionOptions

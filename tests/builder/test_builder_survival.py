@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from archspec import check_data, to_document, total_price
-from archspec.positions import Positions
+from archspec.text.positions import Positions
 from builder import assemble
 from builder.network import Network
 

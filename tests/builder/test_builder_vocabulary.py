@@ -10,8 +10,8 @@ from network_arguments import network_arguments, torch_size
 from torch.utils.flop_counter import FlopCounterMode
 
 from archspec import UserError, build, check_data, fingerprint, from_document, loads, to_document, to_yaml, total_price
-from archspec.graph import op_of, shape_of
-from archspec.positions import Positions
+from archspec.graphs.graph import op_of, shape_of
+from archspec.text.positions import Positions
 from builder import assemble
 from builder.weights.unet2d import config
 from tests.builder.shapes import Shapes

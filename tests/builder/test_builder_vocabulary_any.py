@@ -7,7 +7,7 @@ from network_arguments import network_arguments
 from torch.utils.flop_counter import FlopCounterMode
 
 from archspec import check_data, fingerprint, from_document, to_document, total_price
-from archspec.positions import Positions
+from archspec.text.positions import Positions
 from builder import assemble
 
 LEVELS = 2

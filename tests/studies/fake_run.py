@@ -7,13 +7,13 @@ from dataclasses import replace
 from pathlib import Path
 
 from archspec import UserError
-from studies.execution import Run
-from studies.launch.local import LocalLauncher
-from studies.load import load_study
-from studies.records import Part, TrialRecord
-from studies.run import run_study
-from studies.trial import Progress
-from studies.worker import Conditions
+from studies.driver.launch.local import LocalLauncher
+from studies.driver.run import run_study
+from studies.records.record import Part, TrialRecord
+from studies.study.execution import Run
+from studies.study.load import load_study
+from studies.trial.job import Progress
+from studies.trial.worker import Conditions
 
 
 class Listener:

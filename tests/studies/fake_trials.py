@@ -6,7 +6,7 @@ import os
 import time
 from pathlib import Path
 
-from studies.trial import Job, Outcome
+from studies.trial.job import Job, Outcome
 from tests.studies.fake_worker import fake_trial
 
 

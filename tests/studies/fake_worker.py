@@ -13,8 +13,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from studies.trial import Job, Outcome
-from studies.worker import main
+from studies.trial.job import Job, Outcome
+from studies.trial.worker import main
 
 
 def outcome(job: Job, **more: Any) -> Outcome:

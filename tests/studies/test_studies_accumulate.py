@@ -13,10 +13,10 @@ from torch import Tensor, nn
 
 import archspec
 from builder import assemble, initialise
-from studies.accumulate import parts
 from studies.measure.calls import sample_batch
-from studies.protocol import Protocol, Train
-from studies.train import TrainingStep
+from studies.sections.protocol import Protocol, Train
+from studies.training.accumulate import parts
+from studies.training.train import TrainingStep
 
 CPU = torch.device("cpu")
 SPEC = """

@@ -14,13 +14,13 @@ import torch
 
 import archspec
 from archspec import UserError
-from studies.failures import MeasuringFailed
 from studies.measure import apart as aparts
 from studies.measure.apart import Apart, found_apart, measured_apart
 from studies.measure.compare import compare
 from studies.measure.network import built, image_shape
-from studies.protocol import Measure, Protocol
-from studies.trial import Job, run_trial
+from studies.sections.protocol import Measure, Protocol
+from studies.training.failures import MeasuringFailed
+from studies.trial.job import Job, run_trial
 
 SPEC = """
 version: 1

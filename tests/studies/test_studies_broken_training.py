@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from studies.load import check_study
+from studies.study.load import check_study
 from tests.tiny_study import ABLATION
 
 Write = Callable[..., Path]

@@ -7,11 +7,11 @@ import torch
 
 from archspec import build, loads
 from builder import assemble, initialise
-from studies.checkpoint import restore, save
-from studies.data.dataset import load
-from studies.protocol import Protocol, Train
-from studies.train import Span, TrainingStep, fit
-from studies.trial import Job, run_trial
+from studies.sections.protocol import Protocol, Train
+from studies.training.checkpoint import restore, save
+from studies.training.data.dataset import load
+from studies.training.train import Span, TrainingStep, fit
+from studies.trial.job import Job, run_trial
 
 SPEC = loads(
     "version: 1\nname: t\nunet: {ch: 32, out_ch: 1, ch_mult: [1, 1], num_res_blocks: 1, attn_resolutions: [],"
@@ -65,7 +65,7 @@ def test_a_training_that_goes_on_differs_if_chance_starts_anew(tmp_path: Path) -
 
 def test_a_trial_in_rungs_has_the_result_of_one_in_one_piece(tmp_path: Path) -> None:
     from archspec import to_document
-    from studies.protocol import Evaluate, Measure
+    from studies.sections.protocol import Evaluate, Measure
 
     how = protocol().model_copy(update={"evaluate": Evaluate(strata=2, images=4)})
     measure = Measure(device="cpu", threads=1, latency=False, memory=False)

@@ -13,7 +13,7 @@ from torch import nn
 from studies.measure.compiled import Compiled
 from studies.measure.network import measure_network, put_together
 from studies.measure.reference import ReferenceNetwork
-from studies.protocol import Measure, Protocol
+from studies.sections.protocol import Measure, Protocol
 
 QUICK = Measure(
     device="cpu",

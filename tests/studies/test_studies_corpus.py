@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from archspec import UserError
-from studies.load import check_study, load_study
+from studies.study.load import check_study, load_study
 
 BROKEN = Path(__file__).parents[1] / "broken_studies"
 CASES = sorted(path.stem for path in BROKEN.glob("*.yaml"))

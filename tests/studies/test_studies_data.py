@@ -7,10 +7,10 @@ from PIL import Image
 
 import archspec
 from archspec import UserError
-from archspec.shapes import FeatureMap
-from studies.data.dataset import load, tensor_hash
-from studies.data.sources import check_fits, image_shape, read
-from studies.protocol import Digits, ImageFolder, NpzFile, Source
+from archspec.ops.shapes import FeatureMap
+from studies.sections.protocol import Digits, ImageFolder, NpzFile, Source
+from studies.training.data.dataset import load, tensor_hash
+from studies.training.data.sources import check_fits, image_shape, read
 
 SPEC = """
 version: 1

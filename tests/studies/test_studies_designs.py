@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 
 from archspec import total_price
-from studies.designs.fraction import GENERATORS, aliases, fraction, word_length
-from studies.load import check_study, load_study
-from studies.plan import cells, most_cells, variants
-from studies.schema import study_schema
+from studies.driver.plan import cells, most_cells, variants
+from studies.study.designs.fraction import GENERATORS, aliases, fraction, word_length
+from studies.study.load import check_study, load_study
+from studies.study.schema import study_schema
 
 Write = Callable[..., Path]
 

@@ -3,7 +3,8 @@ import math
 import pytest
 import torch
 
-from studies.diffusion import (
+from studies.sections.protocol import Edm, Objective
+from studies.training.diffusion import (
     SCHEDULES,
     Diffusion,
     Preconditioned,
@@ -11,7 +12,6 @@ from studies.diffusion import (
     linear_alpha_bar,
     process,
 )
-from studies.protocol import Edm, Objective
 
 CPU = torch.device("cpu")
 

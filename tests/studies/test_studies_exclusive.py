@@ -12,11 +12,11 @@ import pytest
 import torch
 
 import archspec
-from studies import trial as trials
 from studies.measure import device as devices
-from studies.protocol import Measure, Protocol
-from studies.trial import Job, Outcome, Progress, run_trial
-from studies.worker import Worker
+from studies.sections.protocol import Measure, Protocol
+from studies.trial import job as trials
+from studies.trial.job import Job, Outcome, Progress, run_trial
+from studies.trial.worker import Worker
 
 SPEC = """
 version: 1

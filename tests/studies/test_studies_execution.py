@@ -7,11 +7,11 @@ import pytest
 from pydantic import ValidationError
 
 from archspec import UserError
-from studies.database import Storage, connector, filesystem_of
-from studies.execution import Local, OnRay, OnSlurm, Run
-from studies.launch.limits import device_environment, duration, thread_environment
-from studies.launch.log import BoundedLog
-from studies.load import check_study, load_study
+from studies.records.database import Storage, connector, filesystem_of
+from studies.study.execution import Local, OnRay, OnSlurm, Run
+from studies.study.load import check_study, load_study
+from studies.trial.limits import device_environment, duration, thread_environment
+from studies.trial.log import BoundedLog
 from tests.tiny_study import ABLATION
 
 Write = Callable[..., Path]

@@ -9,8 +9,8 @@ import pytest
 import torch
 
 from archspec import user_error
-from studies.deaths import OomKills, death, oom_kills
-from studies.failures import Diverged, MeasuringFailed, explained, is_device_lost, is_out_of_memory
+from studies.training.deaths import OomKills, death, oom_kills
+from studies.training.failures import Diverged, MeasuringFailed, explained, is_device_lost, is_out_of_memory
 
 LOG = "worker.log"
 NONE = OomKills(0, 0, None)

@@ -11,12 +11,12 @@ import torch
 from torch import Tensor, nn
 
 from archspec import to_document
-from studies import quality, train
-from studies.load import load_study
-from studies.plan import Variant, variants
-from studies.protocol import Protocol
-from studies.study import Study
-from studies.trial import Job, run_trial
+from studies.driver.plan import Variant, variants
+from studies.sections.protocol import Protocol
+from studies.study.load import load_study
+from studies.study.study import Study
+from studies.training import quality, train
+from studies.trial.job import Job, run_trial
 
 Write = Callable[..., Path]
 

@@ -27,10 +27,10 @@ import pytest
 from optuna.trial import TrialState
 
 from archspec import UserError
-from studies.load import load_study
-from studies.locks import is_driven, sole_driver
-from studies.records import TRAINED, TrialRecord
-from studies.store import Store
+from studies.records.locks import is_driven, sole_driver
+from studies.records.record import TRAINED, TrialRecord
+from studies.records.store import Store
+from studies.study.load import load_study
 from tests.studies.fake_run import Listener, run_fake, start
 from tests.tiny_study import ABLATION, SEARCH
 
@@ -355,7 +355,7 @@ class Filler(Listener):
 def test_a_full_disk_is_waited_out(study_file: Write, small_disk: Path) -> None:
     path = on(small_disk, with_run(study_file, run="{workers: 2}", seeds=4))
     study, listener = load_study(path), Filler(small_disk, helps=True)
-    from studies.run import run_study
+    from studies.driver.run import run_study
 
     run_study(study, study.folder, listener, start=start)
     check_whole(path, seeds=4)
@@ -368,9 +368,9 @@ def test_a_full_disk_is_waited_out(study_file: Write, small_disk: Path) -> None:
 def test_a_disk_that_stays_full_ends_the_run_with_what_to_do(
     study_file: Write, small_disk: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from studies.run import run_study
+    from studies.driver.run import run_study
 
-    monkeypatch.setattr("studies.patience.PATIENCE", 0.5)
+    monkeypatch.setattr("studies.records.patience.PATIENCE", 0.5)
     path = on(small_disk, with_run(study_file, run="{workers: 2}", seeds=4))
     study, listener = load_study(path), Filler(small_disk, helps=False)
     with pytest.raises(UserError) as caught:

@@ -15,10 +15,10 @@ from optuna.trial import FrozenTrial, TrialState
 
 from benchmarks.scale.make import make
 from search.optuna_bridge import quiet
-from studies import tables
-from studies.frozen import read_trials
-from studies.load import load_study
-from studies.store import Store
+from studies.records import tables
+from studies.records.frozen import read_trials
+from studies.records.store import Store
+from studies.study.load import load_study
 
 
 def same(one: FrozenTrial, other: FrozenTrial) -> None:

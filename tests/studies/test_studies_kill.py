@@ -17,9 +17,9 @@ import pytest
 from optuna.trial import TrialState
 
 from archspec import UserError
-from studies.load import load_study
-from studies.records import TRAINED, TrialRecord
-from studies.store import Store
+from studies.records.record import TRAINED, TrialRecord
+from studies.records.store import Store
+from studies.study.load import load_study
 from tests.tiny_study import ABLATION, SEARCH
 
 Write = Callable[..., Path]

@@ -14,21 +14,21 @@ from archspec import UserError, build, fingerprint, from_document, loads
 from builder.profile.durations import KINDS, Durations, Work
 from builder.profile.signature import Signature
 from search.screening import screen
+from studies.driver.latency_screen import LatencyScreen, as_predicted
+from studies.driver.ledger import Ledger
+from studies.driver.loop import drive
+from studies.driver.searching import SearchQuestion
 from studies.frame import load_results
 from studies.latency.account import Account, account_of, keep_account
 from studies.latency.learned import Foretold, LatencyPredictor, circumstances, foreign, measured_latencies
 from studies.latency.regression import FEWEST, REACH, HeldOut, fit
-from studies.latency.screening import LatencyScreen, as_predicted
 from studies.latency.studies import learned_from
-from studies.ledger import Ledger
-from studies.load import check_study, load_study
-from studies.loop import drive
-from studies.predicted import MemoryPredictor
-from studies.protocol import Measure, Protocol
-from studies.records import TrialRecord
-from studies.searching import SearchQuestion
-from studies.store import Store
-from studies.trial import Job, Outcome
+from studies.records.record import TrialRecord
+from studies.records.store import Store
+from studies.sections.protocol import Measure, Protocol
+from studies.study.load import check_study, load_study
+from studies.trial.job import Job, Outcome
+from studies.trial.predicted import MemoryPredictor
 from tests.studies.test_studies_loop import Pretended, nothing
 from tests.studies.test_studies_searching import Heard
 

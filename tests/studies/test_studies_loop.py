@@ -8,16 +8,16 @@ from typing import Any
 import pytest
 
 from archspec import fingerprint
-from studies.ablation import AblationQuestion
-from studies.launch.local import LocalLauncher
-from studies.ledger import Ledger, Task
-from studies.load import load_study
-from studies.loop import drive
-from studies.observe import Observer
-from studies.records import Part, TrialRecord
-from studies.searching import SearchQuestion
-from studies.store import Store
-from studies.trial import Job, Outcome, Progress
+from studies.driver.ablation import AblationQuestion
+from studies.driver.launch.local import LocalLauncher
+from studies.driver.ledger import Ledger, Task
+from studies.driver.loop import drive
+from studies.driver.searching import SearchQuestion
+from studies.records.record import Part, TrialRecord
+from studies.records.store import Store
+from studies.study.load import load_study
+from studies.trial.job import Job, Outcome, Progress
+from studies.trial.observe import Observer
 from tests.tiny_study import ABLATION, SEARCH
 
 Write = Callable[..., Path]
@@ -149,7 +149,7 @@ def test_an_error_in_a_worker_thread_reaches_the_driver(tmp_path: Path, monkeypa
     def broken(self: object, job: Job, on_progress: object) -> Outcome:
         raise ValueError("no such thing")
 
-    monkeypatch.setattr("studies.launch.local.Worker.run", broken)
+    monkeypatch.setattr("studies.driver.launch.local.Worker.run", broken)
     with LocalLauncher(tmp_path, workers=2) as launcher:
         launcher.submit(None, lambda progress: None)  # type: ignore[arg-type]
         assert launcher.room()

@@ -13,7 +13,7 @@ from studies.measure.latency import summary, take
 from studies.measure.memory import held_bytes, high_water, memory, peak_bytes
 from studies.measure.reference import Kind, ReferenceNetwork, reference_call
 from studies.measure.stopwatch import CudaStopwatch, graphed
-from studies.protocol import Measure, Protocol, Train
+from studies.sections.protocol import Measure, Protocol, Train
 
 CPU = torch.device("cpu")
 FLOAT = 4

@@ -16,12 +16,12 @@ from sqlalchemy.engine import make_url
 
 from archspec import UserError
 from search import optuna_bridge as bridge
-from studies.database import Storage, connector
 from studies.frame import load_results, progress_of
-from studies.patience import SERVER_AWAY, Patience, PatientStorage
-from studies.records import TrialRecord
-from studies.server import MARKER
-from studies.store import Store, now
+from studies.records.database import Storage, connector
+from studies.records.patience import SERVER_AWAY, Patience, PatientStorage
+from studies.records.record import TrialRecord
+from studies.records.server import MARKER
+from studies.records.store import Store, now
 from tests.studies.postgres_server import Server, own_server
 
 pytestmark = pytest.mark.postgres
@@ -135,8 +135,8 @@ def test_a_study_of_the_same_name_belongs_to_one_folder(storage: Storage, tmp_pa
 HOLDER = """
 import sys
 from pathlib import Path
-from studies.database import Storage
-from studies.store import Store
+from studies.records.database import Storage
+from studies.records.store import Store
 store = Store(Path(sys.argv[1]), sys.argv[2], create=True, storage=Storage(env="USHAPE_TEST_STORAGE"))
 with store.driving(print):
     print("held", flush=True)
@@ -189,7 +189,7 @@ def test_the_server_stopped_and_started_in_mid_study_loses_nothing(tmp_path: Pat
 def test_a_driver_whose_lock_another_took_while_the_server_was_away_stops(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("studies.locks._GHOST", 0.2)
+    monkeypatch.setattr("studies.records.locks._GHOST", 0.2)
     with own_server() as server:
         (tmp_path / "url").write_text(server.url)
         storage = Storage(file=str(tmp_path / "url"))

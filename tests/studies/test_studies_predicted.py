@@ -10,17 +10,17 @@ import pytest
 import torch
 
 from archspec import ArchGraph, check_data
-from archspec.parse import Positions
+from archspec.text.parse import Positions
 from benchmarks.memory.architectures import random_cases, zoo_cases
 from benchmarks.memory.real import measured_peaks
 from builder import assemble
 from builder.profile import ProfileOptions, predict
 from builder.profile.cache import Cache
-from studies.diffusion import Diffusion
 from studies.measure.calls import inference, sample_batch, training
 from studies.measure.memory import peak_bytes
-from studies.predicted import MemoryPredictor, options_for, predicted_metrics
-from studies.protocol import Edm, Measure, Objective, Protocol, Train
+from studies.sections.protocol import Edm, Measure, Objective, Protocol, Train
+from studies.training.diffusion import Diffusion
+from studies.trial.predicted import MemoryPredictor, options_for, predicted_metrics
 
 CPU = torch.device("cpu")
 MIB = 2**20

@@ -14,17 +14,17 @@ from builder import assemble, initialise
 from builder.inherit import Policy
 from builder.weights import write_checkpoint
 from reports.dashboard import render
-from studies.data.dataset import load as load_data
+from studies.driver.run import run_study
 from studies.frame import load_results
-from studies.load import load_study
-from studies.protocol import Protocol
-from studies.quality import denoising_loss, evaluation_set
-from studies.records import TrialRecord
-from studies.run import run_study
-from studies.start import Init
-from studies.store import Store
-from studies.study import Study
-from studies.trial import Progress
+from studies.records.record import TrialRecord
+from studies.records.store import Store
+from studies.sections.protocol import Protocol
+from studies.sections.start import Init
+from studies.study.load import load_study
+from studies.study.study import Study
+from studies.training.data.dataset import load as load_data
+from studies.training.quality import denoising_loss, evaluation_set
+from studies.trial.job import Progress
 from tests.tiny_study import ABLATION
 
 Write = Callable[..., Path]

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from studies.protocol import Digits, ImageFolder, Measure, NpzFile, Protocol
+from studies.sections.protocol import Digits, ImageFolder, Measure, NpzFile, Protocol
 
 
 def problems(document: dict[str, Any]) -> list[tuple[tuple[int | str, ...], str]]:
@@ -108,7 +108,8 @@ def test_the_schema_knows_the_short_form_and_describes_every_field() -> None:
 
 def test_protocol_sources_and_trial_import_no_torch() -> None:
     code = (
-        "import sys, studies.protocol, studies.trial, studies.data.sources, studies.provenance;"
+        "import sys, studies.sections.protocol, studies.trial.job, studies.training.data.sources,"
+        "studies.records.provenance;"
         "print(sorted({'torch', 'optuna', 'sklearn'} & set(sys.modules)))"
     )
     done = subprocess.run([sys.executable, "-W", "error", "-c", code], capture_output=True, text=True, check=True)

@@ -6,11 +6,11 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from studies.data.dataset import Dataset
-from studies.diffusion import Diffusion, noise_levels
-from studies.protocol import Edm, Evaluate, Objective
-from studies.quality import EvaluationSet, denoising_loss, evaluation_set, strata
-from studies.weighting import edm_shares, weighted_loss
+from studies.sections.protocol import Edm, Evaluate, Objective
+from studies.sections.weighting import edm_shares, weighted_loss
+from studies.training.data.dataset import Dataset
+from studies.training.diffusion import Diffusion, noise_levels
+from studies.training.quality import EvaluationSet, denoising_loss, evaluation_set, strata
 
 CPU = torch.device("cpu")
 EVALUATE = Evaluate(strata=5, images=6)

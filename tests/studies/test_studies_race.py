@@ -18,7 +18,7 @@ from studies.measure.latency import Taken, summary, take
 from studies.measure.race import race, warm_up
 from studies.measure.reference import ReferenceNetwork, reference_call
 from studies.measure.stopwatch import Lap, wall_clock
-from studies.protocol import Measure, Protocol
+from studies.sections.protocol import Measure, Protocol
 
 CPU = torch.device("cpu")
 

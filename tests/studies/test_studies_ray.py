@@ -10,12 +10,12 @@ from pathlib import Path
 import pytest
 
 from archspec import UserError
-from studies.execution import Run
-from studies.launch.on_ray import RayLauncher
-from studies.load import load_study
-from studies.loop import Launcher
-from studies.run import run_study
-from studies.store import Store
+from studies.driver.launch.on_ray import RayLauncher
+from studies.driver.loop import Launcher
+from studies.driver.run import run_study
+from studies.records.store import Store
+from studies.study.execution import Run
+from studies.study.load import load_study
 from tests.studies.fake_run import Listener
 from tests.studies.fake_trials import Exits, Hangs, fit, pretended
 from tests.tiny_study import ABLATION

@@ -7,13 +7,13 @@ import torch
 from pydantic import ValidationError
 
 from archspec import UserError, check_data
-from archspec.positions import Positions
+from archspec.text.positions import Positions
 from builder import assemble, initialise
-from studies.batch import Batch
 from studies.measure.calls import sample_batch, training
 from studies.measure.memory import peak_bytes
-from studies.protocol import Protocol, Train
-from studies.train import TrainingStep
+from studies.sections.protocol import Protocol, Train
+from studies.training.batch import Batch
+from studies.training.train import TrainingStep
 
 CPU = torch.device("cpu")
 UNET = {

@@ -9,15 +9,15 @@ from typing import Any
 import pytest
 
 from archspec import UserError, fingerprint, from_document
-from studies.ablation import AblationQuestion
-from studies.confirm import ConfirmQuestion, fresh_seeds, winners
+from studies.driver.ablation import AblationQuestion
+from studies.driver.confirm import ConfirmQuestion, fresh_seeds, winners
+from studies.driver.loop import drive
+from studies.driver.plan import variants
+from studies.driver.searching import SearchQuestion
+from studies.driver.tuning import FIRST_SEED, TuningQuestion
 from studies.frame import load_results
-from studies.loop import drive
-from studies.plan import variants
-from studies.searching import SearchQuestion
-from studies.stated import stated_margins
-from studies.trial import Job, Outcome
-from studies.tuning import FIRST_SEED, TuningQuestion
+from studies.study.stated import stated_margins
+from studies.trial.job import Job, Outcome
 from tests.studies.test_studies_designs import PATH
 from tests.studies.test_studies_loop import Pretended, begin, nothing
 from tests.tiny_study import ABLATION, SEARCH

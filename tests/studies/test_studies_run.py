@@ -12,13 +12,13 @@ import pytest
 from PIL import Image
 
 from archspec import UserError
+from studies.driver.run import run_study
 from studies.frame import load_results
-from studies.load import load_study
-from studies.locks import sole_driver
-from studies.records import TRAINED, Part, TrialRecord
-from studies.run import run_study
-from studies.store import Store
-from studies.trial import Progress
+from studies.records.locks import sole_driver
+from studies.records.record import TRAINED, Part, TrialRecord
+from studies.records.store import Store
+from studies.study.load import load_study
+from studies.trial.job import Progress
 from tests.tiny_study import ABLATION, SEARCH
 
 Write = Callable[..., Path]
@@ -94,7 +94,7 @@ def test_refused_points_are_recorded_with_their_reason_and_are_not_trained(study
 
 
 def test_an_exhausted_space_ends_the_search_with_a_word(study_file: Write, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("studies.searching.MAX_IDLE", 6)
+    monkeypatch.setattr("studies.driver.searching.MAX_IDLE", 6)
     path = study_file("search: {space: {attn_type: [vanilla, none]}, trials: 5, sampler: TPESampler}\n")
     listener = run(path)
     assert Counter(record.status for record in listener.records)["finished"] == 2
@@ -216,7 +216,7 @@ def test_a_worker_that_dies_is_a_result_and_the_next_trial_gets_a_new_one(study_
             if record.trial == 0:
                 children = Path(f"/proc/{os.getpid()}/task/{os.getpid()}/children").read_text().split()
                 for child in children:
-                    if b"studies.worker" in Path(f"/proc/{child}/cmdline").read_bytes():
+                    if b"studies.trial.worker" in Path(f"/proc/{child}/cmdline").read_bytes():
                         os.kill(int(child), signal.SIGKILL)
 
     study, listener = load_study(study_file(ABLATION)), Killer()

@@ -11,15 +11,15 @@ import torch
 from PIL import Image
 from torch import Tensor, nn
 
-from studies.batch import batches
-from studies.diffusion import process
+from studies.driver.run import run_study
 from studies.frame import load_results
-from studies.load import check_study, load_study
 from studies.measure.calls import sample_batch
-from studies.protocol import Edm, Objective, Protocol, Train
-from studies.run import run_study
-from studies.sampling import classifier as classifiers
-from studies.train import TrainingStep
+from studies.sections.protocol import Edm, Objective, Protocol, Train
+from studies.study.load import check_study, load_study
+from studies.training.batch import batches
+from studies.training.diffusion import process
+from studies.training.sampling import classifier as classifiers
+from studies.training.train import TrainingStep
 from tests.studies.test_studies_run import Listener
 from tests.tiny_study import ABLATION
 

@@ -6,11 +6,11 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from studies.diffusion import noise_levels, process
-from studies.evaluation import Samples
-from studies.objective import Edm, Objective
-from studies.sampling.draw import NetworkDenoiser, as_bytes, drawn, starting_noise
-from studies.sampling.samplers import SAMPLERS, ddim, even_timesteps, heun, rho_levels
+from studies.sections.evaluation import Samples
+from studies.sections.objective import Edm, Objective
+from studies.training.diffusion import noise_levels, process
+from studies.training.sampling.draw import NetworkDenoiser, as_bytes, drawn, starting_noise
+from studies.training.sampling.samplers import SAMPLERS, ddim, even_timesteps, heun, rho_levels
 
 CPU = torch.device("cpu")
 MEAN, DEVIATION = 0.2, 0.5

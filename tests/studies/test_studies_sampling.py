@@ -8,15 +8,15 @@ import torch
 from PIL import Image
 from torch import Tensor, nn
 
-from archspec.errors import UserError
-from studies.evaluation import FeatureNetwork, Samples
-from studies.protocol import Digits, NpzFile, Protocol
-from studies.sampling import classifier as classifiers
-from studies.sampling import judge as judges
-from studies.sampling.distance import distances, extrapolated, frechet_distance, kernel_distance
-from studies.sampling.features import prepared, space
-from studies.sampling.grid import grid_png
-from studies.sampling.judge import judge
+from archspec.text.errors import UserError
+from studies.sections.evaluation import FeatureNetwork, Samples
+from studies.sections.protocol import Digits, NpzFile, Protocol
+from studies.training.sampling import classifier as classifiers
+from studies.training.sampling import judge as judges
+from studies.training.sampling.distance import distances, extrapolated, frechet_distance, kernel_distance
+from studies.training.sampling.features import prepared, space
+from studies.training.sampling.grid import grid_png
+from studies.training.sampling.judge import judge
 
 CPU = torch.device("cpu")
 

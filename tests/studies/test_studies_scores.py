@@ -10,20 +10,20 @@ import pytest
 import torch
 
 from archspec import build, loads, to_document
-from archspec.graph import ArchGraph
+from archspec.graphs.graph import ArchGraph
 from builder import assemble
 from search.scores import SCORES
-from studies.ledger import Ledger
-from studies.load import check_study, load_study
-from studies.loop import drive
-from studies.protocol import Measure, Protocol
-from studies.records import TrialRecord
+from studies.driver.ledger import Ledger
+from studies.driver.loop import drive
+from studies.driver.prefilter import ScorerApart
+from studies.driver.searching import SearchQuestion
+from studies.records.record import TrialRecord
+from studies.records.store import Store
 from studies.scores import compute
-from studies.scores.compute import Setting, scores_of
-from studies.scores.prefilter import ScorerApart
-from studies.searching import SearchQuestion
-from studies.store import Store
-from studies.trial import Job, Outcome, run_trial
+from studies.sections.protocol import Measure, Protocol
+from studies.study.load import check_study, load_study
+from studies.training.scores import Setting, scores_of
+from studies.trial.job import Job, Outcome, run_trial
 from tests.studies.test_studies_loop import Pretended, nothing
 from tests.studies.test_studies_searching import Heard, search, trained
 

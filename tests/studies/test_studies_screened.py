@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-from studies.load import load_study
-from studies.records import Part, TrialRecord
-from studies.run import run_study
-from studies.store import Store
-from studies.trial import Progress
+from studies.driver.run import run_study
+from studies.records.record import Part, TrialRecord
+from studies.records.store import Store
+from studies.study.load import load_study
+from studies.trial.job import Progress
 from tests.tiny_study import SEARCH
 
 Write = Callable[..., Path]

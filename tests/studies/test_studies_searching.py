@@ -7,13 +7,13 @@ import pytest
 
 from archspec import UserError, fingerprint, from_document, total_price
 from search.surrogate import Candidate, Surrogate
-from studies.ledger import Ledger
-from studies.load import check_study, load_study
-from studies.loop import drive
-from studies.records import TrialRecord
-from studies.searching import SearchQuestion
-from studies.store import Store
-from studies.trial import Job, Outcome
+from studies.driver.ledger import Ledger
+from studies.driver.loop import drive
+from studies.driver.searching import SearchQuestion
+from studies.records.record import TrialRecord
+from studies.records.store import Store
+from studies.study.load import check_study, load_study
+from studies.trial.job import Job, Outcome
 from tests.studies.test_studies_loop import Pretended, nothing
 from tests.tiny_study import TINY
 

@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 import archspec
-from studies.protocol import Measure, Protocol
-from studies.trial import Job
+from studies.sections.protocol import Measure, Protocol
+from studies.trial.job import Job
 
 SPEC = """
 version: 1
@@ -23,8 +23,8 @@ unet: {ch: 32, out_ch: 1, ch_mult: [1, 1], num_res_blocks: 1, attn_resolutions: 
 LIMITED = """
 import json, resource, sys
 import torch
-from studies.data.dataset import load
-from studies.trial import Job, run_trial
+from studies.training.data.dataset import load
+from studies.trial.job import Job, run_trial
 job = Job.model_validate_json(sys.stdin.read())
 load(job.protocol.data)
 torch.nn.functional.conv2d(torch.ones(1, 1, 8, 8, requires_grad=True), torch.ones(1, 1, 3, 3)).sum().backward()

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from studies.execution import Run, SlurmJobs
-from studies.launch.on_slurm import SlurmLauncher, _parameters
-from studies.load import load_study
-from studies.run import run_study
+from studies.driver.launch.on_slurm import SlurmLauncher, _parameters
+from studies.driver.run import run_study
+from studies.study.execution import Run, SlurmJobs
+from studies.study.load import load_study
 from tests.studies.fake_run import Listener
 from tests.studies.fake_trials import Exits, pretended
 

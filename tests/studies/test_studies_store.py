@@ -6,11 +6,11 @@ from pathlib import Path
 import pytest
 
 from archspec import UserError
-from archspec.atomic import write_text
+from archspec.text.atomic import write_text
 from search import optuna_bridge as bridge
 from studies.frame import current, frame, load_results, progress_of
-from studies.records import Status, TrialRecord
-from studies.store import Store, now
+from studies.records.record import Status, TrialRecord
+from studies.records.store import Store, now
 
 
 def record(

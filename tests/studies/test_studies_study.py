@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from archspec import UserError
-from studies.load import check_study, load_study
-from studies.plan import cells, variants
+from studies.driver.plan import cells, variants
+from studies.study.load import check_study, load_study
 from tests.tiny_study import ABLATION, SEARCH, TINY
 
 Write = Callable[..., Path]
@@ -105,8 +105,9 @@ def test_load_raises_one_error_with_all_problems(study_file: Write) -> None:
 
 def test_planning_and_records_load_no_torch() -> None:
     code = (
-        "import sys, studies.study, studies.plan, studies.records, studies.frame, studies.store, studies.run,"
-        "studies.worker; print([m for m in ('torch', 'sklearn') if m in sys.modules])"
+        "import sys, studies.study.study, studies.driver.plan, studies.records.record, studies.frame, studies.records.store,"
+        "studies.driver.run,"
+        "studies.trial.worker; print([m for m in ('torch', 'sklearn') if m in sys.modules])"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"

@@ -5,10 +5,10 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from studies.batch import Batch, batches, derived_seed
-from studies.failures import Diverged
-from studies.protocol import Evaluate, Objective, Protocol, Train
-from studies.train import Averaged, TrainingStep, fit, warmup
+from studies.sections.protocol import Evaluate, Objective, Protocol, Train
+from studies.training.batch import Batch, batches, derived_seed
+from studies.training.failures import Diverged
+from studies.training.train import Averaged, TrainingStep, fit, warmup
 
 CPU = torch.device("cpu")
 IMAGES = torch.linspace(-1, 1, 10 * 2 * 4 * 4).view(10, 2, 4, 4)

@@ -10,9 +10,9 @@ import torch
 from torch import Tensor, nn
 
 import archspec
-from studies import provenance
-from studies.protocol import Measure, Protocol
-from studies.trial import Job, Outcome, Progress, _Trial, explained, run_trial
+from studies.records import provenance
+from studies.sections.protocol import Measure, Protocol
+from studies.trial.job import Job, Outcome, Progress, _Trial, explained, run_trial
 
 SPEC = """
 version: 1
@@ -252,7 +252,7 @@ def test_nothing_of_a_trial_stays_in_memory(monkeypatch: pytest.MonkeyPatch) -> 
 def test_a_trial_prints_nothing(tmp_path: Path) -> None:
     (tmp_path / "job.json").write_text(job().model_dump_json(), encoding="utf-8")
     code = (
-        "import sys; from pathlib import Path; from studies.trial import Job, run_trial;"
+        "import sys; from pathlib import Path; from studies.trial.job import Job, run_trial;"
         "job = Job.model_validate_json(Path(sys.argv[1]).read_text());"
         "assert run_trial(job, lambda progress: None).status == 'finished'"
     )
@@ -282,8 +282,8 @@ def git(folder: Path, *arguments: str) -> str:
 def test_the_commit_is_that_of_the_code_and_of_nothing_around_it(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    file = tmp_path / "studies" / "provenance.py"
-    file.parent.mkdir()
+    file = tmp_path / "studies" / "records" / "provenance.py"
+    file.parent.mkdir(parents=True)
     file.write_text("one", encoding="utf-8")
     monkeypatch.setattr(provenance, "__file__", str(file))
     read = provenance.code_version.__wrapped__
@@ -297,7 +297,7 @@ def test_the_commit_is_that_of_the_code_and_of_nothing_around_it(
     assert read() == (commit, False)
     file.write_text("two", encoding="utf-8")
     assert read() == (commit, True)
-    installed = tmp_path / "lib" / "studies" / "provenance.py"
+    installed = tmp_path / "lib" / "studies" / "records" / "provenance.py"
     installed.parent.mkdir(parents=True)
     monkeypatch.setattr(provenance, "__file__", str(installed))
     assert read() == (None, None)

@@ -29,7 +29,7 @@ import typer
 from ruamel.yaml import YAML
 from typer.testing import CliRunner
 
-from archspec.errors import UserError
+from archspec.text.errors import UserError
 from ushape.cli.app import app
 from ushape.cli.checking import problems_of
 

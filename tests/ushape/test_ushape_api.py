@@ -10,8 +10,8 @@ import pytest
 
 import ushape
 from archspec import UserError
-from studies.load import load_study
-from studies.study import with_workers
+from studies.study.load import load_study
+from studies.study.study import with_workers
 from tests.studies.fake_run import run_fake
 from tests.tiny_study import ABLATION, TINY
 

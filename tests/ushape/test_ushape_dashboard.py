@@ -19,11 +19,11 @@ from optuna.distributions import IntDistribution
 import archspec
 from archspec import UserError
 from search import optuna_bridge as bridge
-from studies.artifacts import keep_files
-from studies.records import TrialRecord
-from studies.server import MARKER
-from studies.shown import Page, ShownStorage
-from studies.store import Store
+from studies.records.artifacts import keep_files
+from studies.records.record import TrialRecord
+from studies.records.server import MARKER
+from studies.records.shown import Page, ShownStorage
+from studies.records.store import Store
 from tests.reports.synthetic_study import graph_of
 from ushape.cli.dashboard import serve
 
@@ -217,7 +217,7 @@ def test_a_study_on_a_server_is_shown_without_its_password(
 
     from sqlalchemy.engine import make_url
 
-    from studies.database import Storage
+    from studies.records.database import Storage
     from tests.studies.postgres_server import own_server
 
     with own_server() as server:

@@ -17,7 +17,7 @@ sys.path.insert(0, str(DOCS))
 from generator import commands, dependencies, files, operations, rules  # noqa: E402
 
 from archspec import OPS  # noqa: E402
-from archspec.rules import RULES  # noqa: E402
+from archspec.text.rules import RULES  # noqa: E402
 
 WRITTEN = sorted(page for page in DOCS.rglob("*.md") if not {"generated", "_build"} & set(page.parts))
 #: run by tests of their own

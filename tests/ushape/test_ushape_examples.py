@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from studies.load import load_study
-from studies.plan import most_cells
+from studies.driver.plan import most_cells
+from studies.study.load import load_study
 from ushape.cli.plan import plan_data
 
 EXAMPLES = Path(__file__).parents[2] / "examples"

@@ -10,14 +10,14 @@ from pathlib import Path
 import pytest
 
 import archspec
-from archspec.explain import page, pages_folder
-from archspec.rules import RULES
+from archspec.text.explain import page, pages_folder
+from archspec.text.rules import RULES
 
 
 def problems(text: str, tmp_path: Path) -> set[str]:
     """The codes that checking a file of this text gives, or running these commands."""
-    from studies.data.sources import check_fits
-    from studies.load import check_study
+    from studies.study.load import check_study
+    from studies.training.data.sources import check_fits
     from ushape.cli.checking import problems_of
 
     file = tmp_path / "example.yaml"

@@ -7,8 +7,8 @@ import io
 import pytest
 from rich.console import Console
 
-from studies.records import TrialRecord
-from studies.trial import Progress
+from studies.records.record import TrialRecord
+from studies.trial.job import Progress
 from ushape.cli import live
 
 

@@ -8,10 +8,10 @@ import pytest
 from typer.testing import CliRunner
 
 from archspec import UserError
-from studies.failures import MeasuringFailed
 from studies.measure import compare as compares
 from studies.measure.apart import Apart
 from studies.measure.latency import Taken
+from studies.training.failures import MeasuringFailed
 from ushape.cli.app import app
 
 SPEC = """

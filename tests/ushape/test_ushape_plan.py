@@ -8,9 +8,9 @@ from typer.testing import CliRunner
 
 from archspec import UserError
 from reports.analysis.statistics import detectable
-from studies.forecast import Pilot, paired_spreads, predict_seconds
-from studies.load import load_study
-from studies.records import TrialRecord
+from studies.driver.forecast import Pilot, paired_spreads, predict_seconds
+from studies.records.record import TrialRecord
+from studies.study.load import load_study
 from tests.tiny_study import ABLATION, SEARCH, TINY
 from ushape.cli.app import app
 from ushape.cli.plan import plan_data

@@ -11,7 +11,7 @@ from typer.testing import CliRunner
 from archspec import UserError
 from studies.latency.learned import Foretold
 from studies.latency.regression import HeldOut
-from studies.protocol import Measure
+from studies.sections.protocol import Measure
 from ushape.cli.app import app
 
 SMALL = """version: 1

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from archspec import check_text
-from studies.load import check_study
+from studies.study.load import check_study
 
 ROOT = Path(__file__).parents[2]
 TEXT = (ROOT / "README.md").read_text(encoding="utf-8")

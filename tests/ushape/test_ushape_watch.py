@@ -18,7 +18,7 @@ def run_of_four(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     driven: Iterator[bool] = iter([True, True, True, True, False])
     counts = iter([1, 1, 2])
     slept: list[float] = []
-    monkeypatch.setattr("studies.locks.is_driven", lambda folder: next(driven))
+    monkeypatch.setattr("studies.records.locks.is_driven", lambda folder: next(driven))
     monkeypatch.setattr(
         "studies.frame.progress_of", lambda folder: StudyProgress({"search": {"finished": next(counts)}}, 0)
     )

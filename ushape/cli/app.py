@@ -32,7 +32,7 @@ from ushape.cli import (
 )
 
 if TYPE_CHECKING:
-    from archspec.errors import UserError
+    from archspec.text.errors import UserError
 
 #: Exit codes: 0 fine; 1 done, but not all trials have a result; 2 the user has to change something; 130 interrupted.
 USER_ERROR = 2
@@ -92,7 +92,7 @@ def main() -> None:
 
 def _user_error() -> type[UserError]:
     """The type, imported when something was raised."""
-    from archspec.errors import UserError
+    from archspec.text.errors import UserError
 
     return UserError
 

@@ -6,12 +6,12 @@ from functools import partial
 from pathlib import Path
 
 from archspec import Problem, UserError
-from archspec.atomic import write_text
 from archspec.build import check_document
-from archspec.files import read_text, resolve
-from archspec.fix import fixed
-from archspec.parse import Document, read
 from archspec.short_forms import SHORT_FORMS
+from archspec.text.atomic import write_text
+from archspec.text.files import read_text, resolve
+from archspec.text.fix import fixed
+from archspec.text.parse import Document, read
 
 
 def problems_of(file: Path) -> tuple[Problem, ...]:
@@ -46,8 +46,8 @@ def fix_file(file: Path) -> list[Problem]:
 
 
 def _study_problems(document: Document, file: Path) -> tuple[Problem, ...]:
-    from studies.data.sources import check_fits
-    from studies.load import check_study_document
+    from studies.study.load import check_study_document
+    from studies.training.data.sources import check_fits
 
     study, problems = check_study_document(document, file)
     if study is None:

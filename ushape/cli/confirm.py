@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
-    from studies.ledger import Ledger
-    from studies.loop import Question
+    from studies.driver.ledger import Ledger
+    from studies.driver.loop import Question
 
 
 def confirm(
@@ -30,10 +30,10 @@ def confirm(
     The best of many trials is partly the luckiest; the report claims a winner only when fresh seeds confirm it, and
     shows its search value beside the confirmed one.
     """
-    from studies.confirm import ConfirmQuestion, fresh_seeds, winners
-    from studies.load import load_study
-    from studies.run import run_study
-    from studies.store import Store
+    from studies.driver.confirm import ConfirmQuestion, fresh_seeds, winners
+    from studies.driver.run import run_study
+    from studies.records.store import Store
+    from studies.study.load import load_study
     from ushape.cli.console import err
     from ushape.cli.console import out as console
     from ushape.cli.live import LiveObserver

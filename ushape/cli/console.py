@@ -10,7 +10,7 @@ from typing import Any
 from rich.console import Console
 from rich.text import Text
 
-from archspec.errors import Problem
+from archspec.text.errors import Problem
 from search.objectives import shortened
 from ushape.cli.source import Sources
 

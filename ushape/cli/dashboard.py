@@ -88,9 +88,9 @@ def _application(folder: Path) -> Any:
     import optuna_dashboard
 
     from reports.attachments import Attachments
-    from studies.artifacts import files_of
-    from studies.shown import Page, ShownFiles, ShownStorage
-    from studies.store import Store
+    from studies.records.artifacts import files_of
+    from studies.records.shown import Page, ShownFiles, ShownStorage
+    from studies.records.store import Store
 
     store = Store(folder)
     beside = Attachments(store, lambda record: files_of(folder, record))

@@ -24,7 +24,7 @@ def diff(
 
     [bold]ushape diff zoo/seed-256 zoo/seed-256-linear[/bold], [bold]ushape diff study.yaml --variant NAME[/bold]
     """
-    from archspec.diff import as_data, difference, in_words
+    from archspec.edits.diff import as_data, difference, in_words
     from ushape.cli.console import out, print_json
 
     pairs = [(architecture(first), _second(second, variant))] if second is not None else _of_study(first, variant)
@@ -50,7 +50,7 @@ def architecture(name: str) -> ArchGraph:
     if mark:
         return _variants(file, variant)[0]
     if _is_study(name):
-        from studies.load import load_study
+        from studies.study.load import load_study
 
         return load_study(name).base
     from archspec import build, load
@@ -59,8 +59,8 @@ def architecture(name: str) -> ArchGraph:
 
 
 def _is_study(file: str) -> bool:
-    from archspec.files import read_text, resolve
-    from archspec.parse import parse
+    from archspec.text.files import read_text, resolve
+    from archspec.text.parse import parse
     from ushape.cli.checking import is_study
 
     return is_study(parse(read_text(resolve(file), file), file))
@@ -81,9 +81,9 @@ def _of_study(file: str, variant: str | None) -> list[tuple[ArchGraph, ArchGraph
 def _variants(file: str, name: str | None) -> list[ArchGraph]:
     """The graphs of a study's variants, named after them; or of one of them."""
     from archspec import user_error
-    from archspec.suggest import did_you_mean
-    from studies.load import load_study
-    from studies.plan import variants
+    from archspec.text.suggest import did_you_mean
+    from studies.driver.plan import variants
+    from studies.study.load import load_study
 
     found = {variant.name: variant.graph.copy() for variant in variants(load_study(file))}
     if name is not None and name not in found:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
-    from archspec.explain import Page
+    from archspec.text.explain import Page
 
 _CODE = re.compile(r"[Uu]\d\w*")
 
@@ -29,7 +29,7 @@ def explain(
     if what is None:
         _list(json=json)
     elif _CODE.fullmatch(what.strip()):
-        from archspec.explain import page
+        from archspec.text.explain import page
 
         found = page(what)
         print_json(_data(found)) if json else out.print(_text(found), markup=False, end="")
@@ -41,8 +41,8 @@ def explain(
 
 
 def _list(*, json: bool) -> None:
-    from archspec.explain import page
-    from archspec.rules import RULES
+    from archspec.text.explain import page
+    from archspec.text.rules import RULES
     from ushape.cli.console import out, print_json
     from ushape.glossary import glossary
 

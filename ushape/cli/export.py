@@ -38,7 +38,7 @@ def export(
     [bold]diffusers[/bold] hold the weights. Each is tried beside the compiled model before it is written.
     """
     from archspec import build, load, user_error
-    from archspec.suggest import did_you_mean
+    from archspec.text.suggest import did_you_mean
     from ushape.cli.console import out as console
 
     if to == "forward":
@@ -60,7 +60,7 @@ def export(
 
 def _forward(file: Path, out: Path | None) -> None:
     from archspec import build, load
-    from archspec.atomic import write_text
+    from archspec.text.atomic import write_text
     from builder.export import source
 
     code = source(build(load(file)))
@@ -84,7 +84,7 @@ def _network(graph: ArchGraph, weights: Path | None, options: tuple[str | None, 
 
 
 def _python(network: Network, out: Path, file: Path, weights: bool) -> Exported:  # noqa: FBT001 - of a table
-    from archspec.files import read_text, resolve
+    from archspec.text.files import read_text, resolve
     from builder.export.standalone import write_standalone
     from ushape.cli.console import out as console
 

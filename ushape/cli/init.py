@@ -16,7 +16,7 @@ def init(
 ) -> None:
     """Write a commented study to start from; it runs as it is, on handwritten digits, in a few minutes."""
     from archspec import user_error
-    from archspec.atomic import write_text
+    from archspec.text.atomic import write_text
     from ushape.cli.console import out
 
     if file.exists() and not force:

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from archspec.graph import ArchGraph
+    from archspec.graphs.graph import ArchGraph
 
 _NAMES = {"latency": "inference", "train_latency": "training step"}
 

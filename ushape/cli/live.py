@@ -18,8 +18,8 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
-from studies.records import TRAINED, WITH_RESULT, Part, TrialRecord
-from studies.trial import Progress as TrialProgress
+from studies.records.record import TRAINED, WITH_RESULT, Part, TrialRecord
+from studies.trial.job import Progress as TrialProgress
 from ushape.cli.console import count, seconds
 
 #: Seconds after which a run without a terminal says what it is at, if nothing has ended meanwhile.

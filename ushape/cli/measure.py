@@ -9,7 +9,7 @@ import typer
 
 if TYPE_CHECKING:
     from studies.measure.compare import Comparison
-    from studies.protocol import Measure
+    from studies.sections.protocol import Measure
 
 
 def measure(  # noqa: PLR0913 - the options of a command
@@ -36,7 +36,7 @@ def measure(  # noqa: PLR0913 - the options of a command
     [bold]ushape measure small.yaml wide.yaml --against base.yaml[/bold]
     """
     from archspec import to_document
-    from studies.failures import MeasuringFailed
+    from studies.training.failures import MeasuringFailed
     from ushape.cli.console import err, print_json
     from ushape.cli.diff import architecture
 
@@ -48,7 +48,7 @@ def measure(  # noqa: PLR0913 - the options of a command
     documents = [to_document(architecture(name)) for name in names]
 
     from studies.measure.compare import compare
-    from studies.protocol import Protocol
+    from studies.sections.protocol import Protocol
 
     try:
         with err.status("measuring") as shown:
@@ -73,7 +73,7 @@ def _how(**options: Any) -> Measure:
     from pydantic import ValidationError
 
     from archspec import user_error
-    from studies.protocol import Measure
+    from studies.sections.protocol import Measure
 
     try:
         return Measure(min_seconds=min(0.2, options["max_seconds"]), **options)

@@ -9,10 +9,10 @@ import typer
 
 if TYPE_CHECKING:
     from archspec import ArchGraph
-    from studies.forecast import Pilot, PredictsMemory
-    from studies.plan import Variant
-    from studies.protocol import Measure, Protocol
-    from studies.study import Study
+    from studies.driver.forecast import Pilot, PredictsMemory
+    from studies.driver.plan import Variant
+    from studies.sections.protocol import Measure, Protocol
+    from studies.study.study import Study
 
 
 def plan(
@@ -30,7 +30,7 @@ def plan(
 
     Time and the smallest effect that it finds are predicted from earlier trainings of this study, or of a pilot.
     """
-    from studies.load import load_study
+    from studies.study.load import load_study
     from ushape.cli.console import print_json, show_problems
 
     loaded = load_study(study)
@@ -54,10 +54,10 @@ def plan_data(
         predict: who can say the peak memory of a training; without, memory is not predicted.
     """
     from archspec import user_error
-    from studies.forecast import predict_seconds, trainings_left
-    from studies.plan import most_cells, variants
-    from studies.plan_doubts import alias_groups, plan_doubts
-    from studies.tuning import grid
+    from studies.driver.forecast import predict_seconds, trainings_left
+    from studies.driver.plan import most_cells, variants
+    from studies.driver.plan_doubts import alias_groups, plan_doubts
+    from studies.driver.tuning import grid
     from ushape.cli.report import folder_of
 
     if study.file.ablation is None:
@@ -88,19 +88,19 @@ def plan_data(
 
 def _training_memory(graph: ArchGraph, protocol: Protocol, measure: Measure) -> int:
     """Bytes at the peak of a training step, by the static prediction."""
-    from studies.predicted import MemoryPredictor
+    from studies.trial.predicted import MemoryPredictor
 
     return int(MemoryPredictor(protocol, measure)(graph, frozenset({"train_memory"}))["train_memory"].value)
 
 
 def _pilot(folder: Path, *, asked: bool) -> Pilot | None:
-    from studies.forecast import read_pilot
+    from studies.driver.forecast import read_pilot
 
     return read_pilot(folder) if asked or (folder / "study.db").is_file() else None
 
 
 def _variant(base: Variant, one: Variant) -> dict[str, Any]:
-    from archspec.diff import difference
+    from archspec.edits.diff import difference
 
     found = difference(base.graph, one.graph)
     before, after = found.prices
@@ -122,7 +122,7 @@ def _power(study: Study, planned: list[Variant], pilot: Pilot | None, spread: fl
     import statistics
 
     from reports.analysis.statistics import detectable
-    from studies.forecast import base_mean, paired_spreads
+    from studies.driver.forecast import base_mean, paired_spreads
 
     family = sum(one.design not in ("factorial", "path") for one in planned[1:]) + _num_effects(study)
     found = paired_spreads(pilot.records) if pilot else {}
@@ -145,8 +145,8 @@ def _num_effects(study: Study) -> int:
     """How many effects of the study's factorial are tested."""
     from itertools import combinations
 
-    from studies.plan import variants
-    from studies.plan_doubts import alias_groups
+    from studies.driver.plan import variants
+    from studies.driver.plan_doubts import alias_groups
 
     ablation = study.file.ablation
     if ablation is None or ablation.factorial is None:

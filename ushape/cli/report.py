@@ -73,6 +73,6 @@ def folder_of(study: Path) -> Path:
     """The folder of results that a study file or a folder means."""
     if study.is_dir():
         return study
-    from studies.load import load_study
+    from studies.study.load import load_study
 
     return load_study(study).folder

@@ -31,10 +31,10 @@ def run(
     """
     from rich.markup import escape
 
+    from studies.driver.run import run_study
     from studies.frame import progress_of
-    from studies.load import load_study
-    from studies.run import run_study
-    from studies.study import with_workers
+    from studies.study.load import load_study
+    from studies.study.study import with_workers
     from ushape.cli.console import err, show_problems
     from ushape.cli.console import out as console
     from ushape.cli.live import LiveObserver

@@ -8,8 +8,8 @@ from typing import Any
 from urllib.parse import quote
 
 from archspec import Problem
-from archspec.explain import page
-from archspec.rules import RULES
+from archspec.text.explain import page
+from archspec.text.rules import RULES
 
 _SCHEMA = "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json"
 

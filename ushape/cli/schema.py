@@ -27,9 +27,9 @@ def schema(
     """
     import json
 
-    from archspec.atomic import write_text
     from archspec.schema import architecture_schema
-    from studies.schema import study_schema
+    from archspec.text.atomic import write_text
+    from studies.study.schema import study_schema
     from ushape.cli.console import print_json
 
     made = architecture_schema() if kind is Kind.architecture else study_schema()

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 if TYPE_CHECKING:
-    from studies.study import Study
+    from studies.study.study import Study
 
 
 def show(
@@ -21,13 +21,13 @@ def show(
 
     [bold]ushape show unet.yaml --nodes[/bold] lists the node ids that edits select.
     """
-    from archspec.files import read_text, resolve
-    from archspec.parse import parse
+    from archspec.text.files import read_text, resolve
+    from archspec.text.parse import parse
     from ushape.cli.checking import is_study
 
     document = parse(read_text(resolve(file)), str(file))
     if is_study(document):
-        from studies.load import load_study
+        from studies.study.load import load_study
 
         _show_study(load_study(file), json=json)
     else:
@@ -36,7 +36,7 @@ def show(
 
 def _show_architecture(file: Path, *, nodes: bool, json: bool) -> None:
     from archspec import check_file
-    from archspec.summary import summary
+    from archspec.graphs.summary import summary
     from ushape.cli.console import print_json, show_problems
 
     graph = check_file(file).sound()
@@ -88,7 +88,7 @@ def _print_nodes(rows: list[dict[str, Any]]) -> None:
 
 
 def _show_study(study: Study, *, json: bool) -> None:
-    from archspec.summary import summary
+    from archspec.graphs.summary import summary
     from ushape.cli.console import print_json, show_problems
 
     data = _study_data(study)
@@ -102,7 +102,7 @@ def _show_study(study: Study, *, json: bool) -> None:
 
 def _study_data(study: Study) -> dict[str, Any]:
     from archspec import total_price
-    from studies.plan import most_cells, variants
+    from studies.driver.plan import most_cells, variants
     from ushape.cli.show_space import search_data
 
     base = total_price(study.base)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from search.space import Dimension
-    from studies.study import Study
+    from studies.study.study import Study
 
 
 def search_data(study: Study) -> dict[str, Any] | None:
@@ -67,7 +67,7 @@ def _values(dimension: Dimension) -> str:
 
 
 def _target(dimension: Dimension) -> str:
-    from archspec.selector import in_words
+    from archspec.edits.selector import in_words
 
     if dimension.nodes is not None:
         return f"{in_words(dimension.nodes)}{f': {dimension.parameter}' if dimension.parameter else ''}"
@@ -86,7 +86,7 @@ def _target(dimension: Dimension) -> str:
 
 
 def _text(value: object) -> str:
-    from archspec.edit import flat
+    from archspec.edits.edit import flat
 
     return flat(value)
 

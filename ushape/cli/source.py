@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from archspec import Problem, UserError
-from archspec.files import read_text, resolve
+from archspec.text.files import read_text, resolve
 
 #: Letters of a line that are shown; of a longer one, those around the place.
 _WIDTH = 110

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 if TYPE_CHECKING:
-    from studies.records import Glance
+    from studies.records.record import Glance
 
 
 def status(
@@ -53,8 +53,8 @@ def status(
 def status_data(folder: Path) -> dict[str, Any]:
     """A study's progress as plain data."""
     from studies.latency.account import account_of
-    from studies.records import current
-    from studies.store import Store
+    from studies.records.record import current
+    from studies.records.store import Store
 
     account = account_of(folder)
     store = Store(folder)
@@ -72,7 +72,7 @@ def status_data(folder: Path) -> dict[str, Any]:
 
 
 def _part_data(records: list[Glance], document: dict[str, Any], part: str, *, running: bool) -> dict[str, Any]:
-    from studies.records import SETTLED, TRAINED, WITH_RESULT
+    from studies.records.record import SETTLED, TRAINED, WITH_RESULT
 
     statuses: dict[str, int] = {}
     for record in records:

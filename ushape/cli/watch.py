@@ -27,7 +27,7 @@ def follow(folder: Path, write: Callable[[int | None], Path], said: Callable[[st
         UserError: nothing runs there.
     """
     from studies.frame import progress_of
-    from studies.locks import is_driven
+    from studies.records.locks import is_driven
 
     if not is_driven(folder):
         raise user_error(f"no run is working on {folder}.", "Start `ushape run` first, or leave out --watch.")

@@ -37,7 +37,7 @@ def zoo(
 def zoo_rows() -> list[dict[str, Any]]:
     """One row an architecture: name, image, parameters, MACs (one image), fingerprint, and what its file says of it."""
     from archspec import build, fingerprint, load, total_price, zoo_names
-    from archspec.graph import input_nodes, shape_of
+    from archspec.graphs.graph import input_nodes, shape_of
 
     rows = []
     for name in zoo_names():

@@ -8,7 +8,7 @@ from typing import Literal
 from pydantic import Field
 
 from archspec.ops.base import Count, Misfit, Op, divisors, feature_map, listed
-from archspec.shapes import Shape
+from archspec.ops.shapes import Shape
 
 
 class SqueezeExcite(Op):

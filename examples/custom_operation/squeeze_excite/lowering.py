@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from archspec.ops.base import feature_map
-from archspec.shapes import Shape
+from archspec.ops.shapes import Shape
 from squeeze_excite.description import SqueezeExcite
 
 

@@ -1,0 +1,1 @@
+"""Edits: which nodes, what changes, and what differs afterwards."""

@@ -1,0 +1,1 @@
+"""An architecture as a graph: what it is, its shapes and prices, its fingerprint."""

@@ -1,0 +1,1 @@
+"""Text in, problems out: reading files, values and their places, rules, corrections."""

@@ -1,0 +1,142 @@
+"""Where a search's points come from: from Optuna's sampler, or from our own, which proposes among new points alone."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+import numpy as np
+from optuna.trial import Trial
+
+from search import optuna_bridge as bridge
+from search import samplers
+from search.hypervolume import front_of
+from search.objectives import KNOWN_BEFOREHAND, TIMED, Metric, signs
+from search.pool import Judge, Pool
+from search.space import Scalar, fill, size
+from search.surrogate import Candidate, Surrogate
+from studies.driver.ledger import Ledger
+from studies.records.record import WITH_RESULT, TrialRecord
+from studies.study.document import Search
+from studies.study.study import Study
+
+#: Draws in a row that bring no new point before the space counts as exhausted.
+_DRAWS = 2_000
+
+
+class Proposals:
+    """Points one after another, from whatever was found so far.
+
+    Args:
+        study: what to run.
+        search: its search section.
+        ledger: where it is written down.
+        judge: what can be known of a point beforehand.
+        records: what was proposed before.
+    """
+
+    def __init__(self, study: Study, search: Search, ledger: Ledger, judge: Judge, records: list[TrialRecord]) -> None:
+        self._study, self._search, self._ledger = study, search, ledger
+        primitives = study.primitives()
+        named = search.sampler
+        self.sampler = samplers.choose(
+            named.name, named.options, len(search.objectives), len(primitives), search.trials
+        )
+        # A resumed search must not propose again what the first run drew from the same seed.
+        self._seed = named.seed + len(records)
+        self._own = self.sampler.name == samplers.KNOWN_COST
+        optuna_name, options = ("RandomSampler", {}) if self._own else (self.sampler.name, self.sampler.options)
+        self.optuna_study = ledger.open(
+            "search", search.objectives, bridge.make_sampler(optuna_name, options, self._seed)
+        )
+        self._judge = judge
+        self._seen: dict[int, TrialRecord] = {record.trial: record for record in records}
+        self._pool = Pool(search.space, study.levels, judge, self._seed)
+        self._points = size(search.space, study.levels)
+        self._surrogate = Surrogate(
+            primitives,
+            dict(zip(map(_modelled, search.objectives), signs(search.objectives), strict=True)),
+            {str(name): limit for name, limit in ledger.limits.items()},
+            int(self.sampler.options.get("startup") or 1),
+            self._seed,
+        )
+
+    def learn(self, record: TrialRecord) -> None:
+        """Take in a trial: begun, ended, refused or replayed."""
+        self._seen[record.trial] = record
+
+    def ask(self) -> tuple[Trial, dict[str, Scalar]]:
+        """The next point: one that was enqueued, or a new one."""
+        if self._own and not bridge.waiting(self.optuna_study):
+            chosen = self._best()
+            if chosen is not None:
+                bridge.enqueue(self.optuna_study, chosen)
+        space, levels = self._search.space, self._study.levels
+        return bridge.ask(self.optuna_study, lambda choose: fill(space, levels, choose))
+
+    def any_left(self) -> bool:
+        """Whether there may be a point that nobody has trained; Optuna's samplers cannot tell."""
+        return not self._own or bool(self._new())
+
+    @property
+    def refused(self) -> Counter[str]:
+        """Why points were refused before they were proposed: reason -> how many."""
+        return self._pool.refused
+
+    def _new(self) -> list[Candidate]:
+        """New candidates, drawing until there are some or the space seems to be exhausted."""
+        options = self.sampler.options
+        marks = {record.fingerprint for record in self._seen.values() if record.fingerprint is not None}
+        wanted = int(options["candidates"])
+        while True:
+            found = self._pool.new(marks)
+            if found and self._pool.drawn >= wanted:
+                return found
+            if self._pool.tried >= self._points or self._pool.drawn >= wanted + _DRAWS:
+                return found
+            self._pool.grow(64)
+
+    def _best(self) -> dict[str, Scalar] | None:
+        self._surrogate.limits = {str(name): limit for name, limit in self._ledger.limits.items()}
+        self._new()
+        self._pool.grow(int(self.sampler.options["grow"]), self._good())
+        candidates = self._new()
+        if not candidates:
+            return None
+        seen = [one for record in self._seen.values() if (one := self._candidate(record)) is not None]
+        return dict(candidates[self._surrogate.pick(candidates, seen)].chosen)
+
+    def _candidate(self, record: TrialRecord) -> Candidate | None:
+        """A trial as the model sees it; None for one that was refused or never ended."""
+        if record.status in ("refused", "interrupted") or record.fingerprint is None:
+            return None
+        predicted: dict[str, float] = record.detail.get("predicted", {})
+        known = predicted | {name: value for name, value in record.metrics.items() if name in KNOWN_BEFOREHAND}
+        asked = {*self._search.objectives, *self._ledger.limits}
+        ended = record.status in WITH_RESULT or record.status == "pruned"
+        told = ended and all(name in record.metrics or name in known for name in asked)
+        failed = not told and record.status != "running"
+        return Candidate(record.detail["chosen"], known, self._found(record) if told else None, failed)
+
+    def _found(self, record: TrialRecord) -> dict[str, float]:
+        """A trial's results: budgets are held against what was measured, objectives are what Optuna is told too."""
+        compared = {_modelled(name): record.compared(name) for name in self._search.objectives}
+        return record.metrics | {name: value for name, value in compared.items() if value is not None}
+
+    def _good(self) -> list[dict[str, Scalar]]:
+        """The points that no other feasible one beats."""
+        told = [
+            (record, [sign * self._found(record)[name] for name, sign in self._surrogate.objectives.items()])
+            for record in self._seen.values()
+            if record.status in WITH_RESULT
+            and record.feasible
+            and all(name in record.metrics for name in self._search.objectives)
+        ]
+        if not told:
+            return []
+        front = front_of(np.array([values for _, values in told]))
+        return [record.detail["chosen"] for (record, _), best in zip(told, front, strict=True) if best]
+
+
+def _modelled(name: Metric) -> str:
+    """What the model calls an objective: a latency's is its ratio to the reference, its budget is in seconds."""
+    return f"compared {name}" if name in TIMED else name

@@ -1,0 +1,272 @@
+"""What a study holds fixed: data, objective, training, evaluation, seeds, and how trials are measured.
+
+Nothing here imports torch. The models are frozen and refuse unknown keys; their field descriptions are the text of
+the study file's JSON Schema.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import BeforeValidator, Discriminator, Field, Tag, field_validator, model_validator
+
+from search.objectives import quantity
+from studies.sections.evaluation import Evaluate, FeatureNetwork, Samples
+from studies.sections.objective import AnyObjective, Edm, Objective
+from studies.sections.section import Count, Natural, Section, Share
+from studies.sections.start import Init
+
+# What other modules know from here, wherever it is written.
+__all__ = [
+    "Count", "Data", "Digits", "Edm", "Evaluate", "FeatureNetwork", "ImageFolder", "Init", "Measure", "Natural",
+    "NpzFile", "Objective", "Protocol", "Samples", "Section", "Share", "Source", "Train",
+]  # fmt: skip
+
+
+class Digits(Section):
+    """Scikit-learn's handwritten digits: 1,797 grey images of 8×8 pixels that need no download."""
+
+    digits: Literal[True] = Field(default=True, description="Marks this source; `data: digits` is the short form.")
+    holdout: Share = Field(0.1, description="Share of the images kept out of training and used for evaluation only.")
+    split_seed: Natural = Field(0, description="Seed of the split; the same for all variants and training seeds.")
+
+    @property
+    def name(self) -> str:
+        """What reports call this source."""
+        return "digits"
+
+    def resolved(self, folder: Path) -> Digits:
+        """This source with its paths taken relative to `folder`; it has none."""
+        del folder
+        return self
+
+
+class ImageFolder(Section):
+    """A folder of image files, read recursively in the order of their names through Pillow."""
+
+    images: Path = Field(description="Folder of image files; relative to the study file.")
+    resolution: Count | None = Field(
+        None,
+        description="Pixels per side after a centre crop to a square; null: the files' own size, all equal.",
+    )
+    channels: Literal[1, 3] = Field(3, description="3 reads the files as RGB, 1 as grey.")
+    holdout: Share = Field(0.1, description="Share of the images kept out of training and used for evaluation only.")
+    split_seed: Natural = Field(0, description="Seed of the split; the same for all variants and training seeds.")
+
+    @property
+    def name(self) -> str:
+        """What reports call this source."""
+        return self.images.name
+
+    def resolved(self, folder: Path) -> ImageFolder:
+        """This source with its paths taken relative to `folder`."""
+        return self.model_copy(update={"images": (folder / self.images.expanduser()).resolve()})
+
+
+class NpzFile(Section):
+    """An array of images in a numpy `.npz` file: uint8 in 0…255, or floats in 0…1 or −1…1."""
+
+    npz: Path = Field(description="File written by numpy.savez; relative to the study file.")
+    key: str | None = Field(None, description="Name of the array in the file; null: its only array.")
+    layout: Literal["auto", "NCHW", "NHWC"] = Field(
+        "auto", description="Order of the axes; auto finds the axis of 1, 3 or 4 channels. [n, h, w] is grey."
+    )
+    holdout: Share = Field(0.1, description="Share of the images kept out of training and used for evaluation only.")
+    split_seed: Natural = Field(0, description="Seed of the split; the same for all variants and training seeds.")
+
+    @property
+    def name(self) -> str:
+        """What reports call this source."""
+        return self.npz.name
+
+    def resolved(self, folder: Path) -> NpzFile:
+        """This source with its paths taken relative to `folder`."""
+        return self.model_copy(update={"npz": (folder / self.npz.expanduser()).resolve()})
+
+
+SOURCES: tuple[str, ...] = ("digits", "images", "npz")
+
+
+def _source_of(value: Any) -> str | None:
+    """The key that says which source a mapping (or a model) is; None if there is not exactly one."""
+    keys = set(value) if isinstance(value, dict) else set(getattr(type(value), "model_fields", ()))
+    found = [key for key in SOURCES if key in keys]
+    return found[0] if len(found) == 1 else None
+
+
+def _spelled_out(value: Any) -> Any:
+    """The short form `digits` as the mapping it stands for."""
+    return {"digits": True} if value == "digits" else value
+
+
+_AnySource = Annotated[
+    Annotated[Digits, Tag("digits")] | Annotated[ImageFolder, Tag("images")] | Annotated[NpzFile, Tag("npz")],
+    Discriminator(
+        _source_of,
+        custom_error_type="data_source",
+        custom_error_message="Data is `digits`, or a mapping with exactly one of the keys digits, images, npz",
+    ),
+]
+Data = Annotated[_AnySource, BeforeValidator(_spelled_out, json_schema_input_type=Literal["digits"] | _AnySource)]
+Source = Digits | ImageFolder | NpzFile
+
+
+def _given(value: Any) -> Any:
+    return value
+
+
+def _bytes(value: object) -> object:
+    """Bytes from a number or from text with a unit."""
+    try:
+        return None if value is None else quantity("train_memory", value)
+    except ValueError as error:
+        raise ValueError(str(error).removeprefix("train_memory: ")) from None
+
+
+class Train(Section):
+    """How every trial is trained: AdamW on batches of images with random timesteps and noise."""
+
+    steps: Natural = Field(
+        300, description="Number of optimizer steps; 0 evaluates a pretrained network as it is (needs init)."
+    )
+    batch: Annotated[Count, BeforeValidator(_given, json_schema_input_type=Count | Literal["auto"])] = Field(
+        32, description="Images per step; `auto` is 32 with `micro_batch: auto`."
+    )
+    micro_batch: Count | Literal["auto"] | None = Field(
+        None,
+        description="Images per forward pass, gradients accumulated over a step; auto: halved when memory runs out; "
+        "null: all at once.",
+    )
+    memory_budget: Annotated[float, BeforeValidator(_bytes, json_schema_input_type=float | str)] | None = Field(
+        None,
+        description="Memory for a training step, such as 2 GB; norms and activations, then whole blocks, are computed "
+        "again in the backward pass until it is estimated to fit. Null: everything is kept.",
+    )
+    lr: Annotated[float, Field(strict=True, gt=0)] = Field(1e-3, description="Learning rate after the warm-up.")
+    warmup: Natural = Field(20, description="Steps over which the learning rate rises linearly to `lr`.")
+    weight_decay: Annotated[float, Field(strict=True, ge=0)] = Field(0.0, description="AdamW's decoupled decay.")
+    betas: tuple[Share, Share] = Field((0.9, 0.999), description="AdamW's decays of the two moments.")
+    ema: Share | None = Field(
+        0.999,
+        description="Decay of the averaged weights that are evaluated; after n steps at most (1+n)/(10+n). Null: off.",
+    )
+    grad_clip: Annotated[float, Field(strict=True, gt=0)] | None = Field(
+        1.0, description="Largest global norm of the gradients; null: no clipping."
+    )
+    dtype: Literal["float32", "bfloat16"] = Field(
+        "float32", description="Arithmetic of the forward pass; bfloat16 is autocast with float32 weights."
+    )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _auto_batch(cls, data: Any) -> Any:
+        if isinstance(data, dict) and data.get("batch") == "auto":
+            rest = {key: value for key, value in data.items() if key != "batch"}
+            return {"micro_batch": "auto", **rest}
+        return data
+
+
+class Tune(Section):
+    """A small budget that each variant of an ablation may tune with before it is judged."""
+
+    what: tuple[Literal["lr"], ...] = Field(("lr",), min_length=1, max_length=1, description="what is tuned")
+    factors: tuple[Annotated[float, Field(gt=0)], ...] = Field(
+        (0.5, 1.0, 2.0), min_length=2, max_length=9, description="the values tried, as multiples of train.lr"
+    )
+    seeds: Count = Field(2, description="trainings for each value, on seeds that no comparison uses")
+
+
+def _tune(value: Any) -> Any:
+    return {"what": value} if isinstance(value, list | tuple) else value
+
+
+class Protocol(Section):
+    """Everything about a trial but its architecture and its seed."""
+
+    data: Data = Field(default_factory=Digits, description="Where the images come from.")
+    objective: AnyObjective = Field(default_factory=Objective, description="What the network learns.")
+    init: Init | None = Field(None, description="Start from a checkpoint; null: from values drawn by the seed.")
+    train: Train = Field(default_factory=Train, description="How it is trained.")
+    evaluate: Evaluate = Field(default_factory=Evaluate, description="How its loss is taken.")
+    tune: Annotated[Tune | None, BeforeValidator(_tune, json_schema_input_type=Tune | list[Literal["lr"]] | None)] = (
+        Field(None, description="[lr]: each variant of the ablation tunes its learning rate before it is judged.")
+    )
+    seeds: Count | tuple[Natural, ...] = Field(
+        8, description="Number of training seeds per variant (N means 0 to N−1), or the list of them."
+    )
+
+    @field_validator("seeds")
+    @classmethod
+    def _distinct(cls, seeds: int | tuple[int, ...]) -> int | tuple[int, ...]:
+        if isinstance(seeds, tuple) and (not seeds or len(set(seeds)) != len(seeds)):
+            raise ValueError("seeds must be a number or a list of distinct seeds with at least one of them")
+        return seeds
+
+    @model_validator(mode="after")
+    def _strata_have_timesteps(self) -> Protocol:
+        if self.evaluate.strata > self.objective.timesteps:
+            raise ValueError(
+                f"evaluate.strata is {self.evaluate.strata}, more than the {self.objective.timesteps} timesteps "
+                "of the objective: every stratum needs at least one"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _untrained_only_if_pretrained(self) -> Protocol:
+        if self.train.steps == 0 and self.init is None:
+            raise ValueError("train.steps is 0, so nothing would be trained: say init: {from: CHECKPOINT}, or steps")
+        return self
+
+    def seed_list(self) -> tuple[int, ...]:
+        """The training seeds, in order."""
+        return tuple(range(self.seeds)) if isinstance(self.seeds, int) else self.seeds
+
+    def resolved(self, folder: Path) -> Protocol:
+        """This protocol with its paths taken relative to `folder`."""
+        changed: dict[str, Any] = {"data": self.data.resolved(folder), "evaluate": self.evaluate.resolved(folder)}
+        if self.init is not None:
+            source = (folder / self.init.source.expanduser()).resolve()
+            changed["init"] = self.init.model_copy(update={"source": source})
+        return self.model_copy(update=changed)
+
+
+class Measure(Section):
+    """Where trials run and how their latency and memory are measured.
+
+    A call is timed together with one of a fixed reference network, in random order, so that a drift of the machine
+    cancels in their ratio.
+    """
+
+    device: Annotated[str, Field(pattern=r"^(auto|cpu|cuda(:\d+)?)$")] = Field(
+        "auto", description="auto (CUDA where there is one), cpu, cuda or cuda:N; training runs there too."
+    )
+    threads: Count | None = Field(
+        1, description="CPU threads of torch, for training too; null: what torch takes by itself."
+    )
+    batch: Count = Field(8, description="Images per measured call, of inference and of a training step.")
+    batches: tuple[Count, ...] = Field((), description="Further batch sizes to measure, kept in the record by batch.")
+    latency: bool = Field(default=True, description="Measure the time of inference and of a training step.")
+    memory: bool = Field(default=True, description="Measure the peak memory of inference and of a training step.")
+    energy: bool = Field(default=False, description="Measure joules per call where NVML or RAPL has a counter.")
+    rounds: Count = Field(10, description="Timed rounds at least, unless max_seconds is over.")
+    precision: Share = Field(
+        0.01, description="Half-width of the 95 % interval of the ratio, relative, at which timing stops early."
+    )
+    min_seconds: Annotated[float, Field(strict=True, ge=0)] = Field(
+        0.2, description="Seconds that the timed rounds last at least."
+    )
+    max_seconds: Annotated[float, Field(strict=True, gt=0)] = Field(
+        2.0, description="Seconds after which no round is added to the first three, for warm-up and rounds each."
+    )
+    repeats: Natural = Field(1, description="How often a disturbed measurement is taken again before it is flagged.")
+    exclusive: bool = Field(default=True, description="While one worker of this machine times, the others pause.")
+    processes: Natural = Field(0, description="Fresh processes that measure, one after another; 0: the trial's own.")
+    compile: bool = Field(default=False, description="Time the network under torch.compile, warm-up kept apart.")
+    cuda_graph: bool = Field(default=False, description="Time replays of a CUDA graph instead of launches.")
+
+    @model_validator(mode="after")
+    def _seconds_in_order(self) -> Measure:
+        if self.min_seconds > self.max_seconds:
+            raise ValueError(f"min_seconds {self.min_seconds} is more than max_seconds {self.max_seconds}")
+        return self

@@ -1,0 +1,1 @@
+"""One network trained and judged: data, noise, steps, held-out loss, samples."""

@@ -1,0 +1,1 @@
+"""One trial: train and measure in a process of its own, whatever happens."""
