@@ -105,7 +105,8 @@ def test_load_raises_one_error_with_all_problems(study_file: Write) -> None:
 
 def test_planning_and_records_load_no_torch() -> None:
     code = (
-        "import sys, studies.study.study, studies.driver.plan, studies.records.record, studies.frame, studies.records.store,"
+        "import sys, studies.study.study, studies.driver.plan, studies.records.record, studies.frame,"
+        "studies.records.store,"
         "studies.driver.run,"
         "studies.trial.worker; print([m for m in ('torch', 'sklearn') if m in sys.modules])"
     )
