@@ -21,7 +21,8 @@ from archspec.text.atomic import write_text
 from reports.analysis.ablation import compare
 from reports.metrics import METRICS, interval_text, p_text
 from studies.study.load import load_study
-from studies.trial.job import Job, run_trial
+from studies.trial.job import Job
+from studies.trial.run import run_trial
 
 HERE = Path(__file__).parent
 VARIANTS = 8

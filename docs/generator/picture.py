@@ -6,7 +6,8 @@ from html import escape
 
 from archspec.graphs.graph import ArchGraph, input_shapes, inputs_of, op_of, price_of, shape_of
 from archspec.ops.shapes import Embedding, FeatureMap, Shape
-from reports.figures.unet_svg import KINDS, node_label
+from reports.figures.unet_labels import node_label
+from reports.figures.unet_svg import KINDS
 
 ROW, BOX, LEFT, WIDTH = 44, 190, 210, 640
 

@@ -252,7 +252,7 @@ def serve(descriptor: int, driver: int, memory: float | None, answers: Mapping[s
 
 
 def _do_job(connection: Connection[Any, Any], body: Any) -> None:
-    from studies.trial.job import run_trial
+    from studies.trial.run import run_trial
 
     job = Job.model_validate(body)
     outcome = run_trial(job, lambda progress: connection.send(("progress", progress.model_dump(mode="json"))))

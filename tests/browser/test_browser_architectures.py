@@ -10,7 +10,7 @@ from playwright.sync_api import Browser
 from archspec import from_document
 from reports.dashboard import write_dashboard
 from reports.figures.unet_diff import Difference, difference
-from reports.figures.unet_svg import node_tooltip
+from reports.figures.unet_labels import node_tooltip
 from reports.figures.unet_units import Network
 from tests.browser.watched import Watched
 from tests.reports.synthetic_study import full_study, make_study

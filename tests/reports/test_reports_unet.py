@@ -6,9 +6,10 @@ import pytest
 import archspec
 from archspec import ArchGraph
 from reports.figures.unet_diff import difference
+from reports.figures.unet_labels import node_label, node_tooltip
 from reports.figures.unet_layout import Layout, layout, skip_lines
 from reports.figures.unet_rows import merged
-from reports.figures.unet_svg import node_label, node_tooltip, unet_pair, unet_svg
+from reports.figures.unet_svg import unet_pair, unet_svg
 from reports.figures.unet_units import Network, sides, units
 from tests.reports.synthetic_study import graph_of
 

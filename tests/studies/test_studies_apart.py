@@ -20,7 +20,8 @@ from studies.measure.compare import compare
 from studies.measure.network import built, image_shape
 from studies.sections.protocol import Measure, Protocol
 from studies.training.failures import MeasuringFailed
-from studies.trial.job import Job, run_trial
+from studies.trial.job import Job
+from studies.trial.run import run_trial
 
 SPEC = """
 version: 1

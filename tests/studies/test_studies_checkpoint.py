@@ -11,7 +11,8 @@ from studies.sections.protocol import Protocol, Train
 from studies.training.checkpoint import restore, save
 from studies.training.data.dataset import load
 from studies.training.train import Span, TrainingStep, fit
-from studies.trial.job import Job, run_trial
+from studies.trial.job import Job
+from studies.trial.run import run_trial
 
 SPEC = loads(
     "version: 1\nname: t\nunet: {ch: 32, out_ch: 1, ch_mult: [1, 1], num_res_blocks: 1, attn_resolutions: [],"

@@ -14,8 +14,9 @@ import torch
 import archspec
 from studies.measure import device as devices
 from studies.sections.protocol import Measure, Protocol
-from studies.trial import job as trials
-from studies.trial.job import Job, Outcome, Progress, run_trial
+from studies.trial import run as trials
+from studies.trial.job import Job, Outcome, Progress
+from studies.trial.run import run_trial
 from studies.trial.worker import Worker
 
 SPEC = """

@@ -16,7 +16,8 @@ from studies.sections.protocol import Protocol
 from studies.study.load import load_study
 from studies.study.study import Study
 from studies.training import quality, train
-from studies.trial.job import Job, run_trial
+from studies.trial.job import Job
+from studies.trial.run import run_trial
 
 Write = Callable[..., Path]
 

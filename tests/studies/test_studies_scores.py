@@ -23,7 +23,8 @@ from studies.scores import compute
 from studies.sections.protocol import Measure, Protocol
 from studies.study.load import check_study, load_study
 from studies.training.scores import Setting, scores_of
-from studies.trial.job import Job, Outcome, run_trial
+from studies.trial.job import Job, Outcome
+from studies.trial.run import run_trial
 from tests.studies.test_studies_loop import Pretended, nothing
 from tests.studies.test_studies_searching import Heard, search, trained
 

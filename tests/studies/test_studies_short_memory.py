@@ -24,7 +24,8 @@ LIMITED = """
 import json, resource, sys
 import torch
 from studies.training.data.dataset import load
-from studies.trial.job import Job, run_trial
+from studies.trial.job import Job
+from studies.trial.run import run_trial
 job = Job.model_validate_json(sys.stdin.read())
 load(job.protocol.data)
 torch.nn.functional.conv2d(torch.ones(1, 1, 8, 8, requires_grad=True), torch.ones(1, 1, 3, 3)).sum().backward()

@@ -12,7 +12,8 @@ from torch import Tensor, nn
 import archspec
 from studies.records import provenance
 from studies.sections.protocol import Measure, Protocol
-from studies.trial.job import Job, Outcome, Progress, _Trial, explained, run_trial
+from studies.trial.job import Job, Outcome, Progress, _Trial, explained
+from studies.trial.run import run_trial
 
 SPEC = """
 version: 1

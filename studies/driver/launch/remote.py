@@ -18,7 +18,7 @@ Trial = Callable[[Job], Outcome]
 
 def trained(job: Job) -> Outcome:
     """The usual trial; nobody listens to its progress."""
-    from studies.trial.job import run_trial
+    from studies.trial.run import run_trial
 
     return run_trial(job, lambda progress: None)
 
