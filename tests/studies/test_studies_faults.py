@@ -9,8 +9,6 @@ from __future__ import annotations
 import json
 import os
 import random
-import re
-import shutil
 import signal
 import subprocess
 import sys
@@ -21,17 +19,16 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-import optuna
 import psutil
 import pytest
-from optuna.trial import TrialState
 
 from archspec import UserError
 from studies.records.locks import is_driven, sole_driver
-from studies.records.record import TRAINED, TrialRecord
+from studies.records.record import TrialRecord
 from studies.records.store import Store
 from studies.study.load import load_study
-from tests.studies.fake_run import Listener, run_fake, start
+from tests.studies.fake_run import run_fake
+from tests.studies.whole import ablation, check_whole, with_run
 from tests.tiny_study import ABLATION, SEARCH
 
 Write = Callable[..., Path]
@@ -47,35 +44,6 @@ def deeds(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., None
         monkeypatch.setenv("USHAPE_FAKE", str(path))
 
     return write
-
-
-def with_run(write: Write, *parts: str, run: str, seeds: int = 4) -> Path:
-    return write(ABLATION, *parts, f"run: {run}\n", **{"seeds: 2": f"seeds: {seeds}"})
-
-
-def ablation(path: Path) -> list[TrialRecord]:
-    return Store(load_study(path).folder).records("ablation")
-
-
-def check_whole(path: Path, seeds: int, trials: int = 0) -> None:
-    """Every cell has one result, the search its budget, and nothing is left open."""
-    folder = load_study(path).folder
-    store = Store(folder)
-    done = [r for r in store.records("ablation") if r.status == "finished"]
-    cells = Counter((r.variant, r.seed) for r in done)
-    assert cells == Counter({(v, s): 1 for v in ("base", "no attention") for s in range(seeds)})
-    if trials:
-        assert sum(record.status in TRAINED for record in store.records("search")) == trials
-        finished = [*done, *(r for r in store.records("search") if r.status == "finished")]
-        assert max(Counter((r.fingerprint, r.seed) for r in finished).values()) == 1
-    for part in store.parts():
-        states = {trial.state for trial in optuna_trials(folder, part)}
-        assert states <= {TrialState.COMPLETE, TrialState.FAIL}
-        assert all(r.reason for r in store.records(part) if r.status not in ("finished", "replayed"))
-
-
-def optuna_trials(folder: Path, part: str) -> list[optuna.trial.FrozenTrial]:
-    return optuna.load_study(study_name=f"tiny/{part}", storage=f"sqlite:///{folder / 'study.db'}").trials
 
 
 def children(of: int | None = None) -> list[psutil.Process]:
@@ -301,90 +269,6 @@ def test_a_look_at_the_lock_turns_no_driver_away_and_nobody_deletes_its_file(tmp
         looker.join()
     assert looks[0] > 0
     assert (tmp_path / "driver.lock").stat().st_ino == inode
-
-
-@pytest.fixture
-def small_disk(tmp_path: Path) -> Iterator[Path]:
-    """A file system of 16 MB; where none may be mounted the test is skipped, in words."""
-    place = tmp_path / "disk"
-    place.mkdir()
-    done = subprocess.run(
-        ["mount", "-t", "tmpfs", "-o", "size=16m", "tmpfs", str(place)], capture_output=True, text=True, check=False
-    )
-    if done.returncode:
-        pytest.skip(f"no tmpfs can be mounted here: {done.stderr.strip()}")
-    try:
-        yield place
-    finally:
-        subprocess.run(["umount", "--lazy", str(place)], check=True)
-
-
-def on(disk: Path, path: Path) -> Path:
-    return Path(shutil.copy(path, disk / "study.yaml"))
-
-
-def filled(disk: Path) -> Path:
-    """A file that takes all room that is left."""
-    filler = disk / "filler"
-    with filler.open("wb", buffering=0) as file:
-        try:
-            while True:
-                file.write(b"x" * 4096)
-        except OSError:
-            return filler
-
-
-class Filler(Listener):
-    """Fills the disk when the third trial has ended, and makes room again when it hears of it, if at all."""
-
-    def __init__(self, disk: Path, *, helps: bool) -> None:
-        super().__init__()
-        self.disk, self.helps = disk, helps
-
-    def ended(self, record: TrialRecord) -> None:
-        super().ended(record)
-        if len(self.records) == 3:
-            filled(self.disk)
-
-    def said(self, text: str) -> None:
-        super().said(text)
-        if self.helps and "has no room on its disk" in text:
-            (self.disk / "filler").unlink(missing_ok=True)
-
-
-def test_a_full_disk_is_waited_out(study_file: Write, small_disk: Path) -> None:
-    path = on(small_disk, with_run(study_file, run="{workers: 2}", seeds=4))
-    study, listener = load_study(path), Filler(small_disk, helps=True)
-    from studies.driver.run import run_study
-
-    run_study(study, study.folder, listener, start=start)
-    check_whole(path, seeds=4)
-    assert len(ablation(path)) == 8
-    assert listener.lines[0].startswith(f"{study.folder} has no room on its disk (")
-    assert listener.lines[0].endswith("); waiting up to 10 min.")
-    assert listener.lines[-1] == f"{study.folder} has room again."
-
-
-def test_a_disk_that_stays_full_ends_the_run_with_what_to_do(
-    study_file: Write, small_disk: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    from studies.driver.run import run_study
-
-    monkeypatch.setattr("studies.records.patience.PATIENCE", 0.5)
-    path = on(small_disk, with_run(study_file, run="{workers: 2}", seeds=4))
-    study, listener = load_study(path), Filler(small_disk, helps=False)
-    with pytest.raises(UserError) as caught:
-        run_study(study, study.folder, listener, start=start)
-    [problem] = caught.value.problems
-    assert re.match(rf"{study.folder} has had no room on its disk for \d+ s \(", problem.message)
-    assert problem.hint == "What is finished is kept. Make room, then the same command goes on from there."
-    (small_disk / "filler").unlink()
-    monkeypatch.undo()
-    finished = {r.trial for r in ablation(path) if r.status == "finished"}
-    assert len(finished) >= 3
-    run_fake(path)
-    check_whole(path, seeds=4)
-    assert finished <= {r.trial for r in ablation(path) if r.status == "finished"}
 
 
 def test_a_record_of_a_newer_version_is_a_users_error(study_file: Write) -> None:

@@ -1,5 +1,4 @@
 import json
-import os
 import subprocess
 import sys
 from pathlib import Path
@@ -10,7 +9,6 @@ import torch
 from torch import Tensor, nn
 
 import archspec
-from studies.records import provenance
 from studies.sections.protocol import Measure, Protocol
 from studies.trial.job import Job, Outcome, Progress, _Trial, explained
 from studies.trial.run import run_trial
@@ -253,52 +251,11 @@ def test_nothing_of_a_trial_stays_in_memory(monkeypatch: pytest.MonkeyPatch) -> 
 def test_a_trial_prints_nothing(tmp_path: Path) -> None:
     (tmp_path / "job.json").write_text(job().model_dump_json(), encoding="utf-8")
     code = (
-        "import sys; from pathlib import Path; from studies.trial.job import Job, run_trial;"
+        "import sys; from pathlib import Path; from studies.trial.job import Job;"
+        "from studies.trial.run import run_trial;"
         "job = Job.model_validate_json(Path(sys.argv[1]).read_text());"
         "assert run_trial(job, lambda progress: None).status == 'finished'"
     )
     command = [sys.executable, "-W", "error", "-c", code, str(tmp_path / "job.json")]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
-
-
-# provenance
-
-
-def test_provenance_names_versions_and_no_machine() -> None:
-    facts = provenance.provenance()
-    assert list(facts) == ["ushape", "code", "code_dirty", "torch", "numpy", "optuna", "networkx", "python", "os"]
-    assert facts["torch"] == torch.__version__
-    assert facts["python"] == sys.version.split()[0]
-    assert os.uname().nodename not in str(facts["os"]).split()
-
-
-def git(folder: Path, *arguments: str) -> str:
-    environment = {key: value for key, value in os.environ.items() if not key.startswith("GIT_")}
-    names = ["-c", "user.name=a", "-c", "user.email=a@example.org", "-c", "commit.gpgsign=false"]
-    command = ["git", "-C", str(folder), *names, *arguments]
-    return subprocess.run(command, check=True, capture_output=True, text=True, env=environment).stdout.strip()
-
-
-def test_the_commit_is_that_of_the_code_and_of_nothing_around_it(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    file = tmp_path / "studies" / "records" / "provenance.py"
-    file.parent.mkdir(parents=True)
-    file.write_text("one", encoding="utf-8")
-    monkeypatch.setattr(provenance, "__file__", str(file))
-    read = provenance.code_version.__wrapped__
-    assert read() == (None, None)
-    git(tmp_path, "init", "--quiet")
-    assert read() == (None, None)
-    git(tmp_path, "add", "studies")
-    git(tmp_path, "commit", "--quiet", "--no-verify", "-m", "one")
-    commit = git(tmp_path, "rev-parse", "HEAD")
-    monkeypatch.setenv("GIT_DIR", "/nowhere")
-    assert read() == (commit, False)
-    file.write_text("two", encoding="utf-8")
-    assert read() == (commit, True)
-    installed = tmp_path / "lib" / "studies" / "records" / "provenance.py"
-    installed.parent.mkdir(parents=True)
-    monkeypatch.setattr(provenance, "__file__", str(installed))
-    assert read() == (None, None)
