@@ -37,6 +37,10 @@ UNITS: dict[Metric, dict[str, float]] = {
 _QUANTITY = re.compile(r"^\s*(?P<number>[0-9.eE+-]+)\s*(?P<unit>[A-Za-z]*)\s*$")
 
 
+#: Bytes and counts, of which there is no part.
+_WHOLE: frozenset[Metric] = frozenset({"memory", "train_memory", "parameters", "macs"})
+
+
 def quantity(metric: Metric, value: object) -> float:
     """A budget from a number, or from text with a unit: ``20 ms``, ``64 MiB``, ``1.5M``; ValueError if it is none."""
     match = _QUANTITY.match(str(value))
@@ -45,6 +49,8 @@ def quantity(metric: Metric, value: object) -> float:
         number = float(match["number"]) * {"": 1.0, **units}[match["unit"]] if match else math.nan
     except (KeyError, ValueError):
         number = math.nan
+    if str(value).strip().endswith("%") or (metric in _WHOLE and 0 < number < 1):
+        raise ValueError(f"{metric}: `{value}` is no budget; a share of the base's is written `0.5 * base`")
     if not (math.isfinite(number) and number > 0):
         known = f", or one with a unit out of {', '.join(units)}" if units else ""
         raise ValueError(f"{metric}: `{value}` is no budget; write a number above 0{known}")

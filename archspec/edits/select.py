@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from functools import cached_property
@@ -103,8 +104,23 @@ def suggestion(graph: ArchGraph, selector: str | SelectorParts) -> str:
     alone = select(graph, SelectorParts(id=parts.id, op=parts.op))
     if alone:
         return _narrowed_too_far(graph, alone, parts)
-    close = did_you_mean(name, [*graph, *ops]) if name is not None else None
+    close = _meant(graph, name, [*graph, *ops]) if name is not None else None
     return close or f"Operations here: {', '.join(ops)}; `ushape show` lists the ids."
+
+
+#: Words for parts of a U-Net that are no selectors, and the selectors that they stand for.
+_PARTS = {
+    "middle": "mid.*", "bottleneck": "mid.*", "encoder": "down.*", "decoder": "up.*", "skip": "concat",
+    "skips": "concat", "attention_blocks": "attention", "attention_levels": "attention", "time": "time_embedding",
+}  # fmt: skip
+
+
+def _meant(graph: ArchGraph, name: str, known: Iterable[str]) -> str | None:
+    """The selector that was probably meant: of a word for a part, of a pattern that stops short, or of a typo."""
+    for meant in (_PARTS.get(name), f"{name}.*"):
+        if meant is not None and select(graph, SelectorParts(id=meant) if "*" in meant else SelectorParts(op=meant)):
+            return f"Did you mean `{meant}`?"
+    return did_you_mean(name, known)
 
 
 def _narrowed_too_far(graph: ArchGraph, nodes: list[str], parts: SelectorParts) -> str:

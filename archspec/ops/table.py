@@ -34,7 +34,9 @@ def read_op(data: Any, place: Place) -> tuple[Op | None, list[Problem]]:
         return None, [place.at("op").problem(p.code, p.message, p.hint) for p in error.problems]
     if cls is None:
         known = known_names(OPS)
-        hint = (did_you_mean(name, known) if isinstance(name, str) else None) or f"Operations: {', '.join(known)}."
+        own = "One of your own comes with its package: see examples/custom_operation."
+        close = did_you_mean(name, known) if isinstance(name, str) else None
+        hint = close or f"Operations: {', '.join(known)}. {own}"
         quoted = f"`{name[:80]}`" if isinstance(name, str) else shown(name)
         return None, [place.at("op").problem("U013", f"there is no operation {quoted}.", hint)]
     return validate(cls, data, place.positions, path=place.path)

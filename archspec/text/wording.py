@@ -81,6 +81,8 @@ def _as_mapping(value: Any) -> str | None:
 
 
 def _bracketed(value: Any) -> str | None:
+    if isinstance(value, dict) and len(value) == 1:
+        return f"Write `- ` before it, for a list of one: `- {next(iter(value))}: …`."
     if isinstance(value, str) and value and all(part.strip() for part in value.split(",")) and len(value) < 60:
         return f"Write [{', '.join(part.strip() for part in value.split(','))}]."
     return f"Write [{value}]." if isinstance(value, int | float) and not isinstance(value, bool) else None

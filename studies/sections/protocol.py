@@ -105,11 +105,17 @@ _AnySource = Annotated[
     Discriminator(
         _source_of,
         custom_error_type="data_source",
-        custom_error_message="Data is `digits`, or a mapping with exactly one of the keys digits, images, npz",
+        custom_error_message="Data is `digits`, or a mapping with exactly one of the keys digits, images, npz, such as "
+        "`{images: FOLDER, resolution: 32}`",
     ),
 ]
 Data = Annotated[_AnySource, BeforeValidator(_spelled_out, json_schema_input_type=Literal["digits"] | _AnySource)]
 Source = Digits | ImageFolder | NpzFile
+
+
+def _checkpoint(value: Any) -> Any:
+    """A path alone as the mapping it stands for."""
+    return {"from": value} if isinstance(value, str) else value
 
 
 def _given(value: Any) -> Any:
@@ -186,7 +192,9 @@ class Protocol(Section):
 
     data: Data = Field(default_factory=Digits, description="Where the images come from.")
     objective: AnyObjective = Field(default_factory=Objective, description="What the network learns.")
-    init: Init | None = Field(None, description="Start from a checkpoint; null: from values drawn by the seed.")
+    init: Annotated[Init | None, BeforeValidator(_checkpoint, json_schema_input_type=Init | str | None)] = Field(
+        None, description="Start from a checkpoint; null: from values drawn by the seed."
+    )
     train: Train = Field(default_factory=Train, description="How it is trained.")
     evaluate: Evaluate = Field(default_factory=Evaluate, description="How its loss is taken.")
     tune: Annotated[Tune | None, BeforeValidator(_tune, json_schema_input_type=Tune | list[Literal["lr"]] | None)] = (

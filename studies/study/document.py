@@ -26,7 +26,9 @@ from studies.study.execution import Run
 class Ablation(Section):
     """Variants of the base, each trained with every seed and compared to the base pairwise by seed."""
 
-    variants: dict[VariantName, Edits] = Field(default_factory=dict, description="name -> edits of the base")
+    variants: dict[VariantName, Edits] = Field(
+        default_factory=dict, min_length=1, description="name -> edits of the base"
+    )
     leave_one_out: PartChoices | None = Field(
         None, description="each of these parts taken out by itself: parts by word or selector"
     )
@@ -54,7 +56,7 @@ class Ablation(Section):
     @model_validator(mode="after")
     def _asks_something(self) -> Self:
         designs = ("variants", "leave_one_out", "add_one_in", "one_factor", "factorial", "path")
-        if not any(getattr(self, design) for design in designs):
+        if not any(getattr(self, design) is not None for design in self.model_fields_set.intersection(designs)):
             raise ValueError(f"an ablation has one of {', '.join(designs)}")
         if self.until is not None and self.path is not None:
             raise ValueError("a path chooses by all seeds, so it cannot stand beside until")

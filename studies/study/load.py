@@ -6,13 +6,14 @@ from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
-from archspec import Problem, UserError, check_data, check_file, check_spec, fingerprint
+from archspec import Problem, UserError, check_data, check_file, check_spec, fingerprint, zoo_names
 from archspec.document import Architecture
 from archspec.text.errors import Severity, merged
 from archspec.text.files import read_text
 from archspec.text.parse import Document, parse
 from archspec.text.positions import DataPath, Positions
 from archspec.text.silence import silenced
+from archspec.text.suggest import did_you_mean
 from archspec.text.validate import validate
 from studies.study.document import StudyFile
 from studies.study.fairness import group_doubts, size_doubts
@@ -65,7 +66,7 @@ def _check_document(document: Document, path: Path) -> tuple[Study | None, tuple
         problems = [p for p in problems if p.code != "U001"]
         for problem in checked.problems:
             message = f"the base `{base_data}`: {problem.message}"
-            hint = "Paths are relative to the study file."
+            hint = _zoo_hint(base_data) or "Paths are relative to the study file."
             problems.append(document.positions.problem("U001", message, hint, path=("base",)))
     if file is None or checked.spec is None or checked.graph is None:
         return None, merged(problems)
@@ -74,6 +75,13 @@ def _check_document(document: Document, path: Path) -> tuple[Study | None, tuple
     protocol, faults = completed(protocol, checked.graph, path, document.positions)
     study = Study(path, document.text, file, spec, protocol)
     return study, merged([*problems, *faults, *_cross_checks(study, document.positions)])
+
+
+def _zoo_hint(base: str) -> str | None:
+    """What to write for an architecture of the package that is not there."""
+    if Path(base).parent != Path("zoo"):
+        return None
+    return did_you_mean(base, [f"zoo/{name}" for name in zoo_names()]) or "`ushape zoo` lists those that ship."
 
 
 def _beside(study: Path, base: str) -> Path:

@@ -130,4 +130,7 @@ def _budget_faults(study: Study, search: Search) -> Iterator[Fault]:
     trained = study.file.ablation is not None
     if relative and not trained and base_point(study.spec, search.space, study.levels) is None:
         message = f"the budget of {relative[0]} is relative to the base, which is no point of the space."
-        yield ("budgets", relative[0]), message, "Add the base's values to the space, or write a number."
+        alone = ((name, {name: dimension}) for name, dimension in search.space.items())
+        lacking = [f"`{name}`" for name, one in alone if base_point(study.spec, one, study.levels) is None]
+        to = f"the values of {' and '.join(lacking)}" if lacking else "the space"
+        yield ("budgets", relative[0]), message, f"Add what the base has to {to}, or write a number."

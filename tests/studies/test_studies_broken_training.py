@@ -43,7 +43,7 @@ def test_budgets_that_cannot_be_read(study_file: Write, text: str, message: str)
 @pytest.mark.parametrize(
     ("init", "message"),
     [
-        ("model.pt", "19:3: error U012 `protocol.init` must be a mapping of keys to values, not 'model.pt'."),
+        ("model.pt", "19:3: error U001 there is no checkpoint model.pt. Paths are relative to the study file."),
         ("[a.pt]", "19:3: error U012 `protocol.init` must be a mapping of keys to values, not a list."),
         ("{}", f"19:3: error U011 `protocol.init.from` is missing. {FROM}"),
         ("{form: model.pt}", "19:10: error U010 `protocol.init.form` is not a known key. Did you mean `from`?"),
