@@ -13,7 +13,7 @@ from search.objectives import METRICS, absolute, predicted_name
 from search.screening import LEARNED, PREDICTABLE
 from studies.latency.account import account_of
 from studies.records.artifacts import files_of
-from studies.records.record import WITH_RESULT, Part, Status, TrialRecord, current
+from studies.records.record import SETTLED, WITH_RESULT, Part, Status, TrialRecord, current
 from studies.records.store import Store
 from studies.study.stated import stated_margins
 
@@ -194,13 +194,14 @@ def _warnings(records: list[TrialRecord]) -> Iterable[str]:
     if len(devices) > 1:
         yield f"Trials ran on {len(devices)} different devices; their latencies and memory do not compare."
     # Tuned trials differ from the others in what the protocol lets them tune, and say so.
-    hashes = {record.protocol_hash for record in records if not record.tuned}
+    hashes = {record.protocol_hash for record in records if not record.tuned and record.status in SETTLED}
     if len(hashes) > 1:
         yield f"Trials were made under {len(hashes)} different protocols; their losses do not compare."
     contents = {str(record.data.get("hash")) for record in trained if record.data}
     if len(contents) > 1:
         yield f"The data changed between trials ({len(contents)} different contents); their losses do not compare."
-    evaluations = {str((record.detail.get("evaluation") or {}).get("hash")) for record in trained if record.metrics}
+    # What diverged or was pruned came to no evaluation.
+    evaluations = {str(found["hash"]) for record in trained if (found := record.detail.get("evaluation"))}
     if len(evaluations) > 1:
         yield "Trials were evaluated on different sets of images, timesteps or noise; their losses do not compare."
     spaces = {str(samples.get("space_hash")) for record in trained if (samples := record.detail.get("samples"))}

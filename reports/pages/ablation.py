@@ -166,9 +166,14 @@ def _cost_cell(effect: Effect, metric: Metric) -> dict[str, Any]:
 
 
 def _dropped(effects: Sequence[Effect]) -> list[str]:
-    """Say which seeds could not be paired, and why."""
+    """Say which seeds could not be paired, and why; a line for each variant and reason."""
+    alike: dict[tuple[str, str], list[str]] = {}
+    for effect in effects:
+        for drop in effect.dropped:
+            alike.setdefault((effect.variant, drop.reason), []).append(str(drop.seed))
     return [
-        f"{e.variant}, seed {drop.seed}: left out of the pairs ({drop.reason})." for e in effects for drop in e.dropped
+        f"{variant}, {'seed' if len(seeds) == 1 else 'seeds'} {join_words(seeds)}: left out of the pairs ({reason})."
+        for (variant, reason), seeds in alike.items()
     ]
 
 

@@ -99,7 +99,7 @@ def evil(study: StudyResults) -> StudyResults:
 def test_texts_from_users_are_escaped_everywhere() -> None:
     page = render(evil(full_study()))
     found = read(page)
-    assert [attributes.get("type") for attributes, _ in found.scripts] == ["application/json"] * 4 + [None]
+    assert [attributes.get("type") for attributes, _ in found.scripts] == ["application/json"] * 5 + [None]
     assert not [tag for tag, attributes in found.tags if tag == "img" or any(a.startswith("on") for a in attributes)]
     assert "alert('x')</script>" not in page
     assert "49" not in re.findall(r"&amp;(\d+)", page)
