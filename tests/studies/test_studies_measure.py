@@ -1,4 +1,6 @@
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -106,13 +108,15 @@ def test_the_peak_is_the_same_every_time_and_grows_with_the_batch() -> None:
 
 
 def test_the_high_water_mark_is_that_of_the_call_and_not_of_the_past() -> None:
-    size = 100 * 2**20
-    past = torch.ones(3 * size, dtype=torch.uint8)
-    del past
-    before, highest = high_water(lambda: torch.ones(size, dtype=torch.uint8))
-    assert before is not None
-    assert highest is not None
-    assert 0.9 * size < highest - before < 2 * size
+    """In a process of its own, as trials are measured: in one that holds much else, the system may take pages back."""
+    code = (
+        "import torch; from studies.measure.memory import high_water; size = 100 * 2**20;"
+        "past = torch.ones(3 * size, dtype=torch.uint8); del past;"
+        "print(*high_water(lambda: torch.ones(size, dtype=torch.uint8)))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=100)
+    before, highest = map(int, done.stdout.split())
+    assert 0.9 < (highest - before) / (100 * 2**20) < 2
 
 
 def test_a_system_that_tells_no_high_water_mark_or_forbids_it(tmp_path: Path) -> None:

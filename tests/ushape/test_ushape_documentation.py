@@ -18,6 +18,7 @@ from generator import commands, dependencies, files, operations, rules  # noqa: 
 
 from archspec import OPS  # noqa: E402
 from archspec.text.rules import RULES  # noqa: E402
+from builder.lowering import LOWERINGS  # noqa: E402
 
 WRITTEN = sorted(page for page in DOCS.rglob("*.md") if not {"generated", "_build"} & set(page.parts))
 #: run by tests of their own
@@ -33,10 +34,11 @@ def named(pages: list[Path]) -> list[str]:
 def place(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     monkeypatch.syspath_prepend(str(tmp_path))
-    operations_before = dict(OPS)
+    operations_before, lowerings_before = dict(OPS), dict(LOWERINGS)
     yield tmp_path
-    OPS.clear()
-    OPS.update(operations_before)
+    for table, before in ((OPS, operations_before), (LOWERINGS, lowerings_before)):
+        table.clear()
+        table.update(before)
 
 
 @pytest.mark.parametrize("page", PAGES, ids=named(PAGES))
