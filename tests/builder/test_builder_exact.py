@@ -122,7 +122,7 @@ def test_torch_compile_without_a_break(name):
     torch.testing.assert_close(compiled(**given), expected, rtol=1e-4, atol=1e-5)
 
 
-@pytest.mark.parametrize("name", ["ddpm-cifar10", "edm2-xs"])
+@pytest.mark.parametrize("name", ["ddpm-cifar10", pytest.param("edm2-xs", marks=pytest.mark.slow)])
 def test_torch_compile_of_one_of_a_kind(name):
     network, given = ready(name, num_res_blocks=1)
     torch.compiler.reset()

@@ -87,7 +87,9 @@ def test_killed_five_times_every_finished_trial_is_there_once(study_file: Write)
         assert {trial.state for trial in trials} <= {TrialState.COMPLETE, TrialState.FAIL}
 
 
-@pytest.mark.parametrize("by", [signal.SIGINT, signal.SIGTERM], ids=["Ctrl-C", "SIGTERM"])
+@pytest.mark.parametrize(
+    "by", [signal.SIGINT, pytest.param(signal.SIGTERM, marks=pytest.mark.slow)], ids=["Ctrl-C", "SIGTERM"]
+)
 def test_interrupted_it_says_so_and_goes_on(study_file: Write, by: signal.Signals) -> None:
     path = study_file(ABLATION, **{"steps: 2": "steps: 4000"})
     folder = load_study(path).folder

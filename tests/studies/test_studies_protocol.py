@@ -59,7 +59,10 @@ def test_seeds_are_a_number_or_a_list() -> None:
 
 
 def test_mistakes_name_the_key_and_the_reason() -> None:
-    which = "Data is `digits`, or a mapping with exactly one of the keys digits, images, npz"
+    which = (
+        "Data is `digits`, or a mapping with exactly one of the keys digits, images, npz, such as "
+        "`{images: FOLDER, resolution: 32}`"
+    )
     assert problems({"data": "digit"}) == [(("data",), which)]
     assert problems({"data": {"images": "a", "npz": "b"}}) == [(("data",), which)]
     assert problems({"data": {"images": "a", "resolution": "32"}}) == [

@@ -67,12 +67,14 @@ def test_every_cell_once_in_processes_of_their_own(study_file: Write) -> None:
     assert run_on_ray(path).records == []
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("cluster")
 def test_kept_warm_if_the_study_says_so(study_file: Write) -> None:
     path = study_file(ABLATION, "run: {launch: ray, workers: 1, isolation: worker}\n", **{"seeds: 2": "seeds: 3"})
     assert len({r.detail["pid"] for r in run_on_ray(path).records}) == 1
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("cluster")
 def test_a_process_that_dies_is_begun_again_as_often_as_said_and_then_a_failed_trial(
     study_file: Write, tmp_path: Path
@@ -90,6 +92,7 @@ def test_a_process_that_dies_is_begun_again_as_often_as_said_and_then_a_failed_t
     assert {r.status for r in Store(load_study(path).folder).records("ablation")} == {"failed"}
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("cluster")
 def test_a_trial_that_hangs_is_stopped(study_file: Write) -> None:
     path = study_file(ABLATION, "run: {launch: ray, workers: 2, timeout: 0.5 s}\n", **{"seeds: 2": "seeds: 1"})

@@ -19,9 +19,9 @@ from studies.driver.prefilter import ScorerApart
 from studies.driver.searching import SearchQuestion
 from studies.records.record import TrialRecord
 from studies.records.store import Store
-from studies.scores import compute
 from studies.sections.protocol import Measure, Protocol
 from studies.study.load import check_study, load_study
+from studies.training import scores as compute
 from studies.training.scores import Setting, scores_of
 from studies.trial.job import Job, Outcome
 from studies.trial.run import run_trial

@@ -37,6 +37,7 @@ def test_jobs_do_every_cell_once(study_file: Write) -> None:
     assert len({r.detail["pid"] for r in listener.records}) == 2
 
 
+@pytest.mark.slow
 def test_a_job_that_ends_without_a_result_is_a_failed_trial(study_file: Write, tmp_path: Path) -> None:
     path = study_file(ONE, "run: {launch: {slurm: {cluster: local}}, workers: 2}\n", **{"seeds: 2": "seeds: 1"})
     study, listener = load_study(path), Listener()

@@ -10,8 +10,9 @@ from torch import Tensor, nn
 
 import archspec
 from studies.sections.protocol import Measure, Protocol
-from studies.trial.job import Job, Outcome, Progress, _Trial, explained
-from studies.trial.run import run_trial
+from studies.training.failures import explained
+from studies.trial.job import Job, Outcome, Progress
+from studies.trial.run import _Trial, run_trial
 
 SPEC = """
 version: 1
@@ -252,7 +253,7 @@ def test_a_trial_prints_nothing(tmp_path: Path) -> None:
     (tmp_path / "job.json").write_text(job().model_dump_json(), encoding="utf-8")
     code = (
         "import sys; from pathlib import Path; from studies.trial.job import Job;"
-        "from studies.trial.run import run_trial;"
+        "from studies.trial.run import _Trial, run_trial;"
         "job = Job.model_validate_json(Path(sys.argv[1]).read_text());"
         "assert run_trial(job, lambda progress: None).status == 'finished'"
     )

@@ -53,6 +53,7 @@ def run(name: str, folder: Path, *command: str) -> subprocess.CompletedProcess[s
     return subprocess.run(given, capture_output=True, text=True, check=False, timeout=280)
 
 
+@pytest.mark.slow
 def test_the_factorial_runs_to_its_report(tmp_path: Path) -> None:
     done = run("attention_places.yaml", tmp_path, "run")
     assert done.returncode == 0, done.stderr
