@@ -140,7 +140,8 @@ def _search(results: StudyResults) -> Iterator[Drawing]:
         )
     if not pairs:
         metric = metric_of(primary_metric(results), metrics)
-        yield Drawing("history", figure=history_figure(points, metric, results.budgets))
+        more = metric.name in results.maximised
+        yield Drawing("history", figure=history_figure(points, metric, results.budgets, more_is_better=more))
     for name in results.objectives or ("loss",):
         yield from _importance(results, name)
     if curves := trial_curves(results, points):
