@@ -5,7 +5,7 @@
 The peak is what torch's allocator has handed out at most during a call, weights and optimizer not counted; shares are
 of diffusers'. The time is that of the call as a multiple of diffusers', interleaved. `budget 0.6` is `memory_budget`
 at 0.6 of diffusers' peak beside the weights and Adam's state; `norms again` computes norms and activations again
-everywhere.
+everywhere, `all again` every node but for its last layers too.
 """
 
 from __future__ import annotations
@@ -24,7 +24,8 @@ from timing import clock, interleaved, ratio, shown
 from archspec import UserError
 from builder.allocations import allocations
 from builder.inference import for_inference
-from builder.memory_plan import memory_plan
+from builder.profile import ProfileOptions
+from builder.profile.plan import memory_plan
 from builder.remat import recomputing
 
 #: images of a training step: what a small machine holds
@@ -70,13 +71,15 @@ def training(made: Pair, device: torch.device) -> dict[str, Callable[[], object]
     within: dict[str, Callable[[], AbstractContextManager[None]]] = {
         "ours": nullcontext,
         "norms again": lambda: recomputing(made.ours),
+        "all again": lambda: recomputing(made.ours, made.ours.architecture),
     }
     theirs = lambda: step(made, made.theirs, nullcontext)  # noqa: E731
     most = peak(theirs, device)
     held = 4 * sum(value.numel() * value.element_size() for value in made.ours.parameters())
+    options = ProfileOptions(device="cuda" if device.type == "cuda" else "cpu", batch=len(made.x), grad_clip=False)
     for share in BUDGETS:
         try:
-            plan = memory_plan(made.ours.architecture, int(held + share * most), len(made.x))
+            plan = memory_plan(made.ours.architecture, int(held + share * most), options)
         except UserError as error:
             print(f"budget {share}: {error}")
             continue

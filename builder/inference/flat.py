@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, fx, nn
 from torch.nn import functional
 
-from builder.network import Network
+from builder.network import NODE_ID, Network
 
 
 @dataclass(frozen=True)
@@ -56,20 +56,24 @@ class Flat:
         return value
 
 
-def flattened(network: Network) -> Flat:
-    """The network, which is in evaluation mode, as a flat graph. Dropout and identities are gone.
+def flattened(network: Network, opens: Callable[[nn.Module], bool] = lambda module: True) -> Flat:
+    """The network as a flat graph. Identities are gone, and dropout where it does nothing.
 
-    A module that `torch.fx` cannot trace (its way depends on values, or it asks shapes for numbers) stays a call.
+    A module that `opens` refuses or that `torch.fx` cannot trace (its way depends on values, or it asks shapes for
+    numbers) stays a call. Every node knows by `NODE_ID` which node of the architecture it belongs to.
     """
     flat = Flat(network, fx.Graph())
     values: dict[fx.Node, Any] = {}
     for node in network.graph.nodes:
-        if node.op == "call_module":
+        before = set(flat.graph.nodes)
+        if node.op == "call_module" and opens(network.get_submodule(str(node.target))):
             arguments = fx.node.map_arg((node.args, node.kwargs), values.__getitem__)
             values[node] = _opened(flat, str(node.target), *arguments)
         else:
             copied = flat.graph.node_copy(node, values.__getitem__)
             values[node] = copied
+        for made in set(flat.graph.nodes) - before:
+            made.meta[NODE_ID] = node.meta.get(NODE_ID)
     flat.clean()
     return flat
 
@@ -164,17 +168,21 @@ def _layer_norm(graph: fx.Graph, path: str, module: Any, x: Any) -> Any:
     return graph.call_function(torch.layer_norm, (x, module.normalized_shape, weight, bias, module.eps))
 
 
+def _dropout(graph: fx.Graph, path: str, module: Any, x: Any) -> Any:
+    return graph.call_module(path, (x,)) if module.training and module.p else x
+
+
 def _unchanged(graph: fx.Graph, path: str, module: Any, x: Any) -> Any:
     del graph, path, module
     return x
 
 
-#: forward of a module -> the function call that it is in evaluation mode
+#: forward of a module -> the function call that it is
 _PLAIN: dict[Callable[..., Any], Callable[[fx.Graph, str, Any, Any], Any]] = {
     nn.Conv2d.forward: _conv,
     nn.Linear.forward: _linear,
     nn.GroupNorm.forward: _group_norm,
     nn.LayerNorm.forward: _layer_norm,
-    nn.Dropout.forward: _unchanged,
+    nn.Dropout.forward: _dropout,
     nn.Identity.forward: _unchanged,
 }

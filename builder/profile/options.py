@@ -37,6 +37,10 @@ class ProfileOptions(BaseModel):
     checkpointing: bool = Field(
         default=False, description="residual blocks and attention are computed again in the backward, not kept"
     )
+    memory_budget: Annotated[float, Field(gt=0)] | None = Field(
+        None,
+        description="bytes that a training step may take; what is computed again for that is planned as in training",
+    )
     channels_last: bool = Field(default=False, description="weights and images in torch.channels_last")
 
     @model_validator(mode="after")

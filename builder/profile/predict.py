@@ -11,6 +11,7 @@ from builder.profile.cache import Cache
 from builder.profile.calibrate import by_measurement
 from builder.profile.cuda_allocator import replayed
 from builder.profile.options import ProfileOptions
+from builder.profile.plan import memory_plan
 from builder.profile.step import Objective, inference_trace, training_trace
 from builder.profile.timeline import Peak, peak_of, sizes_of
 from builder.profile.trace import Trace
@@ -146,7 +147,7 @@ def predict(
     """The prediction for one call; `objective` is what a training step trains for, prediction of the noise if None."""
     traces: dict[Call, Callable[[], Trace]] = {
         "inference": lambda: inference_trace(architecture, options),
-        "training": lambda: training_trace(architecture, options, objective),
+        "training": lambda: training_trace(architecture, options, objective, _again(architecture, options, objective)),
     }
     trace = traces[call]()
     unknown = 0
@@ -166,6 +167,14 @@ def predict(
         by_rule=unknown,
         note=_note(options),
     )
+
+
+def _again(architecture: ArchGraph, options: ProfileOptions, objective: Objective | None) -> tuple[str, ...] | None:
+    """What a training with a memory budget computes again; where none fits, what it would do to need least."""
+    if options.memory_budget is None:
+        return None
+    free = options.model_copy(update={"memory_budget": None})
+    return memory_plan(architecture, int(options.memory_budget), free, objective, must_fit=False).again
 
 
 def _on_cuda(trace: Trace, needs: list[Need]) -> tuple[int, int]:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager, nullcontext
+from collections.abc import Collection, Iterator
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from typing import Any, Protocol
 
 import torch
@@ -21,6 +21,7 @@ from builder.profile.casting import Casting
 from builder.profile.marks import Marks, marked_network
 from builder.profile.options import DTYPES, ProfileOptions
 from builder.profile.trace import Trace, Tracer
+from builder.remat import recomputing
 
 
 class Objective(Protocol):
@@ -73,8 +74,20 @@ def inference_trace(architecture: ArchGraph, options: ProfileOptions) -> Trace:
     return tracer.trace
 
 
-def training_trace(architecture: ArchGraph, options: ProfileOptions, objective: Objective | None = None) -> Trace:
-    """One step: noise, forward, mean squared error in float32, backward, clipping, optimizer; gradients are freed."""
+def training_trace(
+    architecture: ArchGraph,
+    options: ProfileOptions,
+    objective: Objective | None = None,
+    again: Collection[str] | None = None,
+) -> Trace:
+    """One step: noise, forward, mean squared error in float32, backward, clipping, optimizer; gradients are freed.
+
+    Args:
+        architecture: what is trained.
+        options: how.
+        objective: what for.
+        again: nodes that the backward pass computes again beside all that is cheap, see `builder.remat`; None: nothing.
+    """
     objective = objective or EpsPrediction()
     with _traced(architecture, options) as (network, tracer):
         network.train()
@@ -89,7 +102,7 @@ def training_trace(architecture: ArchGraph, options: ProfileOptions, objective: 
         tracer.hold([images, times, noise, *arguments.values()], "input")
         optimizer = optimizer_of(network, options)
         held = _hold_state(tracer, network, optimizer, options)
-        step = _Step(network, objective, options, arguments)
+        step = _Step(network, objective, options, arguments, again)
         with tracer:
             for part in _parts((images, times, noise), options.micro_batch or options.batch):
                 tracer.phase = "forward"
@@ -137,9 +150,15 @@ class _Step:
     """Forward and loss of one part of a batch; what is local to it goes before the backward begins."""
 
     def __init__(
-        self, network: Network, objective: Objective, options: ProfileOptions, given: dict[str, Tensor]
+        self,
+        network: Network,
+        objective: Objective,
+        options: ProfileOptions,
+        given: dict[str, Tensor],
+        again: Collection[str] | None,
     ) -> None:
         self.network, self.objective, self.options, self.given = network, objective, options, given
+        self._again = again
         self.timed = "timestep" in input_nodes(network.architecture)
 
     def loss(self, images: Tensor, times: Tensor, noise: Tensor) -> Tensor:
@@ -147,13 +166,18 @@ class _Step:
         noisy = self.objective.noisy(images, times, noise)
         target = self.objective.target(images, times, noise)
         given = {name: value[: len(images)] for name, value in self.given.items()}
-        with _modes(self.options):
+        with self._recomputing(), _modes(self.options):
             if self.timed:
                 given["t"] = self.objective.time(times)
             output = self.network(noisy.to(DTYPES[self.options.dtype]), **given)
             if output.shape[1] > target.shape[1]:  # learned variances: they have a loss of their own
                 output = output[:, : target.shape[1]]
         return functional.mse_loss(output.float(), target.float())
+
+    def _recomputing(self) -> AbstractContextManager[None]:
+        if self._again is None:
+            return nullcontext()
+        return recomputing(self.network, self._again, within=lambda: _modes(self.options))
 
 
 def _parts(batch: tuple[Tensor, ...], size: int) -> Iterator[tuple[Tensor, ...]]:

@@ -7,8 +7,9 @@ from contextlib import AbstractContextManager, nullcontext
 from torch import nn
 
 from archspec import user_error
-from builder.memory_plan import MemoryPlan, memory_plan
 from builder.network import Network
+from builder.profile import ProfileOptions
+from builder.profile.plan import MemoryPlan, memory_plan
 from studies.sections.protocol import Train
 
 
@@ -37,6 +38,20 @@ class Recomputation:
         if images not in self.plans:
             if not isinstance(self._module, Network):
                 raise user_error("memory_budget needs a network that was compiled from an architecture.")
-            averaged = self._train.ema is not None
-            self.plans[images] = memory_plan(self._module.architecture, int(budget), images, averaged=averaged)
+            device = next(self._module.parameters()).device.type
+            options = _options(self._train, images, device)
+            self.plans[images] = memory_plan(self._module.architecture, int(budget), options)
         return self.plans[images].applied(self._module)
+
+
+def _options(train: Train, images: int, device: str) -> ProfileOptions:
+    """A step with so many images in a forward pass; where gradients are accumulated, its second pass counts."""
+    accumulates = train.micro_batch is not None
+    return ProfileOptions(
+        device="cuda" if device == "cuda" else "cpu",
+        batch=2 * images if accumulates else images,
+        micro_batch=images if accumulates else None,
+        autocast=None if train.dtype == "float32" else train.dtype,
+        ema=train.ema is not None,
+        grad_clip=train.grad_clip is not None,
+    )

@@ -37,6 +37,7 @@ def options_for(protocol: Protocol, measure: Measure, device: str) -> ProfileOpt
         autocast=None if train.dtype == "float32" else train.dtype,
         ema=train.ema is not None,
         grad_clip=train.grad_clip is not None,
+        memory_budget=train.memory_budget,
     )
 
 

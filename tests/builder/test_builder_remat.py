@@ -1,5 +1,8 @@
 """Training in less memory: the same gradients, and a plan that fits its budget."""
 
+from contextlib import nullcontext
+from itertools import accumulate
+
 import pytest
 import torch
 from network_arguments import network_arguments
@@ -8,7 +11,9 @@ from reduced import reduced
 from archspec import UserError, check_data
 from archspec.text.positions import Positions
 from builder import assemble, initialise
-from builder.memory_plan import memory_plan
+from builder.allocations import allocations
+from builder.profile import ProfileOptions, predict
+from builder.profile.plan import memory_plan
 from builder.remat import recomputing
 
 
@@ -49,13 +54,15 @@ def test_autocast_is_that_of_the_forward():
 
     def once(nodes):
         network.zero_grad(set_to_none=True)
-        with recomputing(network, cheap=nodes), torch.autocast("cpu", dtype=torch.bfloat16):
+        with recomputing(network) if nodes else nullcontext(), torch.autocast("cpu", dtype=torch.bfloat16):
             out = network(**given)
         out.float().square().mean().backward()
         return [value.grad.clone() for value in network.parameters()]
 
-    for plain, again in zip(once(nodes=False), once(nodes=True), strict=True):
-        assert torch.equal(plain, again)
+    plain, again = once(nodes=False), once(nodes=True)
+    largest = max(value.abs().max() for value in plain)
+    for one, other in zip(plain, again, strict=True):
+        assert (one - other).abs().max() < 0.01 * largest  # sums in bfloat16 in another order
 
 
 UNET = {
@@ -65,15 +72,55 @@ UNET = {
 GRAPH = check_data({"version": 1, "name": "test", "unet": UNET}, Positions("test")).sound()
 
 
+OPTIONS = ProfileOptions(batch=16)
+
+
 def test_plans_from_nothing_to_everything():
-    nothing = memory_plan(GRAPH, 10**12, 16)
+    nothing = memory_plan(GRAPH, 10**12, OPTIONS)
     assert (nothing.cheap, nothing.nodes, nothing.estimate) == (False, (), nothing.plain)
-    norms = memory_plan(GRAPH, nothing.plain - 1, 16)
+    norms = memory_plan(GRAPH, nothing.plain - 1, OPTIONS)
     assert (norms.cheap, norms.nodes) == (True, ())
-    assert norms.estimate < 0.75 * nothing.plain
-    # a budget holds the estimate with its margin of 12 %
-    blocks = memory_plan(GRAPH, int(1.12 * 0.93 * norms.estimate), 16)
+    assert norms.estimate < 0.6 * nothing.plain
+    # a budget holds the estimate with its margin of 2 %
+    blocks = memory_plan(GRAPH, norms.estimate, OPTIONS)
     assert blocks.nodes
-    assert blocks.estimate <= 0.93 * norms.estimate
+    assert 1.02 * blocks.estimate <= norms.estimate
     with pytest.raises(UserError, match=r"a training step needs about \d+ MiB, and the budget is 1 MiB"):
-        memory_plan(GRAPH, 2**20, 16)
+        memory_plan(GRAPH, 2**20, OPTIONS)
+    assert memory_plan(GRAPH, 2**20, OPTIONS, must_fit=False).cheap
+
+
+def test_what_is_predicted_is_what_the_planned_training_takes():
+    """The peak of a step with everything again, by the allocator's own record beside the prediction."""
+    budget = 30 * 2**20
+    found = predict(GRAPH, "training", OPTIONS.model_copy(update={"memory_budget": budget}))
+    plan = memory_plan(GRAPH, budget, OPTIONS)
+    assert plan.nodes
+    assert found.memory == plan.estimate <= budget < plan.plain
+    network = assemble(GRAPH).train()
+    given = network_arguments(GRAPH, batch=16, device="cpu")
+
+    def step():
+        with plan.applied(network):
+            out = network(**given)
+        out.square().mean().backward()
+        network.zero_grad(set_to_none=True)
+
+    step()
+    held = 4 * sum(4 * value.numel() for value in network.parameters())
+    measured = held + max(accumulate(allocations(step)))
+    assert abs(measured - plan.estimate) < 0.03 * plan.estimate
+
+
+def test_nothing_changes_in_evaluation_and_gradients_of_gradients_are_refused():
+    network = assemble(GRAPH).eval()
+    given = network_arguments(GRAPH, batch=1, device="cpu")
+    with recomputing(network):
+        assert "forward" not in vars(network)
+    network.train()
+    x = given["x"].requires_grad_()
+    with recomputing(network):
+        out = network(**given)
+    (slope,) = torch.autograd.grad(out.sum(), x, create_graph=True)
+    with pytest.raises(RuntimeError, match="trying to differentiate twice a function that was marked"):
+        slope.sum().backward()

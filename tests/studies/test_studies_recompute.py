@@ -46,16 +46,15 @@ def peak(budget: float | None) -> int:
 
 def test_the_budget_is_held() -> None:
     plain = peak(None)
-    for share in (0.8, 0.6):
-        assert peak(share * plain) <= 1.05 * share * plain  # what kernels take inside of them is not estimated
+    for share in (0.8, 0.5):
+        assert peak(share * plain) <= share * plain
 
 
 def test_the_weights_after_a_step_are_the_same() -> None:
-    plain, tight = step(None), step("80 MiB")
+    plain, tight = step(None), step("45 MiB")
     for one in (plain, tight):
         torch.manual_seed(1)
         one(batch())
-    assert tight.recomputation.plans[16].cheap
     assert tight.recomputation.plans[16].nodes
     assert plain.recomputation.plans == {}
     for left, right in zip(plain.module.parameters(), tight.module.parameters(), strict=True):

@@ -1,0 +1,139 @@
+"""The forward pass of a network as a program that lets go of what its backward pass can compute again."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import ExitStack, contextmanager, nullcontext
+from functools import partial
+from typing import Any
+from weakref import WeakKeyDictionary
+
+from torch import Tensor, fx, nn
+from torch.utils.checkpoint import checkpoint, noop_context_fn
+
+from builder.inference import passes
+from builder.inference.flat import flattened
+from builder.network import NODE_ID, Network
+from builder.remat.rewrite import Within, rewritten
+from builder.remat.select import HEAVY, Calls, opens, several, with_states
+
+
+class Program:
+    """A network's forward in training.
+
+    Args:
+        network: whose weights are used, as they are at each call; in training mode.
+        nodes: nodes of its architecture that are computed again but for their last layers.
+        cheap: compute what is cheap again everywhere.
+        within: what is computed again runs inside of this.
+    """
+
+    def __init__(
+        self, network: Network, nodes: Iterable[str] = (), *, cheap: bool = True, within: Within = nullcontext
+    ) -> None:
+        chosen = frozenset(nodes)
+        flat = flattened(network, opens)
+        with_states(network, flat.graph)
+        passes.shared_activation(flat)
+        calls = Calls(network.architecture, flat.graph)
+        again = calls.inside(chosen) | (calls.cheap() if cheap else set())
+        names = passes.names(flat.graph.nodes)
+        graph, again = _with_weights(flat.graph, names, again)
+        #: paths of modules that are not looked into, and run again as a whole
+        self.whole = tuple(str(node.target) for node in graph.find_nodes(op="call_module") if node.target in chosen)
+        self._body = fx.GraphModule(network, rewritten(graph, again, network, within))
+        parts = [name.rpartition(".") for name in names]
+        self._owners = [(network.get_submodule(path), name) for path, _, name in parts]
+
+    @property
+    def code(self) -> str:
+        """The generated forward; weights are its first arguments."""
+        return self._body.code
+
+    def __call__(self, *args: Tensor | None, **kwargs: Tensor | None) -> Tensor:
+        """The network's result."""
+        weights = (getattr(owner, name) for owner, name in self._owners)
+        found: Tensor = self._body.forward(*weights, *args, **kwargs)
+        return found
+
+
+def candidates(network: Network) -> dict[str, tuple[int, int]]:
+    """Nodes that let something go when they are computed again: their layers that run twice, and the weights of these.
+
+    A node that is not looked into runs again as a whole; it counts as six layers, what a transformer's block keeps.
+    """
+    flat = flattened(network.train(), opens)
+    inside = Calls(network.architecture, flat.graph).inside(network.architecture)
+    found: dict[str, tuple[int, int]] = {}
+    for node in flat.graph.nodes:
+        if (
+            node.op == "call_module"
+            and node.target in network.architecture
+            and several(flat.root.get_submodule(node.target))
+        ):
+            found[node.target] = 6, sum(value.numel() for value in network.get_submodule(node.target).parameters())
+        elif node in inside and node.target in HEAVY:
+            layers, weights = found.get(node.meta[NODE_ID], (0, 0))
+            found[node.meta[NODE_ID]] = layers + 1, weights + flat.constant(node.args[1].target).numel()
+    return found
+
+
+def _with_weights(graph: fx.Graph, names: list[str], again: set[fx.Node]) -> tuple[fx.Graph, set[fx.Node]]:
+    """The graph as a function of the weights, in this order, and of the network's arguments; and the calls in it."""
+    new = fx.Graph()
+    weights = {name: new.placeholder(f"w_{name.replace('.', '_')}") for name in names}
+    values: dict[fx.Node, Any] = {}
+    for node in graph.nodes:
+        is_weight = node.op == "get_attr"
+        values[node] = weights[str(node.target)] if is_weight else new.node_copy(node, values.__getitem__)
+    return new, {values[node] for node in again}
+
+
+#: network -> (nodes, cheap) -> its program
+_PROGRAMS: WeakKeyDictionary[Network, dict[tuple[frozenset[str], bool], Program]] = WeakKeyDictionary()
+
+
+@contextmanager
+def recomputing(
+    network: Network, nodes: Iterable[str] = (), *, cheap: bool = True, within: Within | None = None
+) -> Iterator[None]:
+    """Run the forward pass inside of this block so that the backward pass, wherever it runs, needs less memory.
+
+    Results and gradients are those of a plain pass, but for the last bit where kernels sum in another order. Gradients
+    of gradients are refused by torch. Hooks on modules inside of the network are not called, but on those that are not
+    looked into: modules that torch.fx cannot trace, and those that change their weights in training. In evaluation mode
+    nothing changes. The network's modules stay those of the first call.
+
+    Args:
+        network: whose forward is called.
+        nodes: nodes of its architecture that are computed again but for their last layers.
+        cheap: compute norms, activations, concatenations and the like again everywhere.
+        within: what is computed again runs inside of this; a program for it is made anew.
+    """
+    if not network.training:
+        yield
+        return
+    chosen = frozenset(nodes)
+    made = {} if within is not None else _PROGRAMS.setdefault(network, {})
+    if (chosen, cheap) not in made:
+        made[chosen, cheap] = Program(network, chosen, cheap=cheap, within=within or nullcontext)
+    program = made[chosen, cheap]
+    with ExitStack() as stack:
+        for path in program.whole:
+            stack.enter_context(_replaced(network.get_submodule(path), partial(_whole, within)))
+        stack.enter_context(_replaced(network, lambda _: program))
+        yield
+
+
+def _whole(within: Within | None, plain: Callable[..., Any]) -> Callable[..., Any]:
+    contexts = noop_context_fn if within is None else lambda: (nullcontext(), within())
+    return partial(checkpoint, plain, use_reentrant=False, context_fn=contexts)
+
+
+@contextmanager
+def _replaced(module: nn.Module, by: Callable[[Callable[..., Any]], Callable[..., Any]]) -> Iterator[None]:
+    module.forward = by(module.forward)
+    try:
+        yield
+    finally:
+        del module.forward

@@ -1,0 +1,175 @@
+"""A graph of calls with the layers tied to recipes of their inputs."""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Callable, Collection
+from contextlib import AbstractContextManager, nullcontext
+from typing import Any, TypeAlias
+
+import torch
+from torch import fx, nn
+from torch.nn import functional
+
+from builder.remat.calls import added, drawn_from, dropped, dropped_again, quietly, silu_into
+from builder.remat.select import HEAVY
+from builder.remat.tied import Conv, Linear, Recipe, tied
+
+#: Functions whose results share no memory with anything else and are not read for their own gradient.
+_FRESH = frozenset({torch.group_norm, torch.layer_norm})
+
+
+Within: TypeAlias = Callable[[], AbstractContextManager[Any]]
+
+
+def rewritten(graph: fx.Graph, again: Collection[fx.Node], root: nn.Module, within: Within = nullcontext) -> fx.Graph:
+    """The graph that computes the same, and keeps nothing of `again` for its backward pass.
+
+    Args:
+        graph: calls without side effects on each other.
+        again: calls to compute again; none of them is a module's.
+        root: whose modules are called.
+        within: what is computed again runs inside of this.
+    """
+    return _Rewriting(graph, again, root, within).graph
+
+
+class _Rewriting:
+    def __init__(self, old: fx.Graph, again: Collection[fx.Node], root: nn.Module, within: Within) -> None:
+        self.graph, self._within = fx.Graph(), within
+        self._root, self._again, self._order = root, set(again), {node: at for at, node in enumerate(old.nodes)}
+        #: old value -> the new one that autograd knows, and of those in `again` the one that it does not
+        self._known: dict[fx.Node, fx.Node] = {}
+        self._quiet: dict[fx.Node, fx.Node] = {}
+        for node in old.nodes:
+            if node in self._again:
+                self._compute(node)
+            elif node not in self._known:  # else it is a layer that is tied already
+                self._known[node] = self._copied(node)
+        self.graph.lint()
+
+    def _copied(self, node: fx.Node) -> fx.Node:
+        if node.target is operator.add and len(node.args) == 2:
+            return self._sum(node)
+        return self.graph.node_copy(node, self._value if _is_aside(node) else self._known.__getitem__)
+
+    def _compute(self, node: fx.Node) -> None:
+        """A value that is computed again: quietly, and then what else than such values reads it."""
+        args, kwargs = fx.node.map_arg((node.args, node.kwargs), self._value)
+        if node.op == "call_method":
+            function: Any = getattr(torch.Tensor, str(node.target))
+        else:
+            into = self._may_overwrite(node)
+            function, kwargs = (silu_into, {}) if into else (node.target, kwargs)
+        self._quiet[node] = self.graph.call_function(quietly(function), args, kwargs)
+        others = [user for user in node.users if user not in self._again and not _is_aside(user)]
+        if others:
+            self._tie(node, others)
+
+    def _value(self, node: fx.Node) -> fx.Node:
+        return self._quiet.get(node) or self._known[node]
+
+    def _may_overwrite(self, node: fx.Node) -> bool:
+        source = node.args[0]
+        return (
+            node.target is functional.silu
+            and not node.kwargs.get("inplace")
+            and isinstance(source, fx.Node)
+            and source in self._again
+            and source.target in _FRESH
+            and len(source.users) == 1
+        )
+
+    def _tie(self, node: fx.Node, others: list[fx.Node]) -> None:
+        layers = [user for user in others if _is_layer(user, node) and self._has(user.args[1:])]
+        shown = len(layers) < len(others)
+        leaves, program = self._program(node)
+        recipe = Recipe(program, len(leaves), tuple(map(_layer, layers)), shown, self._within)
+        weights = [self._given(value) for layer in layers for value in _weights(layer)]
+        arguments = (self._quiet[node], *(self._known[leaf] for leaf in leaves), *weights)
+        results = self.graph.call_function(tied(recipe), arguments)
+        for number, value in enumerate([*layers, node] if shown else layers):
+            self._known[value] = self.graph.call_function(operator.getitem, (results, number))
+
+    def _has(self, arguments: Any) -> bool:
+        return all(value in self._known for value in arguments if isinstance(value, fx.Node))
+
+    def _given(self, value: Any) -> Any:
+        return self._known[value] if isinstance(value, fx.Node) else value
+
+    def _program(self, node: fx.Node) -> tuple[list[fx.Node], Any]:
+        """The values that a value is computed from again, and how."""
+        needed, stack = set[fx.Node](), [node]
+        while stack:
+            one = stack.pop()
+            if one not in needed:
+                needed.add(one)
+                stack += [source for source in one.all_input_nodes if source in self._again]
+        steps = sorted(needed, key=self._order.__getitem__)
+        leaves = list(dict.fromkeys(source for one in steps for source in one.all_input_nodes if source not in needed))
+        graph = fx.Graph()
+        values = {leaf: graph.placeholder(f"leaf_{number}") for number, leaf in enumerate(leaves)}
+        for one in steps:
+            values[one] = graph.node_copy(one, values.__getitem__)
+            if one.target is dropped:
+                values[one].target = dropped_again
+        graph.output(values[node])
+        heavy = [values[one] for one in steps if one.target in HEAVY]
+        if heavy:
+            graph = rewritten(graph, _before(heavy) - set(heavy) - _after(heavy), self._root)
+        return leaves, fx.GraphModule(self._root, graph).forward
+
+    def _sum(self, node: fx.Node) -> fx.Node:
+        """A sum, written over a layer's result that nothing else reads where there is one."""
+        sides = sorted(node.args, key=self._is_overwritable, reverse=True)  # type: ignore[arg-type]
+        if not self._is_overwritable(sides[0]) or not all(isinstance(side, fx.Node) for side in sides):
+            return self.graph.node_copy(node, self._known.__getitem__)
+        return self.graph.call_function(added, tuple(self._known[side] for side in sides))  # type: ignore[index]
+
+    def _is_overwritable(self, node: Any) -> bool:
+        known = isinstance(node, fx.Node) and node not in self._again
+        return known and node.target in HEAVY and len(node.users) == 1
+
+
+def _before(nodes: list[fx.Node]) -> set[fx.Node]:
+    """Calls that these are computed from."""
+    found, stack = set[fx.Node](), list(nodes)
+    while stack:
+        for source in stack.pop().all_input_nodes:
+            if source not in found and source.op != "placeholder":
+                found.add(source)
+                stack.append(source)
+    return found
+
+
+def _after(nodes: list[fx.Node]) -> set[fx.Node]:
+    """Calls that are computed from these."""
+    found, stack = set[fx.Node](), list(nodes)
+    while stack:
+        for user in stack.pop().users:
+            if user not in found:
+                found.add(user)
+                stack.append(user)
+    return found
+
+
+def _is_aside(node: fx.Node) -> bool:
+    """Whether a call reads no numbers of a value, so that autograd need not know it there."""
+    return node.target in {drawn_from, getattr}
+
+
+def _is_layer(user: fx.Node, value: fx.Node) -> bool:
+    """Whether a call is a layer that reads the value as its input and nowhere else."""
+    whole = len(user.args) == (7 if user.target is torch.conv2d else 3)
+    return user.target in HEAVY and whole and user.args[0] is value and value not in user.args[1:] and not user.kwargs
+
+
+def _layer(node: fx.Node) -> Conv | Linear:
+    if node.target is torch.conv2d:
+        stride, padding, dilation, groups = node.args[3:]
+        return Conv(stride, padding, dilation, groups)  # type: ignore[arg-type]
+    return Linear()
+
+
+def _weights(node: fx.Node) -> tuple[Any, Any]:
+    return node.args[1], node.args[2]
