@@ -34,9 +34,17 @@ def silu_into(x: Tensor) -> Tensor:
 
 def added(x: Tensor, other: Tensor) -> Tensor:
     """`x` plus `other`, written over `x` where the sum has its shape, layout and type."""
+    return x.add_(other) if _takes(x, other) else x + other
+
+
+def added_to(x: Tensor, other: Tensor) -> Tensor:
+    """`x` plus `other`, written over `other` where the sum has its shape, layout and type."""
+    return other.add_(x) if _takes(other, x) else x + other
+
+
+def _takes(x: Tensor, other: Tensor) -> bool:
     alike = other.shape != x.shape or other.stride() == x.stride()
-    same = alike and x.dtype == other.dtype and torch.broadcast_shapes(x.shape, other.shape) == x.shape
-    return x.add_(other) if same else x + other
+    return alike and x.dtype == other.dtype and torch.broadcast_shapes(x.shape, other.shape) == x.shape
 
 
 def drawn_from(x: Tensor) -> Tensor:

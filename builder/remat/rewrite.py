@@ -11,7 +11,7 @@ import torch
 from torch import fx, nn
 from torch.nn import functional
 
-from builder.remat.calls import added, drawn_from, dropped, dropped_again, quietly, silu_into
+from builder.remat.calls import added, added_to, drawn_from, dropped, dropped_again, quietly, silu_into
 from builder.remat.select import HEAVY
 from builder.remat.tied import Conv, Linear, Recipe, tied
 
@@ -121,10 +121,11 @@ class _Rewriting:
 
     def _sum(self, node: fx.Node) -> fx.Node:
         """A sum, written over a layer's result that nothing else reads where there is one."""
-        sides = sorted(node.args, key=self._is_overwritable, reverse=True)  # type: ignore[arg-type]
-        if not self._is_overwritable(sides[0]) or not all(isinstance(side, fx.Node) for side in sides):
+        over = [self._is_overwritable(side) for side in node.args]
+        if not any(over) or not all(isinstance(side, fx.Node) for side in node.args):
             return self.graph.node_copy(node, self._known.__getitem__)
-        return self.graph.call_function(added, tuple(self._known[side] for side in sides))  # type: ignore[index]
+        sides = tuple(self._known[side] for side in node.args)  # type: ignore[index]
+        return self.graph.call_function(added if over[0] else added_to, sides)
 
     def _is_overwritable(self, node: Any) -> bool:
         known = isinstance(node, fx.Node) and node not in self._again
