@@ -80,7 +80,7 @@ def test_plans_from_nothing_to_everything():
     assert (nothing.cheap, nothing.nodes, nothing.estimate) == (False, (), nothing.plain)
     norms = memory_plan(GRAPH, nothing.plain - 1, OPTIONS)
     assert (norms.cheap, norms.nodes) == (True, ())
-    assert norms.estimate < 0.6 * nothing.plain
+    assert norms.estimate < 0.65 * nothing.plain
     # a budget holds the estimate with its margin of 2 %
     blocks = memory_plan(GRAPH, norms.estimate, OPTIONS)
     assert blocks.nodes
@@ -92,7 +92,7 @@ def test_plans_from_nothing_to_everything():
 
 def test_what_is_predicted_is_what_the_planned_training_takes():
     """The peak of a step with everything again, by the allocator's own record beside the prediction."""
-    budget = 30 * 2**20
+    budget = 78 * 2**20
     found = predict(GRAPH, "training", OPTIONS.model_copy(update={"memory_budget": budget}))
     plan = memory_plan(GRAPH, budget, OPTIONS)
     assert plan.nodes
