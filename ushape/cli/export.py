@@ -107,10 +107,11 @@ def _asked(file: Path, trial: str | None, weights: Path | None, *, takes_weights
 def _write_text(text: str, out: Path | None) -> None:
     from archspec.text.atomic import write_text
 
+    text = text.rstrip("\n")
     if out is None:
         print(text)  # noqa: T201
     else:
-        write_text(out, text.rstrip("\n") + "\n")
+        write_text(out, text + "\n")
 
 
 def _forward(graph: ArchGraph) -> str:
