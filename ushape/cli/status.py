@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -32,15 +33,15 @@ def status(
     for part, found in data["parts"].items():
         counts = [f"{number} {name}" for name, number in found["statuses"].items()]
         counts += [f"{found['left']} to do"] if found["left"] else []
-        trainings = f", {found['planned']} trainings" if found["planned"] else ""
+        trainings = f", {found['planned']} {data['runs']}" if found["planned"] else ""
         out.print(f"{part}{trainings}: {', '.join(counts) or 'nothing yet'}")
         best = found["best"]
         if best is not None:
             out.print(f"  best loss {best['loss']:.4f}: trial {best['trial']}, {best['what']}", markup=False)
             if part == "search":
-                out.print(
-                    f"  its architecture: {data['folder']}/architectures/{best['fingerprint']}.json", markup=False
-                )
+                file = f"{data['folder']}/architectures/{best['fingerprint']}.json"
+                export = f"ushape export {shlex.quote(data['folder'])} --trial {best['trial']}"
+                out.print(f"  its architecture: {file} (`{export}`)", markup=False)
         if part == "search" and data["screening"]:
             out.print(f"  screening by predicted latency: {data['screening']}", markup=False)
         for under_way in found["running"]:
@@ -66,6 +67,7 @@ def status_data(folder: Path) -> dict[str, Any]:
         "name": store.name,
         "folder": str(folder),
         "running": running,
+        "runs": "evaluations" if _steps(document) == 0 else "trainings",
         "screening": account.text() if account is not None else None,
         "parts": {part: _part_data(found, document, part, running=running) for part, found in parts.items()},
     }
@@ -106,6 +108,11 @@ def _what(record: Glance) -> str:
     if record.variant is not None:
         return f"{record.variant}, seed {record.seed}"
     return "; ".join(record.edits) or "the base"
+
+
+def _steps(document: dict[str, Any]) -> int | None:
+    steps: int | None = ((document.get("protocol") or {}).get("train") or {}).get("steps")
+    return steps
 
 
 def _planned(document: dict[str, Any], part: str) -> int:
