@@ -67,12 +67,25 @@ COMPARISON: tuple[Section[Sequence[StudyResults]], ...] = (
     Section("answers", "The answers", studies.answers, "studies-"),
     Section("protocols", "How they were made", studies.protocols, "studies-"),
     Section("plane", "Quality and cost", studies.plane, "studies-"),
+    Section("progress", "How the searches went", studies.progress, "studies-"),
     Section("common", "Common architectures", studies.common, "studies-"),
 )
 """The same for several studies."""
 
 
-SCRIPTS = ("architectures.js", "dashboard.js", "table.js", "linking.js", "search.js", "parallel.js")
+SCRIPTS = (
+    "architectures.js",
+    "dashboard.js",
+    "table.js",
+    "linking.js",
+    "layers.js",
+    "search.js",
+    "strokes.js",
+    "marks.js",
+    "planes.js",
+    "curves.js",
+    "parallel.js",
+)
 """The page's own script, in the order in which its parts need each other."""
 
 
