@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -13,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 import jinja2
 import plotly.offline
-from markupsafe import Markup
+from markupsafe import Markup, escape
 
 from archspec.text.atomic import write_text
 from reports.metrics import join_words, signed
@@ -161,6 +162,8 @@ def _templates() -> jinja2.Environment:
     )
     environment.filters["opening"] = lambda text: f"{text[:1].upper()}{text[1:]}"
     environment.filters["signed"] = signed
+    # What stands between backticks in our sentences is a command.
+    environment.filters["coded"] = lambda text: Markup(re.sub(r"`(ushape [a-z]+)`", r"<code>\1</code>", escape(text)))
     environment.filters["raw_number"] = lambda value: "" if value is None else repr(float(value))
     return environment
 

@@ -21,7 +21,7 @@ def progress_figure(found: Progress) -> go.Figure:
 
 def together_figure(names: Sequence[str], found: Sequence[Progress]) -> go.Figure:
     """Draw several searches on one scale, and the band of the first that drew its points at random."""
-    figure = _empty("dominated volume (share of all together)")
+    figure = _empty("dominated volume (share of all)")
     random = next((one for one in found if one.band), None)
     if random:
         _band(figure, random)

@@ -88,14 +88,20 @@ def test_a_slice_shows_any_parameter_against_any_metric(watched: Watched, tmp_pa
         assert y == pytest.approx(table.loc[trial, "latency"] * 1e3)
 
 
-def test_markup_in_parameters_and_reasons_stays_text(browser: Browser, tmp_path: Path) -> None:
+def test_markup_in_parameters_and_reasons_stays_text(
+    browser: Browser, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Rows that are written into the file, and rows that the page's script makes.
+    monkeypatch.setattr("reports.pages.trials.MOST_WRITTEN", 10)
     study = make_study(seeds=0, trials=20)
     evil = "<img src=x onerror=\"document.title='hacked'\">"
     trials = study.trials.assign(reason=evil).rename(columns={"param:ch_mult": f"param:{evil}"})
     trials["param:attn_type"] = trials["param:attn_type"] + evil
     watched = Watched(browser, write_dashboard(StudyResults(**{**vars(study), "trials": trials}), tmp_path / "d.html"))
     watched.scroll_through()
+    watched.page.locator("#trial-pager").get_by_text("rows 1 to 20 of 20").wait_for()
     assert watched.page.locator("img").count() == 0
+    assert watched.page.locator("#trial-table .reason").last.text_content() == evil
     texts = watched.page.locator("#plot-pareto").evaluate("place => place.data.flatMap(t => t.hovertext ?? [])")
     assert texts
     assert not [text for text in texts if "<img" in text]
