@@ -46,7 +46,8 @@ def search_points(results: StudyResults) -> list[Point]:
     rows = part(results.trials, "search").sort_values("trial")
     if rows.empty:
         return []
-    rows = rows[[(replayed_trial(row) or ("",))[0] != "search" for row in rows.to_dict("records")]]
+    told = rows[["part", "replay_of"]].to_dict("records")
+    rows = rows[[(replayed_trial(row) or ("",))[0] != "search" for row in told]]
     # Of several points that replay one trial of the ablation the first stands for the architecture.
     rows = rows[rows["replay_of"].isna() | ~rows["replay_of"].duplicated()]
     kinds = pareto_kinds(rows, results.objectives or ("loss",), results.maximised)

@@ -75,6 +75,8 @@ def evil(study: StudyResults) -> StudyResults:
     trials["reason"] = trials["reason"].where(trials["reason"].isna(), EVIL)
     trials["edits"] = EVIL
     trials["device"] = EVIL
+    trials["started"] = EVIL
+    trials.loc[trials.index[-1], "fingerprint"] = EVIL
     trials["param:attn_type"] = trials["param:attn_type"].where(trials["param:attn_type"].isna(), EVIL + "a")
     trials = trials.rename(columns={"param:ch_mult": f"param:{EVIL}"})
     return replace(
@@ -93,6 +95,7 @@ def evil(study: StudyResults) -> StudyResults:
             "search": {"space": {EVIL: [EVIL]}},
         },
         protocol_hash=EVIL,
+        screening=EVIL,
     )
 
 
