@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 import os
 from collections.abc import Callable
+from functools import cached_property
 from itertools import count
 from types import TracebackType
 from typing import Any, Self
@@ -103,6 +104,11 @@ class RayLauncher:
             retry_exceptions=False, **kind, **more,
         )(function)  # fmt: skip
 
+    @cached_property
+    def _remote(self) -> Any:
+        """Made once: Ray sends each new remote function to every process that runs it."""
+        return self._task(run_remote, max_retries=self._options.retries)
+
     def prepare(self, preparation: Preparation) -> None:
         """Find the device and read the data once on a node, before anything is trained; `UserError` if it cannot."""
         import ray
@@ -123,8 +129,9 @@ class RayLauncher:
         """Start a task; it reports no progress."""
         del on_progress
         ticket = next(self._tickets)
-        task = self._task(run_remote, max_retries=self._options.retries)
-        self._running[task.remote(self._trial, job.model_dump_json(), self._run.timeout, self._run.memory)] = ticket
+        self._running[self._remote.remote(self._trial, job.model_dump_json(), self._run.timeout, self._run.memory)] = (
+            ticket
+        )
         return ticket
 
     def wait(self) -> tuple[int, Outcome]:
