@@ -92,6 +92,9 @@ class UntilSpent:
     def next(self) -> Task | None:
         return self.search.next() if self.launcher.steps < WHOLE * MOST else None
 
+    def ahead(self) -> None:
+        self.search.ahead()
+
     def ended(self, task: Task, outcome: Outcome) -> None:
         self.search.ended(task, outcome)
 

@@ -74,6 +74,13 @@ class Proposals:
         space, levels = self._search.space, self._study.levels
         return bridge.ask(self.optuna_study, lambda choose: fill(space, levels, choose))
 
+    def ahead(self) -> None:
+        """Draw what the next proposal is chosen from: the candidates to begin with, then some near the best points."""
+        if not self._own:
+            return
+        self._new()
+        self._pool.grow(int(self.sampler.options["grow"]), self._good())
+
     def any_left(self) -> bool:
         """Whether there may be a point that nobody has trained; Optuna's samplers cannot tell."""
         return not self._own or bool(self._new())
@@ -98,8 +105,6 @@ class Proposals:
 
     def _best(self) -> dict[str, Scalar] | None:
         self._surrogate.limits = {str(name): limit for name, limit in self._ledger.limits.items()}
-        self._new()
-        self._pool.grow(int(self.sampler.options["grow"]), self._good())
         candidates = self._new()
         if not candidates:
             return None
