@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import platform
 import re
-from functools import partial
+from functools import lru_cache, partial
 from pathlib import Path
 
 import torch
@@ -92,6 +92,7 @@ def describe(device: torch.device) -> dict[str, Fact]:
     return facts
 
 
+@lru_cache(maxsize=1)
 def cpu_model() -> str:
     """The processor's own name, as far as the system tells it."""
     try:

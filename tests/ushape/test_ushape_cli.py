@@ -12,6 +12,7 @@ from ruamel.yaml import YAML
 from typer.testing import CliRunner
 
 from archspec import UserError
+from studies.frame import load_results
 from tests.tiny_study import ABLATION, SEARCH, TINY
 from ushape.cli.app import app
 from ushape.cli.checking import problems_of
@@ -207,30 +208,45 @@ def test_help_teaches(tmp_path: Path) -> None:
 
 def test_check_loads_neither_torch_nor_optuna_nor_pandas(tmp_path: Path) -> None:
     (tmp_path / "a.yaml").write_text(UNET)
+    assert _in_one_process("check", "a.yaml", cwd=tmp_path)[-1] == "[]"
+
+
+def _in_one_process(*arguments: str, cwd: Path) -> list[str]:
+    """What a command prints, and in the last line which heavy packages it has imported."""
     code = (
-        "import sys; from ushape.cli import main; sys.argv = ['ushape', 'check', 'a.yaml']\n"
+        f"import sys; from ushape.cli import main; sys.argv = {['ushape', *arguments]}\n"
         "try: main()\nexcept SystemExit: pass\n"
-        "print([m for m in ('torch', 'optuna', 'pandas', 'plotly') if m in sys.modules])"
+        "print([m for m in ('torch', 'optuna', 'sqlalchemy', 'pandas', 'plotly') if m in sys.modules])"
     )
-    done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=True)
-    assert done.stdout.splitlines()[-1] == "[]"
+    done = subprocess.run([sys.executable, "-c", code], cwd=cwd, capture_output=True, text=True, check=True)
+    return done.stdout.splitlines()
 
 
 def test_run_status_and_report_from_start_to_dashboard(tmp_path: Path) -> None:
-    (tmp_path / "s.yaml").write_text(TINY + ABLATION + SEARCH)
+    scored = "  scores: [flops, snip]\n  prefilter: {by: synflow, keep: 0.5, sample: 8}\n"
+    (tmp_path / "s.yaml").write_text(TINY + ABLATION + SEARCH + scored)
     done = ushape("run", "s.yaml", cwd=tmp_path)
     assert done.returncode == 0, done.stderr
+    assert "Pre-filter: synflow has to be at least " in done.stdout
     assert done.stdout.splitlines()[-1] == "dashboard: runs/tiny/dashboard.html"
     assert "[4/4] no attention, seed 1: loss " in done.stdout
     folder = tmp_path / "runs" / "tiny"
     assert (folder / "results.csv").read_text().startswith("part,trial,variant,seed,status")
     html = (folder / "dashboard.html").read_text(encoding="utf-8")
     assert "Is it small?" in html
+    assert "What zero-cost scores are worth here" in html
     status = json.loads(ushape("status", "s.yaml", "--json", cwd=tmp_path).stdout)
     assert status["parts"]["ablation"]["statuses"] == {"finished": 4}
     assert status["parts"]["ablation"]["planned"] == 4
     assert status["parts"]["search"]["best"]["loss"] > 0
-    assert "ablation, 4 trainings: 4 finished\n" in ushape("status", "runs/tiny", cwd=tmp_path).stdout
+    trials = load_results(folder).trials
+    found = trials[trials["part"] == "search"]
+    assert found.loc[found["status"] == "finished", ["score:flops", "score:snip", "score:synflow"]].notna().all(None)
+    assert list(found["status"]).count("finished") == status["parts"]["search"]["planned"] == 3
+    assert found.loc[found["status"] == "refused", "reason"].str.startswith("pre-filter: synflow is ").all()
+    lines = _in_one_process("status", "s.yaml", cwd=tmp_path)
+    assert "ablation, 4 trainings: 4 finished" in lines
+    assert lines[-1] == "[]"
     (folder / "dashboard.html").unlink()
     assert ushape("report", "runs/tiny", "-o", "elsewhere.html", cwd=tmp_path).returncode == 0
     assert (tmp_path / "elsewhere.html").stat().st_size > 1_000_000

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import shlex
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 if TYPE_CHECKING:
+    from studies.records.reader import Reader
     from studies.records.record import Glance
 
 
@@ -55,22 +58,36 @@ def status_data(folder: Path) -> dict[str, Any]:
     """A study's progress as plain data."""
     from studies.latency.account import account_of
     from studies.records.record import current
-    from studies.records.store import Store
 
     account = account_of(folder)
-    store = Store(folder)
-    document = store.remembered_study() or {}
-    records = current([record for part in store.parts() for record in store.glances(part)])
-    running = store.is_driven()
-    parts = {part: [record for record in records if record.part == part] for part in store.parts()}
+    with _reading(folder) as (reader, running):
+        document = reader.remembered_study() or {}
+        found = {part: current(reader.glances(part)) for part in reader.parts()}
     return {
-        "name": store.name,
+        "name": reader.name,
         "folder": str(folder),
         "running": running,
         "runs": "evaluations" if _steps(document) == 0 else "trainings",
         "screening": account.text() if account is not None else None,
-        "parts": {part: _part_data(found, document, part, running=running) for part, found in parts.items()},
+        "parts": {part: _part_data(records, document, part, running=running) for part, records in found.items()},
     }
+
+
+@contextmanager
+def _reading(folder: Path) -> Iterator[tuple[Reader, bool]]:
+    """What reads the study, and whether a run is working on it."""
+    from studies.records.locks import is_driven
+    from studies.records.reader import sqlite_reader
+
+    with sqlite_reader(folder) as reader:
+        if reader is not None:
+            yield reader, is_driven(folder)
+            return
+    # A server, or a database that only a store can say what is wrong with.
+    from studies.records.store import Store
+
+    store = Store(folder)
+    yield store.reader, store.is_driven()
 
 
 def _part_data(records: list[Glance], document: dict[str, Any], part: str, *, running: bool) -> dict[str, Any]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 import os
 from collections.abc import Callable
+from functools import cached_property
 from types import TracebackType
 from typing import Any, Self
 
@@ -99,6 +100,11 @@ class RayLauncher(RemoteLauncher):
             retry_exceptions=False, **kind, **more,
         )(function)  # fmt: skip
 
+    @cached_property
+    def _remote(self) -> Any:
+        """Made once: Ray sends each new remote function to every process that runs it."""
+        return self._task(run_remote, max_retries=self._options.retries)
+
     def _answer(self, preparation: str) -> str | None:
         import ray
 
@@ -110,7 +116,7 @@ class RayLauncher(RemoteLauncher):
         return refused
 
     def _send(self, *arguments: Any) -> Any:
-        return self._task(run_remote, max_retries=self._options.retries).remote(*arguments)
+        return self._remote.remote(*arguments)
 
     def wait(self) -> tuple[int, Outcome]:
         """The next task that ends, for good: one that Ray begins again has not ended."""
