@@ -12,12 +12,12 @@ from reduced import reduced
 from archspec import zoo_names
 from builder import assemble, initialise
 
-#: One each of the kinds of networks: convolutions and attention, transformers, magnitude-preserving layers.
-FAMILIES = ["ddpm-cifar10", "sdxl-base", "edm2-xs"]
+#: One each of the kinds of networks: convolutions, transformers, magnitude-preserving layers, FIR filters.
+FAMILIES = ["ddpm-cifar10", "sdxl-base", "edm2-xs", "edm-ncsnpp-cifar10"]
 #: One of each family; the others are of the same kinds at other sizes, and tested with `-m slow`.
 FAST = {
-    *FAMILIES, "adm-64", "bk-sdm-tiny", "edm-adm-64", "edm-ddpmpp-cifar10-cond", "edm-ncsnpp-cifar10", "iddpm-cifar10",
-    "ldm-imagenet", "sd15", "sdxl-refiner", "seed-256-linear", "seed-256-notime", "seed-256-pool",
+    *FAMILIES, "adm-64", "bk-sdm-tiny", "edm-adm-64", "edm-ddpmpp-cifar10-cond", "iddpm-cifar10", "ldm-imagenet",
+    "sd15", "sdxl-refiner", "seed-256-linear", "seed-256-notime", "seed-256-pool",
 }  # fmt: skip
 ZOO = [name if name in FAST else pytest.param(name, marks=pytest.mark.slow) for name in zoo_names()]
 
