@@ -9,6 +9,7 @@ import pytest
 from jsonschema import Draft202012Validator
 from ruamel.yaml import YAML
 
+from tests.command import ushape
 from tests.tiny_study import ABLATION, SEARCH, TINY
 
 UNET = """\
@@ -18,16 +19,15 @@ unet: {ch: 32, out_ch: 1, ch_mult: [1, 2], num_res_blocks: 1, attn_resolutions: 
 """
 
 
-def ushape(*arguments: str, cwd: Path) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "ushape", *arguments]
-    return subprocess.run(command, cwd=cwd, capture_output=True, text=True, check=False, timeout=250)
-
-
 def test_check_says_that_files_are_sound(tmp_path: Path) -> None:
     (tmp_path / "a.yaml").write_text(UNET)
     (tmp_path / "s.yaml").write_text(TINY + ABLATION)
-    done = ushape("check", "a.yaml", "s.yaml", "zoo/ddpm-cifar10", cwd=tmp_path)
-    assert (done.returncode, done.stdout) == (0, "3 of 3 files sound, 0 errors, 0 warnings.\n")
+    command = [sys.executable, "-m", "ushape", "check", "a.yaml", "s.yaml", "zoo/ddpm-cifar10"]
+    for done in (
+        subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False),
+        ushape(*command[3:], cwd=tmp_path),
+    ):
+        assert (done.returncode, done.stdout, done.stderr) == (0, "3 of 3 files sound, 0 errors, 0 warnings.\n", "")
 
 
 def test_check_lists_every_problem_of_every_file_and_exits_with_2(tmp_path: Path) -> None:
@@ -162,7 +162,8 @@ def test_check_loads_neither_torch_nor_optuna_nor_pandas(tmp_path: Path) -> None
 
 def test_run_status_and_report_from_start_to_dashboard(tmp_path: Path) -> None:
     (tmp_path / "s.yaml").write_text(TINY + ABLATION + SEARCH)
-    done = ushape("run", "s.yaml", cwd=tmp_path)
+    command = [sys.executable, "-m", "ushape", "run", "s.yaml"]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False, timeout=250)
     assert done.returncode == 0, done.stderr
     assert done.stdout.splitlines()[-1] == "dashboard: runs/tiny/dashboard.html"
     assert "[4/4] no attention, seed 1: loss " in done.stdout
