@@ -31,6 +31,7 @@ test: $(VENV)/.ready-dev
 
 slow: $(VENV)/.ready-dev
 	$(BIN)/python -m pytest -m slow
+	$(BIN)/python -m pytest -m hypothesis --hypothesis-profile thorough
 
 docs: $(VENV)/.ready-docs
 	$(BIN)/python -m sphinx --quiet --fail-on-warning --keep-going -b html docs docs/_build

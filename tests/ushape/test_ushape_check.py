@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
 from studies.study.load import check_study
+from tests.command import ushape
 from tests.tiny_study import ABLATION, TINY
 from ushape.cli.checking import problems_of
 
@@ -18,11 +17,6 @@ version: 1
 name: mine
 unet: {ch: 32, out_ch: 1, ch_mult: [1, 2], num_res_blocks: 1, attn_resolutions: [4], in_channels: 1, resolution: 8}
 """
-
-
-def ushape(*arguments: str, cwd: Path) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "ushape", *arguments]
-    return subprocess.run(command, cwd=cwd, capture_output=True, text=True, check=False, timeout=100)
 
 
 def test_fix_corrects_the_file_and_says_what_it_did(tmp_path: Path) -> None:

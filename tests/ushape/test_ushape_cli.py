@@ -13,6 +13,7 @@ from typer.testing import CliRunner
 
 from archspec import UserError
 from studies.frame import load_results
+from tests.command import ushape
 from tests.tiny_study import ABLATION, SEARCH, TINY
 from ushape.cli.app import app
 from ushape.cli.checking import problems_of
@@ -24,16 +25,15 @@ unet: {ch: 32, out_ch: 1, ch_mult: [1, 2], num_res_blocks: 1, attn_resolutions: 
 """
 
 
-def ushape(*arguments: str, cwd: Path) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "ushape", *arguments]
-    return subprocess.run(command, cwd=cwd, capture_output=True, text=True, check=False, timeout=250)
-
-
 def test_check_says_that_files_are_sound(tmp_path: Path) -> None:
     (tmp_path / "a.yaml").write_text(UNET)
     (tmp_path / "s.yaml").write_text(TINY + ABLATION)
-    done = ushape("check", "a.yaml", "s.yaml", "zoo/ddpm-cifar10", cwd=tmp_path)
-    assert (done.returncode, done.stdout) == (0, "3 of 3 files sound, 0 errors, 0 warnings.\n")
+    command = [sys.executable, "-m", "ushape", "check", "a.yaml", "s.yaml", "zoo/ddpm-cifar10"]
+    for done in (
+        subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False),
+        ushape(*command[3:], cwd=tmp_path),
+    ):
+        assert (done.returncode, done.stdout, done.stderr) == (0, "3 of 3 files sound, 0 errors, 0 warnings.\n", "")
 
 
 def test_check_lists_every_problem_of_every_file_and_exits_with_2(tmp_path: Path) -> None:
@@ -225,7 +225,8 @@ def _in_one_process(*arguments: str, cwd: Path) -> list[str]:
 def test_run_status_and_report_from_start_to_dashboard(tmp_path: Path) -> None:
     scored = "  scores: [flops, snip]\n  prefilter: {by: synflow, keep: 0.5, sample: 8}\n"
     (tmp_path / "s.yaml").write_text(TINY + ABLATION + SEARCH + scored)
-    done = ushape("run", "s.yaml", cwd=tmp_path)
+    command = [sys.executable, "-m", "ushape", "run", "s.yaml"]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False, timeout=250)
     assert done.returncode == 0, done.stderr
     assert "Pre-filter: synflow has to be at least " in done.stdout
     assert done.stdout.splitlines()[-1] == "dashboard: runs/tiny/dashboard.html"
