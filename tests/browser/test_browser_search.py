@@ -31,9 +31,9 @@ def shown(page: Page, key: str) -> dict[int, list[float]]:
 
 
 @pytest.mark.parametrize(("up", "across"), [("memory", "latency"), ("loss", "macs")])
-def test_any_two_metrics_show_the_numbers_of_the_csv(watched: Watched, tmp_path: Path, up: str, across: str) -> None:
-    watched.scroll_through()
-    page, table = watched.page, csv_of(full_study(), tmp_path)
+def test_any_two_metrics_show_the_numbers_of_the_csv(opened: Watched, tmp_path: Path, up: str, across: str) -> None:
+    opened.draw("pareto")
+    page, table = opened.page, csv_of(full_study(), tmp_path)
     page.select_option("#pareto-y", up)
     page.select_option("#pareto-x", across)
     page.wait_for_function(
@@ -51,7 +51,7 @@ def test_any_two_metrics_show_the_numbers_of_the_csv(watched: Watched, tmp_path:
 
 
 def test_a_third_metric_is_told_by_colour_and_kinds_keep_their_symbols(watched: Watched) -> None:
-    watched.scroll_through()
+    watched.draw("pareto")
     page = watched.page
     page.select_option("#pareto-colour", "memory")
     page.wait_for_selector("#plot-pareto .cbtitle, #plot-pareto .infolayer .cbcoloraxis", state="attached")
@@ -63,19 +63,19 @@ def test_a_third_metric_is_told_by_colour_and_kinds_keep_their_symbols(watched: 
     assert budgets == 1
 
 
-def test_the_legend_of_kinds_counts_what_the_plot_shows(watched: Watched) -> None:
-    watched.scroll_through()
-    counts: dict[str, int] = watched.page.locator("#plot-pareto").evaluate(
+def test_the_legend_of_kinds_counts_what_the_plot_shows(opened: Watched) -> None:
+    opened.draw("pareto")
+    counts: dict[str, int] = opened.page.locator("#plot-pareto").evaluate(
         "place => Object.fromEntries(place.data.filter(t => t.customdata).map(t => [t.name, t.customdata.length]))"
     )
-    for item in watched.page.locator("#search .key li").all():
+    for item in opened.page.locator("#search .key li").all():
         name = next(name for name in counts if name in item.inner_text())
         assert counts[name] == int(item.get_attribute("data-value") or -1)
 
 
-def test_a_slice_shows_any_parameter_against_any_metric(watched: Watched, tmp_path: Path) -> None:
-    watched.scroll_through()
-    page, table = watched.page, csv_of(full_study(), tmp_path)
+def test_a_slice_shows_any_parameter_against_any_metric(opened: Watched, tmp_path: Path) -> None:
+    opened.draw("slices")
+    page, table = opened.page, csv_of(full_study(), tmp_path)
     page.select_option("#slice-parameter", label="num_res_blocks")
     page.select_option("#slice-metric", "latency")
     page.wait_for_function("() => document.getElementById('plot-slices').layout.xaxis.title.text === 'num_res_blocks'")

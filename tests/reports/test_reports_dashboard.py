@@ -9,7 +9,6 @@ import sys
 import zlib
 from collections.abc import Callable
 from dataclasses import replace
-from functools import cache
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -22,7 +21,7 @@ from reports.pages.charts import Charts, safe_json
 from reports.tables import write_results_csv
 from reports.theme import CONFIG
 from studies.frame import StudyResults, frame
-from tests.reports.synthetic_study import full_study, make_study, with_status, without
+from tests.reports.synthetic_study import full_page, full_study, make_study, with_status, without
 
 EVIL = "<script>alert('x')</script>\"'><img src=x onerror=alert(1)>&amp;{{ 7*7 }}"
 
@@ -57,11 +56,6 @@ def read(page: str) -> Reader:
     reader = Reader()
     reader.feed(page)
     return reader
-
-
-@cache
-def full_page() -> str:
-    return render(full_study())
 
 
 def words(page: str) -> str:
