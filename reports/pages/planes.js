@@ -78,7 +78,7 @@ page.search.then((search) => {
     layout.xaxis2 = { domain: [0.94, 1], range: [-1, 1], visible: false, fixedrange: true, anchor: "y2" };
     layout.yaxis2 = { range: [0, 1], visible: false, fixedrange: true, anchor: "x2" };
     // Below, as an axis has its title; above is the legend's place.
-    note(layout, "no result", { x: 1, xref: "paper", xanchor: "right", y: 0, yref: "paper", yanchor: "top", yshift: -6 });
+    note(layout, "no<br>result", { x: 0, xref: "x2", y: 0, yref: "paper", yanchor: "top", yshift: -6 });
     // Many stand in rows of eight.
     const wide = rows.length > 60 ? 8 : 1;
     const lines = Math.max(8, Math.ceil(rows.length / wide));
