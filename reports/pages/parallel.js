@@ -73,7 +73,7 @@ page.search.then((search) => {
   const ratio = () => (numbers.length * axes.length > 2000 ? 1 : Math.max(2, devicePixelRatio));
   const draw = (canvas, rows, bold) => {
     const strokes = page.strokes(canvas, width, HEIGHT, ratio());
-    const many = rows.length > 300;
+    const many = rows.length > 100;
     for (const name of ORDER) {
       const found = rows.filter((index) => kindOf(index).name === name);
       if (!found.length) continue;
