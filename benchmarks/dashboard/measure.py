@@ -13,7 +13,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from playwright.sync_api import Page, sync_playwright
+from playwright.sync_api import CDPSession, Page, sync_playwright
 
 from benchmarks.dashboard.made import large_study
 from reports.dashboard import write_dashboard
@@ -91,13 +91,26 @@ def _browse(path: Path) -> None:
             _first(page, key)
         page.locator("#parallel").scroll_into_view_if_needed()
         page.wait_for_function("() => document.getElementById('parallel').dataset.drawn")
+        inspector = page.context.new_cdp_session(page)
+        inspector.send("Performance.enable", {"timeDomain": "threadTicks"})
         for key in ("pareto", "slices"):
             for share in (0.01, 0.1, 1.0):
                 page.locator(f"#plot-{key}").scroll_into_view_if_needed()
+                before = _busy(inspector)
                 number, seen, every = page.evaluate(BRUSH, [key, share])
+                busy = _busy(inspector) - before
                 page.wait_for_timeout(1500)
-                print(f"brush in {key}, {number} trials: {seen / 1e3:.3f} s to all in view, {every / 1e3:.3f} s to all")
+                print(
+                    f"brush in {key}, {number} trials: {seen / 1e3:.3f} s to all in view, {every / 1e3:.3f} s to all "
+                    f"({busy:.3f} s of the page's CPU)"
+                )
         browser.close()
+
+
+def _busy(inspector: CDPSession) -> float:
+    """CPU seconds of the page's own thread so far; what other threads paint is not in it."""
+    metrics = inspector.send("Performance.getMetrics")["metrics"]
+    return float(next(one["value"] for one in metrics if one["name"] == "TaskDuration"))
 
 
 def _first(page: Page, key: str) -> None:

@@ -19,7 +19,8 @@ page.search.then((search) => {
     const [low, high] = [Math.min(...known), Math.max(...known)];
     const at = (value) => (high > low ? (value - low) / (high - low) : 0.5);
     const places = values.map((value) => (value === null ? null : flipped ? 1 - at(value) : at(value)));
-    const labels = high > low ? [[flipped ? 1 : 0, written(low)], [flipped ? 0 : 1, written(high)]] : [[0.5, written(low)]];
+    const short = (value) => (value && Math.abs(value) < 1e-3 ? value.toExponential(1) : written(value));
+    const labels = high > low ? [[flipped ? 1 : 0, short(low)], [flipped ? 0 : 1, short(high)]] : [[0.5, short(low)]];
     return { name, title, places, labels };
   };
   const stepped = ({ name, levels, values }) => ({
@@ -42,13 +43,24 @@ page.search.then((search) => {
   // ---- lines
   let onPaper = false;
   const shade = ({ colour }) => (page.darkScreen.matches && !onPaper ? page.dark[colour.toLowerCase()] ?? colour : colour);
-  const traced = (strokes, index, size, dash) => {
+  // Lines between the same two places are one, drawn as often as there are: most values are few.
+  const traced = (strokes, rows, size, dash) => {
     axes.forEach(({ places }, axis) => {
-      const [place, next] = [places[index], axes[axis + 1]?.places[index] ?? null];
-      if (place === null) return;
-      const stub = axis && axes[axis - 1].places[index] !== null ? null : [x(axis) + 5, place];
-      const [right, up] = next === null ? stub ?? [] : [x(axis + 1), next];
-      if (right !== undefined) strokes.line(x(axis), y(place), right, y(up), size, dash);
+      const [before, after] = [axes[axis - 1]?.places, axes[axis + 1]?.places];
+      const times = new Map();
+      for (const index of rows) {
+        const [place, next] = [places[index], after?.[index] ?? null];
+        // A trial that has a value here and none beside it is a short stroke.
+        if (place === null || (next === null && (before?.[index] ?? null) !== null)) continue;
+        const [from, to] = [Math.round(y(place) * 4), next === null ? -1 : Math.round(y(next) * 4)];
+        const key = from * 8192 + to + 1;
+        times.set(key, (times.get(key) ?? 0) + 1);
+      }
+      times.forEach((number, key) => {
+        const [from, to] = [Math.floor(key / 8192) / 4, (key % 8192) - 1];
+        if (to < 0) strokes.line(x(axis), from, x(axis) + 5, from, size, dash, number);
+        else strokes.line(x(axis), from, x(axis + 1), to / 4, size, dash, number);
+      });
     });
   };
   const crossed = (strokes, index, size) => {
@@ -57,21 +69,20 @@ page.search.then((search) => {
     const [cx, cy] = [x(last), y(axes[last].places[index])];
     for (const side of [-4, 4]) strokes.line(cx - 4, cy - side, cx + 4, cy + side, size, null);
   };
+  // So many lines show no finer detail, and a quarter of the pixels is drawn four times as fast.
+  const ratio = () => (numbers.length * axes.length > 2000 ? 1 : Math.max(2, devicePixelRatio));
   const draw = (canvas, rows, bold) => {
-    // So many lines show no finer detail, and a quarter of the pixels is drawn four times as fast.
-    const many = rows.length > 1000;
-    const strokes = page.strokes(canvas, width, HEIGHT, many ? 1 : Math.max(2, devicePixelRatio));
+    const strokes = page.strokes(canvas, width, HEIGHT, ratio());
+    const many = rows.length > 100;
     for (const name of ORDER) {
       const found = rows.filter((index) => kindOf(index).name === name);
       if (!found.length) continue;
       const { width: plain, dash, alpha } = styles[name];
       const size = many && name !== "front" ? 1 : bold ? Math.max(2.4, plain) : plain;
-      for (const index of found) {
-        traced(strokes, index, size, dash.length ? dash : null);
-        if (name === "no result") crossed(strokes, index, size);
-      }
-      const pale = alpha * Math.max(0.25, Math.min(1, 400 / rows.length + 0.1));
-      strokes.lay(shade(kindOf(found[0])), bold || name === "front" ? 1 : pale);
+      traced(strokes, found, size, dash.length ? dash : null);
+      if (name === "no result") found.forEach((index) => crossed(strokes, index, size));
+      const pale = alpha * Math.min(1, 400 / rows.length + 0.02);
+      strokes.lay(shade(kindOf(found[0])), name === "front" || (bold && !many) ? 1 : bold ? Math.max(0.3, pale) : pale);
     }
     strokes.put();
     root.dataset.drawn = String(Number(root.dataset.drawn ?? 0) + 1);

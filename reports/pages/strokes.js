@@ -6,10 +6,12 @@ page.strokes = (canvas, width, height, ratio) => {
   const context = canvas.getContext("2d");
   const FULL = 16;
   const image = context.createImageData(wide, high);
-  const ink = new Uint16Array(wide * high);
+  const ink = new Uint32Array(wide * high);
 
-  // From left to right, of equal width however steep; `dash` is [on, off] along the line, null for none.
-  const line = (x0, y0, x1, y1, size, dash) => {
+  // From left to right, of equal width however steep; `dash` is [on, off] along the line, null for none;
+  // `times` lines that lie upon each other are drawn as one.
+  const line = (x0, y0, x1, y1, size, dash, times = 1) => {
+    const full = FULL * times;
     const from = Math.max(0, Math.round(x0 * ratio));
     const to = Math.min(wide, Math.round(x1 * ratio));
     const slope = ((y1 - y0) * ratio) / Math.max(1, to - from);
@@ -23,12 +25,12 @@ page.strokes = (canvas, width, height, ratio) => {
       if (bottom <= top) continue;
       const [first, last] = [Math.floor(top), Math.floor(bottom)];
       if (first === last) {
-        ink[first * wide + x] += (bottom - top) * FULL;
+        ink[first * wide + x] += (bottom - top) * full;
         continue;
       }
-      ink[first * wide + x] += (first + 1 - top) * FULL;
-      for (let y = first + 1; y < last; y += 1) ink[y * wide + x] += FULL;
-      ink[last * wide + x] += (bottom - last) * FULL;
+      ink[first * wide + x] += (first + 1 - top) * full;
+      for (let y = first + 1; y < last; y += 1) ink[y * wide + x] += full;
+      ink[last * wide + x] += (bottom - last) * full;
     }
   };
   // Lay all ink over what is there, in a colour ("#rrggbb") of which one line covers the share `alpha`.
