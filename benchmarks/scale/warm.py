@@ -58,12 +58,14 @@ WARMUP = 3
 
 
 class Clock(Nobody):
-    """An observer that notes when each trial ended, and the CPU time of driver and workers until then."""
+    """An observer that notes when each training ended, and the CPU time of driver and workers until then."""
 
     def __init__(self) -> None:
         self.ends: list[tuple[float, float, float]] = []
 
     def ended(self, record: TrialRecord) -> None:
+        if record.status != "finished":
+            return  # refused: its cost is in the time until the next training ends
         worker = sum(sum(child.cpu_times()[:2]) for child in psutil.Process().children())
         self.ends.append((time.perf_counter(), time.process_time(), worker))
 
@@ -82,6 +84,11 @@ def harness(path: Path) -> list[tuple[float, float, float]]:
     return [(after[0] - before[0], after[1] - before[1], after[2] - before[2]) for before, after in pairwise(ends)]
 
 
+def trained(store: Store) -> list[TrialRecord]:
+    """The records of what was trained."""
+    return [record for record in store.records("search") if record.status == "finished"]
+
+
 def bare(path: Path) -> list[tuple[float, float]]:
     """(wall, CPU seconds) of building, training, evaluating and measuring the same architectures, one by one."""
     import torch
@@ -97,7 +104,7 @@ def bare(path: Path) -> list[tuple[float, float]]:
     study = load_study(path)
     store, protocol, measure = Store(study.folder), study.protocol, study.file.measure
     documents = store.architectures()
-    graphs = [from_document(documents[str(record.fingerprint)]) for record in store.records("search")]
+    graphs = [from_document(documents[str(record.fingerprint)]) for record in trained(store)]
     device, data = torch.device("cpu"), load(protocol.data)
     pin(measure.threads)
     found = []
@@ -122,9 +129,9 @@ def compare(trials: int, *, memory: bool) -> None:
         path.write_text(text, encoding="utf-8")
         ours = harness(path)
         command = [sys.executable, __file__, "--bare", str(path)]
-        done = subprocess.run(command, env=os.environ, capture_output=True, text=True, check=True)
+        done = subprocess.run(command, env=os.environ, stdout=subprocess.PIPE, text=True, check=True)
         alone: list[list[float]] = json.loads(done.stdout.splitlines()[-1])
-        seconds = [record.detail["seconds"] for record in Store(load_study(path).folder).records("search")][WARMUP:]
+        seconds = [record.detail["seconds"] for record in trained(Store(load_study(path).folder))][WARMUP:]
     wall, driver, worker = (1e3 * mean(one[index] for one in ours) for index in range(3))
     by_hand, cpu = (1e3 * mean(one[index] for one in alone) for index in range(2))
     middle = 1e3 * (median(one[0] for one in ours) - median(one[0] for one in alone))

@@ -223,34 +223,44 @@ def _in_one_process(*arguments: str, cwd: Path) -> list[str]:
 
 
 def test_run_status_and_report_from_start_to_dashboard(tmp_path: Path) -> None:
-    scored = "  scores: [flops, snip]\n  prefilter: {by: synflow, keep: 0.5, sample: 8}\n"
-    (tmp_path / "s.yaml").write_text(TINY + ABLATION + SEARCH + scored)
+    (tmp_path / "s.yaml").write_text(TINY + ABLATION + SEARCH)
     command = [sys.executable, "-m", "ushape", "run", "s.yaml"]
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False, timeout=250)
     assert done.returncode == 0, done.stderr
-    assert "Pre-filter: synflow has to be at least " in done.stdout
     assert done.stdout.splitlines()[-1] == "dashboard: runs/tiny/dashboard.html"
     assert "[4/4] no attention, seed 1: loss " in done.stdout
     folder = tmp_path / "runs" / "tiny"
     assert (folder / "results.csv").read_text().startswith("part,trial,variant,seed,status")
     html = (folder / "dashboard.html").read_text(encoding="utf-8")
     assert "Is it small?" in html
-    assert "What zero-cost scores are worth here" in html
     status = json.loads(ushape("status", "s.yaml", "--json", cwd=tmp_path).stdout)
     assert status["parts"]["ablation"]["statuses"] == {"finished": 4}
     assert status["parts"]["ablation"]["planned"] == 4
     assert status["parts"]["search"]["best"]["loss"] > 0
-    trials = load_results(folder).trials
-    found = trials[trials["part"] == "search"]
-    assert found.loc[found["status"] == "finished", ["score:flops", "score:snip", "score:synflow"]].notna().all(None)
-    assert list(found["status"]).count("finished") == status["parts"]["search"]["planned"] == 3
-    assert found.loc[found["status"] == "refused", "reason"].str.startswith("pre-filter: synflow is ").all()
     lines = _in_one_process("status", "s.yaml", cwd=tmp_path)
     assert "ablation, 4 trainings: 4 finished" in lines
     assert lines[-1] == "[]"
     (folder / "dashboard.html").unlink()
     assert ushape("report", "runs/tiny", "-o", "elsewhere.html", cwd=tmp_path).returncode == 0
     assert (tmp_path / "elsewhere.html").stat().st_size > 1_000_000
+
+
+@pytest.mark.slow
+def test_a_search_with_scores_and_a_prefilter_from_start_to_tables(tmp_path: Path) -> None:
+    scored = "  scores: [flops, snip]\n  prefilter: {by: synflow, keep: 0.5, sample: 8}\n"
+    (tmp_path / "s.yaml").write_text(TINY + SEARCH + scored)
+    done = ushape("run", "s.yaml", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert "Pre-filter: synflow has to be at least " in done.stdout
+    folder = tmp_path / "runs" / "tiny"
+    assert "What zero-cost scores are worth here" in (folder / "dashboard.html").read_text(encoding="utf-8")
+    trials = load_results(folder).trials
+    finished, refused = (trials[trials["status"] == status] for status in ("finished", "refused"))
+    assert finished[["score:flops", "score:snip", "score:synflow"]].notna().all(axis=None)
+    assert len(finished) == 3
+    assert refused["reason"].str.startswith("pre-filter: synflow is ").all()
+    assert ushape("tables", "s.yaml", cwd=tmp_path).returncode == 0
+    assert "| synflow" in (folder / "tables" / "scores.md").read_text(encoding="utf-8")
 
 
 def test_trials_without_result_are_said_and_exit_with_1(tmp_path: Path) -> None:
