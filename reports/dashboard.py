@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -13,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 import jinja2
 import plotly.offline
-from markupsafe import Markup
+from markupsafe import Markup, escape
 
 from archspec.text.atomic import write_text
 from reports.metrics import join_words, signed
@@ -67,12 +68,25 @@ COMPARISON: tuple[Section[Sequence[StudyResults]], ...] = (
     Section("answers", "The answers", studies.answers, "studies-"),
     Section("protocols", "How they were made", studies.protocols, "studies-"),
     Section("plane", "Quality and cost", studies.plane, "studies-"),
+    Section("progress", "How the searches went", studies.progress, "studies-"),
     Section("common", "Common architectures", studies.common, "studies-"),
 )
 """The same for several studies."""
 
 
-SCRIPTS = ("architectures.js", "dashboard.js", "table.js", "linking.js", "search.js", "parallel.js")
+SCRIPTS = (
+    "architectures.js",
+    "dashboard.js",
+    "table.js",
+    "linking.js",
+    "layers.js",
+    "search.js",
+    "strokes.js",
+    "marks.js",
+    "planes.js",
+    "curves.js",
+    "parallel.js",
+)
 """The page's own script, in the order in which its parts need each other."""
 
 
@@ -148,6 +162,8 @@ def _templates() -> jinja2.Environment:
     )
     environment.filters["opening"] = lambda text: f"{text[:1].upper()}{text[1:]}"
     environment.filters["signed"] = signed
+    # What stands between backticks in our sentences is a command.
+    environment.filters["coded"] = lambda text: Markup(re.sub(r"`(ushape [a-z]+)`", r"<code>\1</code>", escape(text)))
     environment.filters["raw_number"] = lambda value: "" if value is None else repr(float(value))
     return environment
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from archspec.build import Spec, check_spec
@@ -23,13 +23,25 @@ _ALWAYS_WRONG = {"U012", "U013", "U304", "U305", "U010", "U011"}
 _LOOKS = 24
 
 
-def space_faults(spec: Spec, space: Space, levels: int) -> list[Fault]:
-    """Everything that is wrong with a space; what needs sound names and conditions is looked for only if they are."""
-    found = [*_name_faults(spec, space), *_condition_faults(space), *_level_faults(spec, space)]
-    return found or [*_value_faults(spec, space, levels)] or [*_silent(spec, space, levels)]
+def space_faults(
+    spec: Spec, space: Space, levels: int, elsewhere: Mapping[str, str] | None = None, *, sound: bool = True
+) -> list[Fault]:
+    """Everything that is wrong with a space; what needs sound names and conditions is looked for only if they are.
+
+    Args:
+        spec: the base.
+        space: what varies.
+        levels: number of levels of the base.
+        elsewhere: name that is no parameter of an architecture -> where it belongs, in a sentence.
+        sound: whether the base is; if not, values and selectors cannot be tried.
+    """
+    found = [*_name_faults(spec, space, elsewhere or {}), *_condition_faults(space), *_level_faults(spec, space)]
+    if found or not sound:
+        return found
+    return [*_value_faults(spec, space, levels)] or [*_silent(spec, space, levels)]
 
 
-def _name_faults(spec: Spec, space: Space) -> Iterator[Fault]:
+def _name_faults(spec: Spec, space: Space, elsewhere: Mapping[str, str]) -> Iterator[Fault]:
     form = spec.architecture.short_form
     leads = {name for dimension in space.values() for name in _named_by(dimension)}
     for name, dimension in space.items():
@@ -37,14 +49,15 @@ def _name_faults(spec: Spec, space: Space) -> Iterator[Fault]:
             continue
         where = (name, "parameter") if dimension.parameter else (name,)
         root = str(parameter_path(name, dimension)[0])
-        if form is None:
+        known = SHORT_FORMS[form[0]].model.model_fields if form is not None else ()
+        if root in elsewhere and root not in known and name not in leads:
+            yield where, f"`{root}` is no part of an architecture.", elsewhere[root]
+        elif form is None:
             if name not in leads:
                 message = f"`{name}` is a parameter of `unet:`, but the base is a graph."
                 yield where, message, "Vary nodes: or edits:."
-            continue
-        model = SHORT_FORMS[form[0]].model
-        if root not in model.model_fields and name not in leads:
-            hint = model.OTHER_NAMES.get(root) or did_you_mean(root, model.model_fields)
+        elif root not in known and name not in leads:
+            hint = SHORT_FORMS[form[0]].model.OTHER_NAMES.get(root) or did_you_mean(root, known)
             hint = hint or "With nodes: a dimension varies a parameter of nodes, with edits: anything."
             yield where, f"`{root}` is no parameter of `{form[0]}:`.", hint
 

@@ -6,9 +6,9 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
 
-from archspec.forms.family import Drawing, Family
+from archspec.forms.family import BlocksPerLevel, Drawing, Family, Multipliers, ResampleFilter
 from archspec.forms.template import Said
-from archspec.forms.unet import MAX_WIDTH, Multiplier
+from archspec.forms.unet import MAX_WIDTH
 from archspec.graphs.graph import ArchGraph
 from archspec.ops import (
     Clip,
@@ -26,17 +26,14 @@ from archspec.ops import (
     Output,
 )
 from archspec.ops.magnitude import Balance, Positive
-from archspec.ops.resampling import Filter
-from archspec.text.fields import Count, Width
+from archspec.text.fields import Width
 
 
 class Edm2(Family):
     """The U-Net of EDM2 by its parameters; defaults as in config G."""
 
-    ch_mult: tuple[Multiplier, ...] = Field(
-        (1, 2, 3, 4), min_length=1, max_length=12, description="width of each level as a multiple of ch"
-    )
-    num_res_blocks: Annotated[Count, Field(le=64)] = Field(3, description="residual blocks per level on the way down")
+    ch_mult: Multipliers = (1, 2, 3, 4)
+    num_res_blocks: BlocksPerLevel = 3
     attn_resolutions: tuple[Width, ...] = Field(
         (16, 8), max_length=64, description="image sizes, in pixels, at which every block is followed by attention"
     )
@@ -52,7 +49,7 @@ class Edm2(Family):
     res_balance: Balance = Field(0.3, description="weight of the residual branches against the main branch")
     attn_balance: Balance = Field(0.3, description="weight of attention against the main branch")
     clip: Positive | None = Field(256.0, description="limit of activations after each block; null for none")
-    resample_filter: Filter = Field((1.0, 1.0), description="taps of the resampling filter in one direction")
+    resample_filter: ResampleFilter = (1.0, 1.0)
 
     OTHER_NAMES: ClassVar[dict[str, str]] = {
         **Family.OTHER_NAMES,

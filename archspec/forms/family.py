@@ -12,8 +12,17 @@ from archspec.forms.template import Places, Said
 from archspec.forms.unet import MAX_WIDTH, Multiplier
 from archspec.graphs.graph import Edge, add_edge, add_node, empty
 from archspec.ops import Op
+from archspec.ops.resampling import Filter
 from archspec.text.fields import Count, Form, Rate, Width
 from archspec.text.positions import Place
+
+#: What a family says of its levels; each has defaults of its own.
+Multipliers = Annotated[
+    tuple[Multiplier, ...],
+    Field(min_length=1, max_length=12, description="width of each level as a multiple of ch"),
+]
+BlocksPerLevel = Annotated[Count, Field(le=64, description="residual blocks per level on the way down")]
+ResampleFilter = Annotated[Filter, Field(description="taps of the resampling filter in one direction")]
 
 
 class Family(Form):
@@ -21,10 +30,8 @@ class Family(Form):
 
     ch: Annotated[Width, Field(le=MAX_WIDTH // 4)] = Field(description="base channel count")
     out_ch: Width = Field(description="output channels")
-    ch_mult: tuple[Multiplier, ...] = Field(
-        min_length=1, max_length=12, description="width of each level as a multiple of ch"
-    )
-    num_res_blocks: Annotated[Count, Field(le=64)] = Field(description="residual blocks per level on the way down")
+    ch_mult: Multipliers
+    num_res_blocks: BlocksPerLevel
     attn_resolutions: tuple[Width, ...] = Field(max_length=64, description="image sizes, in pixels, with attention")
     dropout: Rate = Field(0.0, description="dropout in the residual blocks")
     in_channels: Width = Field(description="input channels")

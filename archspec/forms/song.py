@@ -7,9 +7,9 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
 
-from archspec.forms.family import Drawing, Family
+from archspec.forms.family import BlocksPerLevel, Drawing, Family, Multipliers, ResampleFilter
 from archspec.forms.template import Said
-from archspec.forms.unet import MAX_WIDTH, Multiplier
+from archspec.forms.unet import MAX_WIDTH
 from archspec.graphs.graph import ArchGraph
 from archspec.ops import (
     Act,
@@ -32,7 +32,6 @@ from archspec.ops import (
     TimeEmbedding,
 )
 from archspec.ops.merge import Add
-from archspec.ops.resampling import Filter
 from archspec.text.fields import HARMLESS, Count, Epsilon, Flag, Width
 
 #: Factor of every residual sum.
@@ -42,10 +41,8 @@ HALF = math.sqrt(0.5)
 class Song(Family):
     """DDPM++ and NCSN++ by their parameters; defaults are those of DDPM++ without conditions."""
 
-    ch_mult: tuple[Multiplier, ...] = Field(
-        (1, 2, 2, 2), min_length=1, max_length=12, description="width of each level as a multiple of ch"
-    )
-    num_res_blocks: Annotated[Count, Field(le=64)] = Field(4, description="residual blocks per level on the way down")
+    ch_mult: Multipliers = (1, 2, 2, 2)
+    num_res_blocks: BlocksPerLevel = 4
     attn_resolutions: tuple[Width, ...] = Field(
         (16,),
         max_length=64,
@@ -59,7 +56,7 @@ class Song(Family):
     augment_dim: Annotated[int, Field(strict=True, ge=0, le=MAX_WIDTH)] = Field(
         0, description="width of the input `vector` that describes augmentations; 0 for none"
     )
-    resample_filter: Filter = Field((1.0, 1.0), description="taps of the resampling filter in one direction")
+    resample_filter: ResampleFilter = (1.0, 1.0)
     progressive_input: Literal["none", "residual", "skip"] = Field(
         "none", description="how smaller versions of the image enter on the way down"
     )

@@ -7,8 +7,16 @@ from typing import Annotated, ClassVar, Literal, Self, TypeVar
 from pydantic import Discriminator, Field, Tag, model_validator
 from pydantic_core import PydanticCustomError
 
-from archspec.ops.conditioning import FeatureScale, FeatureType, refuse_foreign
-from archspec.text.fields import HARMLESS, Count, Flag, Form, Number, Width
+from archspec.ops.conditioning import (
+    FeatureOrder,
+    FeatureRows,
+    FeatureScale,
+    FeatureType,
+    FreqShift,
+    MaxPeriod,
+    refuse_foreign,
+)
+from archspec.text.fields import Count, Flag, Form, Width
 
 T = TypeVar("T")
 Blocks = Annotated[Count, Field(le=64)]
@@ -53,21 +61,12 @@ def at_block(value: int | tuple[int | tuple[int, ...], ...], level: int, block: 
 class TimeOptions(Form):
     """How the timestep becomes features."""
 
-    type: FeatureType = Field("sinusoidal", description="sines of fixed or of random frequencies, or a learned table")
-    order: Annotated[Literal["sin_cos", "cos_sin"], HARMLESS] = Field("sin_cos", description="which half comes first")
-    freq_shift: Number = Field(1.0, ge=0.0, le=1.0, description="1 as in DDPM, 0 as in iDDPM, ADM, LDM and later")
-    max_period: Annotated[Number, Field(gt=1.0, le=1e9), HARMLESS] = Field(
-        10_000.0, description="longest period, in steps"
-    )
-
-    scale: FeatureScale | None = Field(
-        None,
-        description="sinusoidal: factor of the timestep, default 1; fourier: standard deviation of the frequencies, "
-        "default 16",
-    )
-    steps: Width | None = Field(
-        None, description="learned: number of timesteps that the table has rows for; default 1000"
-    )
+    type: FeatureType = "sinusoidal"
+    order: FeatureOrder = "sin_cos"
+    freq_shift: FreqShift = 1.0
+    max_period: MaxPeriod = 10_000.0
+    scale: FeatureScale = None
+    steps: FeatureRows = None
 
     OTHER_NAMES: ClassVar[dict[str, str]] = {
         "flip_sin_to_cos": "Here it is `order: cos_sin`.",
@@ -76,8 +75,7 @@ class TimeOptions(Form):
 
     @model_validator(mode="after")
     def _options_of_the_type(self) -> Self:
-        fields = TimeOptions.model_fields
-        refuse_foreign(self.type, {name for name in fields if getattr(self, name) != fields[name].default})
+        refuse_foreign(self)
         return self
 
 

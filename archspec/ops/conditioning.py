@@ -5,29 +5,45 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Annotated, Any, ClassVar, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import BaseModel, Field, model_validator
 from pydantic_core import PydanticCustomError
 
 from archspec.ops.base import HARMLESS, Misfit, Number, Op, Port, Width
 from archspec.ops.score import FourierFeatures
 from archspec.ops.shapes import Embedding, Shape, Timestep
 
-FeatureType = Literal["sinusoidal", "fourier", "learned"]
-#: Factor of the timestep, or standard deviation of the frequencies.
-FeatureScale = Annotated[Number, Field(ge=1e-9, le=1e9), HARMLESS]
+# The options of time features: those of the operation, and of `time:` in a short form.
+FeatureType = Annotated[
+    Literal["sinusoidal", "fourier", "learned"],
+    Field(description="sines of fixed or of random frequencies, or a learned table"),
+]
+FeatureOrder = Annotated[Literal["sin_cos", "cos_sin"], HARMLESS, Field(description="which half comes first")]
+FreqShift = Annotated[Number, Field(ge=0.0, le=1.0, description="1 as in DDPM, 0 as in iDDPM, ADM, LDM and later")]
+MaxPeriod = Annotated[Number, Field(gt=1.0, le=1e9, description="longest period, in steps"), HARMLESS]
+FeatureScale = Annotated[
+    Annotated[Number, Field(ge=1e-9, le=1e9), HARMLESS] | None,
+    Field(
+        description="sinusoidal: factor of the timestep, default 1; fourier: standard deviation of the frequencies, "
+        "default 16"
+    ),
+]
+FeatureRows = Annotated[
+    Width | None, Field(description="learned: number of timesteps that the table has rows for; default 1000")
+]
 
 #: Type of features -> the options that have no meaning with it.
-_FOREIGN: dict[FeatureType, tuple[str, ...]] = {
+_FOREIGN: dict[str, tuple[str, ...]] = {
     "sinusoidal": ("steps",),
     "fourier": ("freq_shift", "max_period", "steps"),
     "learned": ("order", "freq_shift", "max_period", "scale"),
 }
 
 
-def refuse_foreign(type_: FeatureType, given: set[str]) -> None:
+def refuse_foreign(options: BaseModel) -> None:
     """An option of another type of features is an error, not something to be passed over."""
+    type_, fields = getattr(options, "type"), type(options).model_fields  # noqa: B009 - of two models
     for name in _FOREIGN[type_]:
-        if name in given:
+        if getattr(options, name) != fields[name].default:
             raise PydanticCustomError("U012", "has no meaning with type: {type}", {"at": name, "type": type_})
 
 
@@ -43,20 +59,12 @@ class TimeEmbedding(Op):
 
     op: Literal["time_embedding"] = "time_embedding"
     dim: Width = Field(description="number of features")
-    type: FeatureType = Field("sinusoidal", description="sines of fixed or of random frequencies, or a learned table")
-    order: Annotated[Literal["sin_cos", "cos_sin"], HARMLESS] = Field("sin_cos", description="which half comes first")
-    freq_shift: Number = Field(1.0, ge=0.0, le=1.0, description="1 as in DDPM, 0 as in later code bases")
-    max_period: Annotated[Number, Field(gt=1.0, le=1e9), HARMLESS] = Field(
-        10_000.0, description="longest period, in steps"
-    )
-    scale: FeatureScale | None = Field(
-        None,
-        description="sinusoidal: factor of the timestep, default 1; fourier: standard deviation of the frequencies, "
-        "default 16",
-    )
-    steps: Width | None = Field(
-        None, description="learned: number of timesteps that the table has rows for; default 1000"
-    )
+    type: FeatureType = "sinusoidal"
+    order: FeatureOrder = "sin_cos"
+    freq_shift: FreqShift = 1.0
+    max_period: MaxPeriod = 10_000.0
+    scale: FeatureScale = None
+    steps: FeatureRows = None
 
     LATER: ClassVar[frozenset[str]] = frozenset({"type", "scale", "steps"})
     PORTS: ClassVar[tuple[Port, ...]] = (Port("t", Timestep, "emb"),)
@@ -68,8 +76,7 @@ class TimeEmbedding(Op):
 
     @model_validator(mode="after")
     def _options_of_the_type(self) -> Self:
-        fields = type(self).model_fields
-        refuse_foreign(self.type, {name for name in fields if getattr(self, name) != fields[name].default})
+        refuse_foreign(self)
         return self
 
     @property

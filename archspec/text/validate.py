@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from functools import reduce
 from typing import Any, TypeVar
 
@@ -43,6 +43,11 @@ def validate(model: type[M], data: Any, positions: Positions, *, path: DataPath 
     problems = _without_twins([_problem(fault, model, data, place) for fault in faults])
     usable = all(_is_harmless(model, fault) for fault in faults)
     return (result if usable else None), list(dict.fromkeys(problems))
+
+
+def faulty_places(model: type[BaseModel], data: Any) -> list[DataPath]:
+    """Where in plain data something keeps it from being a model: paths, as far as they exist there."""
+    return list(dict.fromkeys(_document_path(data, fault["loc"]) for fault in _attempt(model, data)[1]))
 
 
 def _without_twins(problems: list[Problem]) -> list[Problem]:
@@ -95,14 +100,23 @@ def _replaced(data: Any, loc: Location, by: list[Any]) -> Any:
     return _replaced(data, loc[1:], by) if loc else data
 
 
-def _document_path(data: Any, loc: Iterable[str | int]) -> DataPath:
+def _document_path(data: Any, loc: Location) -> DataPath:
     """The part of a validation location that exists in the document (it also names union members and functions)."""
-    path: list[str | int] = []
-    for part in loc:
+    return _walked(data, loc)[1]
+
+
+def _walked(data: Any, loc: Location) -> tuple[bool, DataPath]:
+    """(whether the last part of a location was met, the parts that exist in the data).
+
+    A part may be both a key that is there and the name of a union's member; it is the one from which the rest is met.
+    """
+    for index, part in enumerate(loc):
         if _has(data, part):
-            data = data[part]
-            path.append(part)
-    return tuple(path)
+            rest = loc[index + 1 :]
+            met, inside = _walked(data[part], rest) if rest else (True, ())
+            passed, beside = _walked(data, rest)
+            return (True, beside) if passed and not met else (met, (part, *inside))
+    return False, ()
 
 
 def _has(data: Any, part: str | int) -> bool:

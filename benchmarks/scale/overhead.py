@@ -15,6 +15,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from nobody import Nobody
+
 from studies.driver.run import run_study
 from studies.study.execution import Run
 from studies.study.load import load_study
@@ -58,12 +60,6 @@ class AtOnce:
 
     def wait(self) -> tuple[int, Outcome]:
         return self.over.popleft()
-
-
-class Nobody:
-    def planned(self, *_: object) -> None: ...
-
-    began = progressed = ended = said = planned
 
 
 def cost(question: str) -> float:

@@ -10,17 +10,13 @@ import sys
 import time
 from pathlib import Path
 
+from nobody import Nobody
+
 from studies.driver.ledger import Ledger
 from studies.driver.resume import refuse_changes
 from studies.driver.searching import SearchQuestion
 from studies.records.store import Store
 from studies.study.load import load_study
-
-
-class Nobody:
-    def planned(self, *_: object) -> None: ...
-
-    began = progressed = ended = said = planned
 
 
 def main(path: Path) -> None:

@@ -64,6 +64,8 @@ class Asked:
         self.clock.now += self.cost / 2
         return cast("Task", SimpleNamespace(job=None))
 
+    def ahead(self) -> None: ...
+
     def ended(self, task: Task, outcome: Outcome) -> None:
         self.clock.now += self.cost / 2
         self.ended_trials += 1

@@ -146,6 +146,28 @@ METHODS: dict[str, Callable[[Run, int], None]] = {
 }
 
 
+def kept(out: Path) -> dict[str, list[str]]:
+    """The rows of a file of curves, by method and seed."""
+    if not out.exists():
+        return {}
+    with out.open(newline="") as file:
+        return {f"{row[0]}#{row[1]}": row for row in list(csv.reader(file))[1:]}
+
+
+def keep(out: Path, rows: dict[str, list[str]], length: int) -> None:
+    """Write them down; a curve may be shorter than the longest."""
+    with out.open("w", newline="") as file:
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow(
+            ["method", "seed", "cpu_seconds_each", *range(1, max(length, *map(_length, rows.values())) + 1)]
+        )
+        writer.writerows(rows.values())
+
+
+def _length(row: list[str]) -> int:
+    return len(row) - 3
+
+
 def main() -> None:
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
@@ -157,10 +179,7 @@ def main() -> None:
     asked = parser.parse_args()
     seeds, trainings, wanted = asked.seeds, asked.trainings, asked.methods or list(METHODS)
     out = asked.out or HERE / {"table": "digits.csv", "synthetic": "synthetic.csv"}[asked.problem]
-    kept: dict[str, list[str]] = {}
-    if out.exists():
-        with out.open(newline="") as file:
-            kept = {f"{row[0]}#{row[1]}": row for row in list(csv.reader(file))[1:]}
+    rows = kept(out)
     for name in wanted:
         for seed in range(seeds):
             random.seed(seed)
@@ -171,12 +190,9 @@ def main() -> None:
             METHODS[name](run, seed)
             spent = time.process_time() - start
             shares = [f"{share:.4f}" for share in run.shares[:trainings]]
-            kept[f"{name}#{seed}"] = [name, str(seed), f"{spent / trainings:.3f}", *shares]
+            rows[f"{name}#{seed}"] = [name, str(seed), f"{spent / trainings:.3f}", *shares]
             print(f"{name} seed {seed}: {shares[-1]} of the true hypervolume, {spent:.1f} CPU s", flush=True)
-            with out.open("w", newline="") as file:
-                writer = csv.writer(file, lineterminator="\n")
-                writer.writerow(["method", "seed", "cpu_seconds_each", *range(1, trainings + 1)])
-                writer.writerows(kept.values())
+            keep(out, rows, trainings)
 
 
 if __name__ == "__main__":

@@ -133,16 +133,18 @@ class Table(_Common):
         self.space, self.levels = study.file.search.space, study.levels
         self.primitives = primitives(self.space, self.levels)
         rows = [row for row in _rows() if int(row["seed"]) == seed % 2]
-        self.found = {
-            row["fingerprint"]: {
-                "loss": float(row["loss_96"]), **{n: float(row[n]) for n in ("parameters", "macs", "train_memory")}
-            }
-            for row in rows
-        }  # fmt: skip
+        self._rows = {row["fingerprint"]: row for row in rows}
+        self.found = {mark: self.at(mark, 96) for mark in self._rows}
         self.limits = {"train_memory": float(np.quantile([one["train_memory"] for one in self.found.values()], 0.6))}
         feasible = [one for one in self.found.values() if self.is_feasible(one)]
         self.scale = {n: (min(o[n] for o in feasible), max(o[n] for o in feasible)) for n in self.objectives}
         self.feasible = feasible
+
+    def at(self, mark: str, steps: int) -> dict[str, float]:
+        """Every metric of an architecture after so many training steps: 12, 24, 48 or 96."""
+        row = self._rows[mark]
+        costs = {name: float(row[name]) for name in ("parameters", "macs", "train_memory")}
+        return {"loss": float(row[f"loss_{steps}"]), **costs}
 
     def mark(self, chosen: Chosen) -> str | None:
         mark = _mark(tuple(sorted(chosen.items())))

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-AT = (10, 20, 30, 40, 60, 80)
+AT = (5, 10, 20, 30, 40, 60, 80)
 REACH = 0.95
 
 
@@ -22,15 +22,18 @@ def table(path: Path) -> list[str]:
     """One row for each method, as Markdown."""
     with path.open(newline="") as file:
         rows = list(csv.reader(file))[1:]
+    at = [n for n in AT if n <= max(len(row) for row in rows) - 3]
     lines = [
-        f"| method | seeds | {' | '.join(f'after {n}' for n in AT)} | to {REACH:.0%} (lower median) | CPU s each |",
-        f"|---|---|{'---|' * len(AT)}---|---|",
+        f"| method | seeds | {' | '.join(f'after {n}' for n in at)} | to {REACH:.0%} (lower median) | CPU s each |",
+        f"|---|---|{'---|' * len(at)}---|---|",
     ]
     for method in dict.fromkeys(row[0] for row in rows):
         curves = np.array([[float(x) for x in row[3:]] for row in rows if row[0] == method])
         cost = np.mean([float(row[2]) for row in rows if row[0] == method])
         low, middle, high = np.quantile(curves, [0.25, 0.5, 0.75], axis=0)
-        shares = [f"{middle[n - 1]:.2f} ({low[n - 1]:.2f}–{high[n - 1]:.2f})" for n in AT if n <= curves.shape[1]]
+        shares = [
+            f"{middle[n - 1]:.2f} ({low[n - 1]:.2f}–{high[n - 1]:.2f})" if n <= curves.shape[1] else "–" for n in at
+        ]
         ends = sorted(reached(curve) for curve in curves)
         half = float(np.quantile(ends, 0.5, method="lower"))
         never = sum(end == float("inf") for end in ends)

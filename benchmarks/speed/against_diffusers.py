@@ -18,8 +18,8 @@ from dataclasses import dataclass
 
 import torch
 from networks import ATTENTION, SIZES, Pair, WrittenOut, pair
-from table import add_options, chosen, circumstances_of, device_of, print_table, published, table
-from timing import clock, geometric_mean, interleaved, ratio, shown
+from table import add_options, chosen, device_of, machine_of, print_table, published, table, with_published
+from timing import clock, geometric_mean, interleaved, load, ratio, shown
 from torch import nn
 
 from builder.inference import for_inference
@@ -108,9 +108,11 @@ def check(made: Pair, case: Case) -> None:
         assert difference < 1e-5, f"{case.name}: outputs differ by {difference:.1e}"
 
 
+#: cells that say which row it is
+KEYS = 4
 COLUMNS = (("diffusers", "ours"), ("diffusers", "prepared"), ("written out", "ours"), ("written out", "prepared"))
 
-HEADER = ["network", "batch", "what", "layout", *(f"{base} / {what}" for base, what in COLUMNS), "rounds"]
+HEADER = ["network", "batch", "what", "layout", *(f"{base} / {what}" for base, what in COLUMNS), "rounds", "load"]
 
 
 def main() -> None:
@@ -126,25 +128,30 @@ def main() -> None:
     now = clock(device, cpu_seconds=options.cpu_seconds)
     seconds = options.seconds or (3.0 if options.quick else 20.0)
     block = "compiled" if options.compile else "speed"
-    rows, gains = [], []
+    machine, rows = machine_of(options, device), []
     for case in cases(chosen(options, SIZES), options.batch or ([1] if options.quick else [1, 16])):
         if case.train and options.forward:
             continue
+        busy = load()
         made = pair(case.name, case.batch, device)
         check(made, case)
         found = interleaved(contenders(made, case, compiled=options.compile), options.rounds, now, seconds)
         ratios = [ratio(found[base], found[what]) if {base, what} <= set(found) else None for base, what in COLUMNS]
-        rows.append([*case.label, *("-" if value is None else shown(value) for value in ratios), len(found["ours"])])
+        cells = ("-" if value is None else shown(value) for value in ratios)
+        rows.append([*case.label, *cells, len(found["ours"]), busy])
         print(*rows[-1], sep=" | ", flush=True)
-        published(options, block, table(HEADER, rows, circumstances_of(options, device)))  # a later case may be killed
-        if "prepared" in found and case.name != ATTENTION:
-            gains.append(ratio(found["diffusers"], found["prepared"])[0])
-    note = circumstances_of(options, device) + (", torch.compile" if options.compile else "")
-    if gains:
-        note += (
-            f". Prepared beside diffusers, geometric mean of {len(gains)} forward cases: {geometric_mean(gains):.2f}"
-        )
-    published(options, block, print_table(HEADER, rows, note))
+        so_far = with_published(options, block, HEADER, rows, machine, KEYS)
+        published(options, block, table(HEADER, so_far, machine + means(so_far)))  # a later case may be killed
+    print_table(HEADER, rows, machine + means([[str(cell) for cell in row] for row in rows]))
+
+
+def means(rows: list[list[str]]) -> str:
+    """The geometric mean of what preparing gains, of the networks that diffusers is the measure of."""
+    column = HEADER.index("diffusers / prepared")
+    gains = [float(row[column].split()[0]) for row in rows if row[column] != "-" and row[0] != ATTENTION]
+    if not gains:
+        return ""
+    return f". Prepared beside diffusers, geometric mean of {len(gains)} forward cases: {geometric_mean(gains):.2f}"
 
 
 if __name__ == "__main__":

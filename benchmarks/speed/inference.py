@@ -1,6 +1,7 @@
 """The share of each idea of `builder.for_inference`: seconds without it over seconds with all, interleaved.
 
-    python benchmarks/speed/inference.py [--case digits] [--batch 1 16] [--rounds N] [--cpu-seconds]
+    python benchmarks/speed/inference.py [--case digits] [--batch 1 16] [--rounds N] [--seconds 40] [--cpu-seconds]
+        [--publish]
 
 A ratio above 1 says that the idea gains. `channels_last` is compared with the contiguous layout. Forward only.
 """
@@ -13,8 +14,8 @@ from collections.abc import Callable
 
 import torch
 from networks import SIZES, pair
-from table import add_options, chosen, circumstances_of, device_of, print_table, published
-from timing import clock, interleaved, ratio, shown
+from table import add_options, chosen, device_of, machine_of, print_table, published, table, with_published
+from timing import clock, interleaved, load, ratio, shown
 
 from builder.inference import InferenceOptions, for_inference
 
@@ -34,22 +35,24 @@ def contenders(name: str, batch: int, device: torch.device) -> dict[str, Callabl
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     add_options(parser)
+    parser.add_argument("--seconds", type=float, default=40.0, help="of each case")
     options = parser.parse_args()
     device = device_of(options)
     if device is None:
         return
     now = clock(device, cpu_seconds=options.cpu_seconds)
-    rows = []
+    machine, rows = machine_of(options, device), []
+    header = ["network", "batch", "all of it", *(idea.replace("_", " ") for idea in IDEAS), "rounds", "load"]
     with torch.inference_mode():
         for name in chosen(options, SIZES):
             for batch in options.batch or (1, 16):
-                calls = contenders(name, batch, device)
-                found = interleaved(calls, options.rounds or (9 if options.quick else 25), now)
+                busy, calls = load(), contenders(name, batch, device)
+                found = interleaved(calls, options.rounds, now, options.seconds)
                 shares = [shown(ratio(found[what], found["all"])) for what in ("compiled", *IDEAS)]
-                rows.append([name, batch, *shares])
-    header = ["network", "batch", "all of it", *(idea.replace("_", " ") for idea in IDEAS)]
-    text = print_table(header, rows, circumstances_of(options, device))
-    published(options, "inference", text)
+                rows.append([name, batch, *shares, len(found["all"]), busy])
+                so_far = with_published(options, "inference", header, rows, machine, keys=2)
+                published(options, "inference", table(header, so_far, machine))
+    print_table(header, rows, machine)
 
 
 if __name__ == "__main__":

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import argparse
-import re
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import torch
-from timing import circumstances
+from networks import SIZES
+from timing import circumstances, machine
 
 PAGE = Path(__file__).parent.parent / "README.md"
 
@@ -47,6 +47,56 @@ def circumstances_of(options: argparse.Namespace, device: torch.device) -> str:
     return f"{circumstances(device)}; {'CPU' if options.cpu_seconds else 'wall'} seconds"
 
 
+def machine_of(options: argparse.Namespace, device: torch.device) -> str:
+    """What computes, and the clock: the same for all rows of a table that several runs fill."""
+    return f"{machine(device)}; {'CPU' if options.cpu_seconds else 'wall'} seconds"
+
+
+def with_published(
+    options: argparse.Namespace,
+    block: str,
+    header: Sequence[str],
+    rows: Sequence[Sequence[object]],
+    note: str,
+    keys: int,
+) -> list[list[str]]:
+    """The rows; where they are to be published, with those that other runs left on the page, in the networks' order.
+
+    Args:
+        options: of the command.
+        block: name of the table on the page.
+        header: of the table; if the page's is another, it starts anew.
+        rows: take the place of the page's rows whose first cells are the same.
+        note: how the note below the table begins; if the page's begins otherwise, the table starts anew.
+        keys: how many cells say which row it is; the first is the network, the second the batch.
+    """
+    found = {tuple(str(cell) for cell in row[:keys]): [str(cell) for cell in row] for row in rows}
+    if options.publish:
+        first, *rest = _block(block).strip().split("\n")
+        if _cells(first) == list(header) and rest[-1].startswith(note):
+            before = [_cells(line) for line in rest[1:] if line.startswith("|")]
+            found = {tuple(row[:keys]): row for row in before} | found
+    names = list(SIZES)
+    return sorted(found.values(), key=lambda row: (names.index(row[0]), int(row[1])))
+
+
+def _cells(line: str) -> list[str]:
+    return [cell.strip() for cell in line.strip().strip("|").split("|")]
+
+
+def _block(block: str) -> str:
+    """What the page has between the marks of a block."""
+    start, end = _marks(block)
+    page = PAGE.read_text(encoding="utf-8")
+    if start not in page or end not in page:
+        raise SystemExit(f"{PAGE} has no block {block}")
+    return page.split(start)[1].split(end)[0]
+
+
+def _marks(block: str) -> tuple[str, str]:
+    return f"<!-- {block}: begin -->", f"<!-- {block}: end -->"
+
+
 def table(header: Sequence[str], rows: Iterable[Sequence[object]], note: str) -> str:
     """A Markdown table with a note below."""
     lines = [header, ["---"] * len(header), *rows]
@@ -64,9 +114,7 @@ def published(options: argparse.Namespace, block: str, text: str) -> None:
     """Write a table between the marks of its block, if that was asked for; elsewhere the page stays as it is."""
     if not options.publish:
         return
-    start, end = f"<!-- {block}: begin -->", f"<!-- {block}: end -->"
+    start, end = _marks(block)
+    before = f"{start}{_block(block)}{end}"
     page = PAGE.read_text(encoding="utf-8")
-    if start not in page or end not in page:
-        raise SystemExit(f"{PAGE} has no block {block}")
-    between = re.compile(re.escape(start) + ".*?" + re.escape(end), re.DOTALL)
-    PAGE.write_text(between.sub(lambda _: f"{start}\n{text}\n{end}", page), encoding="utf-8")
+    PAGE.write_text(page.replace(before, f"{start}\n{text}\n{end}"), encoding="utf-8")

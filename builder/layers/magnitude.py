@@ -35,8 +35,8 @@ def mp_silu(x: Tensor) -> Tensor:
 
 
 def mp_sum(x: Tensor, skip: Tensor, t: float = 0.5) -> Tensor:
-    """``((1 - t) x + t skip) / sqrt((1 - t)² + t²)`` (eq. 88)."""
-    return torch.lerp(x, skip, t) / math.hypot(1.0 - t, t)
+    """``((1 - t) x + t skip) / sqrt((1 - t)² + t²)`` (eq. 88), in the type of `x`: under autocast they may differ."""
+    return torch.lerp(x, skip.to(x.dtype), t) / math.hypot(1.0 - t, t)
 
 
 def mp_concat(x: Tensor, skip: Tensor, t: float = 0.5) -> Tensor:

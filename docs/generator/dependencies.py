@@ -81,8 +81,8 @@ def page(pyproject: Path = PYPROJECT) -> str:
     parts = [
         "# Dependencies",
         "A plain installation takes the first table. What is heavy, or needed by few, is an extra: "
-        "`pip install 'ushape[ray,postgres]'`. Versions are minimums; `constraints.txt` pins those that are tested "
-        "together.",
+        "`pip install 'ushape[ray,postgres]'`. Versions are minimums; `make minimum` tests "
+        "those of the first table and of the extras onnx and parquet. `constraints.txt` pins what is tested together.",
         "## Always",
         _table(groups.pop("")),
     ]

@@ -90,14 +90,19 @@ def importances(search: pd.DataFrame, objective: str, seed: int = 0) -> Importan
         objective: a frame column.
         seed: of the shuffles, so that a page written twice says the same.
     """
-    rows = usable(search)
-    rows = rows[rows[objective].notna()] if objective in rows.columns else rows.iloc[:0]
-    rows = rows.drop_duplicates("fingerprint")
+    rows = distinct(search, objective)
     n = len(rows)
     if n < MIN_TRIALS:
         return Importances(objective, n, ())
     found = [_importance(rows, column, objective, seed) for column in parameter_columns(search)]
     return Importances(objective, n, tuple(sorted(found, key=lambda i: -i.share if i.share == i.share else 1.0)))
+
+
+def distinct(search: pd.DataFrame, objective: str) -> pd.DataFrame:
+    """The rows with a value of the objective, each architecture once."""
+    rows = usable(search)
+    rows = rows[rows[objective].notna()] if objective in rows.columns else rows.iloc[:0]
+    return rows.drop_duplicates("fingerprint")
 
 
 def adjusted_ratio(ranks: Floats, groups: npt.NDArray[np.intp]) -> float:

@@ -37,7 +37,7 @@ Floats = npt.NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Progress:
-    """The dominated volume after each training, as a share of what the whole search dominates."""
+    """The dominated volume after each training, as a share of what the search and all beside it dominate."""
 
     trainings: tuple[int, ...]
     """Trainings after which the volume grew, and all of them; a replay adds to the volume and costs none."""
@@ -57,17 +57,37 @@ def progress(results: StudyResults, points: Sequence[Point]) -> Progress | None:
         results: the study.
         points: its search's trials in the order of their numbers; what was not trained costs nothing and is skipped.
     """
-    told = [p for p in points if p.status in (*TRAINED, "replayed")]
-    values, counted = _scaled(results, told), np.array([p.status in TRAINED for p in told])
+    return progress_together([results], [points])[0]
+
+
+def progress_together(
+    studies: Sequence[StudyResults], points: Sequence[Sequence[Point]]
+) -> tuple[Progress | None, ...]:
+    """Follow several searches on one scale: shares of what all of them together dominate.
+
+    Args:
+        studies: with the same objectives.
+        points: each one's trials, as in `progress`.
+
+    Returns:
+        One for each study; None where fewer than two trials keep the budgets.
+    """
+    told = [[p for p in some if p.status in (*TRAINED, "replayed")] for some in points]
+    values = _scaled([_values(study, some) for study, some in zip(studies, told, strict=True)])
+    whole = _growth(np.vstack(values), np.arange(sum(map(len, values))))
+    total = whole[-1][1] if whole else 0.0
+    if not total > 0:
+        return (None,) * len(studies)
+    return tuple(_progress(*one, total) for one in zip(studies, told, values, strict=True))
+
+
+def _progress(results: StudyResults, told: Sequence[Point], values: Floats, total: float) -> Progress | None:
+    counted = np.array([p.status in TRAINED for p in told], dtype=bool)
     if int(np.isfinite(values).all(axis=1).sum()) < 2:
         return None
-    grown = _growth(values, np.cumsum(counted))
-    total = grown[-1][1]
-    if not total > 0:
-        return None
-    steps = [(n, v / total, told[row].trial) for n, v, row in grown]
+    steps = [(n, v / total, told[row].trial) for n, v, row in _growth(values, np.cumsum(counted))]
     if steps[-1][0] < int(counted.sum()):
-        steps.append((int(counted.sum()), 1.0, told[-1].trial))
+        steps.append((int(counted.sum()), steps[-1][1], told[-1].trial))
     band, random = _band(results, values[counted], total)
     trainings, volumes, trials = zip(*steps, strict=True)
     return Progress(trainings, volumes, trials, band, random)
@@ -79,21 +99,25 @@ def is_random(results: StudyResults) -> bool:
     return (sampler if isinstance(sampler, str) else sampler.get("name")) == "RandomSampler"
 
 
-def _scaled(results: StudyResults, points: Sequence[Point]) -> Floats:
-    """Objectives to minimise, 0 to 1; a row of NaN for a trial that keeps no budget or has no result."""
+def _values(results: StudyResults, points: Sequence[Point]) -> Floats:
+    """Objectives to minimise; a row of NaN for a trial that keeps no budget or has no result."""
     names = results.objectives or ("loss",)
     good = [p.kind in ("front", "dominated") for p in points]
     rows = [
         [p.values.get(n, math.nan) * (-1.0 if n in results.maximised else 1.0) if kept else math.nan for n in names]
         for p, kept in zip(points, good, strict=True)
     ]
-    values = np.asarray(rows, dtype=float).reshape(len(points), len(names))
-    known = values[np.isfinite(values).all(axis=1)]
+    return np.asarray(rows, dtype=float).reshape(len(points), len(names))
+
+
+def _scaled(several: Sequence[Floats]) -> list[Floats]:
+    """Scale all of them together, 0 to 1."""
+    everything = np.vstack(several)
+    known = everything[np.isfinite(everything).all(axis=1)]
     if not len(known):
-        return values
+        return list(several)
     low, span = known.min(axis=0), np.ptp(known, axis=0)
-    scaled: Floats = (values - low) / np.where(span > 0, span, 1.0)
-    return scaled
+    return [(values - low) / np.where(span > 0, span, 1.0) for values in several]
 
 
 def _growth(values: Floats, trainings: npt.NDArray[np.int64]) -> list[tuple[int, float, int]]:

@@ -12,14 +12,11 @@ import pandas as pd
 
 from reports.analysis.answer import best_trial
 from reports.analysis.pareto import pareto_kinds
-from reports.analysis.trials import has_values, parameter_columns, part, replayed_trial
-from reports.metrics import METRICS, metric_of, metrics_of, significant
+from reports.analysis.trials import parameter_columns, part, replayed_trial
+from reports.metrics import METRICS
 
 if TYPE_CHECKING:
     from studies.frame import StudyResults
-
-MAX_LINES = 400
-"""More lines than this hide each other; the front and the newest are kept."""
 
 
 @dataclass(frozen=True)
@@ -41,32 +38,6 @@ class Point:
     """(part, trial) whose result it took over."""
 
 
-@dataclass(frozen=True)
-class Axis:
-    """One axis of the parallel coordinates; positions run from 0 (bottom) to 1 (top)."""
-
-    title: str
-    labels: tuple[tuple[float, str], ...]
-    objective: bool
-
-
-@dataclass(frozen=True)
-class Line:
-    """One trial across the axes; None where it has no value."""
-
-    point: Point
-    positions: tuple[float | None, ...]
-
-
-@dataclass(frozen=True)
-class Parallel:
-    """Parallel coordinates as numbers."""
-
-    axes: tuple[Axis, ...]
-    lines: tuple[Line, ...]
-    left_out: int
-
-
 def search_points(results: StudyResults) -> list[Point]:
     """Return the trials of the search in the order of their numbers, without those that repeat one of them.
 
@@ -75,7 +46,8 @@ def search_points(results: StudyResults) -> list[Point]:
     rows = part(results.trials, "search").sort_values("trial")
     if rows.empty:
         return []
-    rows = rows[[(replayed_trial(row) or ("",))[0] != "search" for row in rows.to_dict("records")]]
+    told = rows[["part", "replay_of"]].to_dict("records")
+    rows = rows[[(replayed_trial(row) or ("",))[0] != "search" for row in told]]
     # Of several points that replay one trial of the ablation the first stands for the architecture.
     rows = rows[rows["replay_of"].isna() | ~rows["replay_of"].duplicated()]
     kinds = pareto_kinds(rows, results.objectives or ("loss",), results.maximised)
@@ -117,23 +89,6 @@ def best_so_far(points: Sequence[Point], metric: str, *, more_is_better: bool = 
     return found
 
 
-def parallel(results: StudyResults) -> Parallel:
-    """Place every trial on one axis per parameter that varies and one per objective."""
-    points = search_points(results)
-    kept = _most_telling(points)
-    names = [c.removeprefix("param:") for c in parameter_columns(part(results.trials, "search"))]
-    placed: list[tuple[Axis, dict[int, float]]] = []
-    for name in names:
-        values = {p.trial: p.parameters[name] for p in points if name in p.parameters}
-        if len({str(v) for v in values.values()}) > 1:
-            placed.append(_parameter_axis(name, values))
-    for name in results.objectives or ("loss",):
-        if has_values(part(results.trials, "search"), name):
-            placed.append(_objective_axis(results, name, points))
-    lines = tuple(Line(p, tuple(positions.get(p.trial) for _, positions in placed)) for p in kept)
-    return Parallel(tuple(axis for axis, _ in placed), lines, len(points) - len(kept))
-
-
 def text_of(value: object) -> str:
     """Return a text, empty for the frame's several ways of saying none."""
     return "" if _absent(value) else str(value)
@@ -155,13 +110,6 @@ def natural(text: str) -> tuple[tuple[bool, float, str], ...]:
     return tuple((False, p, "") if isinstance(p, float) else (True, 0.0, p) for p in pieces(text))
 
 
-def _most_telling(points: list[Point]) -> list[Point]:
-    first = [p for p in points if p.kind == "front" or p.base or p.best]
-    rest = [p for p in points if not (p.kind == "front" or p.base or p.best)]
-    kept = {p.trial for p in [*first, *rest[::-1]][:MAX_LINES]}
-    return [p for p in points if p.trial in kept]
-
-
 def levels_of(values: Collection[object]) -> list[str] | None:
     """Return a parameter's values in order, for an axis of words; None if it is an axis of numbers."""
     distinct = set(values)
@@ -169,31 +117,6 @@ def levels_of(values: Collection[object]) -> list[str] | None:
     if numeric and (len(distinct) > 8 or any(float(str(v)) % 1 for v in distinct)):
         return None
     return sorted({value_text(v) for v in distinct}, key=natural)
-
-
-def _parameter_axis(name: str, values: dict[int, object]) -> tuple[Axis, dict[int, float]]:
-    levels = levels_of(values.values())
-    if levels is None:
-        numbers = {trial: float(str(v)) for trial, v in values.items()}
-        return _scaled(name, numbers, 1.0, objective=False)
-    step = {level: i / (len(levels) - 1) for i, level in enumerate(levels)}
-    labels = tuple((position, level) for level, position in step.items())
-    return Axis(name, labels, objective=False), {trial: step[value_text(v)] for trial, v in values.items()}
-
-
-def _objective_axis(results: StudyResults, name: str, points: Sequence[Point]) -> tuple[Axis, dict[int, float]]:
-    metric = metric_of(name, metrics_of(results.trials))
-    numbers = {p.trial: p.values[name] for p in points if p.kind != "no result" and not math.isnan(p.values[name])}
-    return _scaled(metric.title, numbers, metric.factor, objective=True)
-
-
-def _scaled(title: str, numbers: dict[int, float], factor: float, *, objective: bool) -> tuple[Axis, dict[int, float]]:
-    low, high = min(numbers.values(), default=0.0), max(numbers.values(), default=0.0)
-    span = high - low or 1.0
-    ends = ((0.0, low), (1.0, high)) if high > low else ((0.5, low),)
-    labels = tuple((position, significant(value * factor, 3)) for position, value in ends)
-    shift = 0.0 if high > low else 0.5
-    return Axis(title, labels, objective), {t: (v - low) / span + shift for t, v in numbers.items()}
 
 
 def _number(value: object) -> float:

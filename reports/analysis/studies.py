@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
 from reports.analysis.ablation import BASE
-from reports.analysis.trials import has_values, usable
+from reports.analysis.trials import has_values, part, usable
+from reports.metrics import join_words
 
 if TYPE_CHECKING:
     from studies.frame import StudyResults
@@ -45,6 +46,9 @@ class Common:
     """Metric -> its mean in each study."""
 
 
+MEASURED = ("latency", "train_latency", "memory", "train_memory")
+"""Metrics that depend on the device and on how they are measured."""
+
 _SECTIONS = {"protocol": "losses", "measure": "times and memory"}
 #: Settings that say how much was run, not under what circumstances.
 _HARMLESS = {"protocol.seeds"}
@@ -65,6 +69,46 @@ def differences(studies: Sequence[StudyResults]) -> list[Difference]:
     devices = tuple(_devices(study) for study in studies)
     if not _all_equal(devices):
         found.append(Difference("device", devices, "times and memory"))
+    return found
+
+
+@dataclass(frozen=True)
+class Searches:
+    """The studies whose searches can stand on one scale, and why the others can't."""
+
+    alike: tuple[StudyResults, ...]
+    apart: tuple[tuple[str, str], ...]
+    """(name, what differs from the first)."""
+
+
+def searches(studies: Sequence[StudyResults]) -> Searches:
+    """Sort out the studies whose search asks the same as the first one's; those without a search are left out."""
+    searching = [study for study in studies if not part(study.trials, "search").empty]
+    alike, apart = list(searching[:1]), []
+    for study in searching[1:]:
+        why = _unlike(searching[0], study)
+        if why:
+            apart.append((study.name, join_words(why)))
+        else:
+            alike.append(study)
+    return Searches(tuple(alike), tuple(apart))
+
+
+def _unlike(first: StudyResults, other: StudyResults) -> list[str]:
+    """What keeps two searches from being compared by the volume they dominate."""
+    asked: dict[str, Callable[[StudyResults], Any]] = {
+        "objectives": lambda s: (s.objectives, s.maximised),
+        "budgets": lambda s: s.budgets,
+        "base": lambda s: s.base,
+        "space": lambda s: (s.document.get("search") or {}).get("space"),
+    }
+    spoilt = {one.spoils for one in differences([first, other])}
+    objectives = first.objectives or ("loss",)
+    found = [name for name, of in asked.items() if of(first) != of(other)]
+    if "losses" in spoilt:
+        found.append("protocol or data")
+    if "times and memory" in spoilt and any(name in MEASURED for name in objectives):
+        found.append("measurement or device")
     return found
 
 

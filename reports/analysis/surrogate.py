@@ -17,9 +17,9 @@ import numpy.typing as npt
 import pandas as pd
 from scipy import stats
 
-from reports.analysis.importance import MIN_TRIALS, numeric
+from reports.analysis.importance import MIN_TRIALS, distinct, numeric
 from reports.analysis.search import natural, value_text
-from reports.analysis.trials import parameter_columns, usable
+from reports.analysis.trials import parameter_columns
 
 SPLITS = 20
 TREES = 16
@@ -70,9 +70,7 @@ def surrogate(search: pd.DataFrame, objective: str, seed: int = 0) -> Surrogate:
         objective: a frame column.
         seed: of the halves, forests and shuffles.
     """
-    rows = usable(search)
-    rows = rows[rows[objective].notna()] if objective in rows.columns else rows.iloc[:0]
-    rows = rows.drop_duplicates("fingerprint")
+    rows = distinct(search, objective)
     columns = [c for c in parameter_columns(search) if rows[c].astype(str).nunique() > 1]
     if len(rows) < MIN_TRIALS or not columns:
         return Surrogate(len(rows), math.nan, math.nan, math.nan, ())

@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING
 
 import plotly.graph_objects as go
 
+from reports.analysis.scale import view
 from reports.analysis.trials import usable
 from reports.metrics import Metric
-from reports.theme import SERIES, chart_layout
+from reports.theme import LIGHT, SERIES, chart_layout
 
 if TYPE_CHECKING:
     from studies.frame import StudyResults
@@ -41,10 +42,28 @@ def studies_figure(studies: Sequence[StudyResults], x: Metric, y: Metric) -> go.
             hoverinfo="text",
         )
     figure.update_layout(xaxis_title_text=x.title, yaxis_title_text=y.title)
+    _leave_out_far_ones(figure)
     spread = [value for study in studies for value in usable(study.trials)[x.name].dropna()]
     if spread and min(spread) > 0 and max(spread) / min(spread) > 30 and math.isfinite(max(spread)):
         figure.update_layout(xaxis_type="log")
     return figure
+
+
+def _leave_out_far_ones(figure: go.Figure) -> None:
+    """Show the better three quarters and what is near them, and say how many are not seen."""
+    values = [float(value) for trace in figure.data for value in trace.y]
+    if not values:
+        return
+    limit = sorted(values)[math.ceil(0.75 * len(values)) - 1]
+    seen = view(values, [value <= limit for value in values])
+    if seen.outside and not seen.log:
+        number = len(seen.outside)
+        figure.update_layout(yaxis_range=[seen.low, seen.high])
+        figure.add_annotation(
+            text=f"{number} {'trial' if number == 1 else 'trials'} outside this view (double-click)",
+            showarrow=False, x=1, xref="x domain", xanchor="right", y=1, yref="y domain", yanchor="top",
+            font={"size": 11.5, "color": LIGHT["muted"]},
+        )  # fmt: skip
 
 
 def _what(variant: object, trial: object) -> str:

@@ -35,6 +35,8 @@ const page = (() => {
   };
   // Key of a plot -> a function that makes its figure anew, for plots whose content the reader chooses.
   const makers = {};
+  // Key of a plot -> its marks, where they stand on a canvas.
+  const marked = {};
   const drawn = new Set();
   const draw = async (place, onDark = darkScreen.matches) => {
     await library();
@@ -43,12 +45,15 @@ const page = (() => {
   const drawNow = (place, onDark = darkScreen.matches) => {
     const make = makers[place.dataset.chart];
     const figure = make ? make(onDark) : structuredClone(figures[place.dataset.chart]);
-    const { data, layout } = onDark ? swapped(figure) : figure;
-    drawn.add(place);
-    const linked = data.some((trace) => trace.customdata);
+    const { data, layout, own } = onDark ? swapped(figure) : figure;
+    // A plot of its own marks what is chosen by itself.
+    place.classList.toggle("own", Boolean(own));
+    const linked = own || data.some((trace) => trace.customdata);
     const buttons = config.modeBarButtonsToRemove.filter((name) => !linked || !/^(select|lasso)2d$/.test(name));
-    return Plotly.react(place, data, layout, { ...config, modeBarButtonsToRemove: buttons })
-      .then(() => place.dispatchEvent(new CustomEvent("drawn", { bubbles: true })));
+    return Plotly.react(place, data, layout, { ...config, modeBarButtonsToRemove: buttons }).then(() => {
+      drawn.add(place);
+      place.dispatchEvent(new CustomEvent("drawn", { bubbles: true }));
+    });
   };
   const watcher = new IntersectionObserver((entries) => {
     for (const { isIntersecting, target } of entries) {
@@ -78,5 +83,5 @@ const page = (() => {
     });
   }));
 
-  return { $$, stored, draw, drawn, watch, makers, dark, darkScreen };
+  return { $$, stored, draw, drawn, watch, makers, marked, dark, darkScreen };
 })();

@@ -1,4 +1,4 @@
-// Parallel coordinates on a canvas: ten thousand lines in a fraction of a second, a range to choose on every axis.
+// Parallel coordinates: a line for each trial, and a range to choose on every axis.
 page.search.then((search) => {
   const root = document.getElementById("parallel");
   if (!search || !root) return;
@@ -19,7 +19,8 @@ page.search.then((search) => {
     const [low, high] = [Math.min(...known), Math.max(...known)];
     const at = (value) => (high > low ? (value - low) / (high - low) : 0.5);
     const places = values.map((value) => (value === null ? null : flipped ? 1 - at(value) : at(value)));
-    const labels = high > low ? [[flipped ? 1 : 0, written(low)], [flipped ? 0 : 1, written(high)]] : [[0.5, written(low)]];
+    const short = (value) => (value && Math.abs(value) < 1e-3 ? value.toExponential(1) : written(value));
+    const labels = high > low ? [[flipped ? 1 : 0, short(low)], [flipped ? 0 : 1, short(high)]] : [[0.5, short(low)]];
     return { name, title, places, labels };
   };
   const stepped = ({ name, levels, values }) => ({
@@ -39,70 +40,57 @@ page.search.then((search) => {
   const y = (place) => TOP + (HEIGHT - TOP - BOTTOM) * (1 - place);
   const up = (pixel) => Math.min(1, Math.max(0, 1 - (pixel - TOP) / (HEIGHT - TOP - BOTTOM)));
 
-  // ---- lines, a few hundred in one stroke and a few thousand in one frame, so that the page never stands still
-  const sized = (canvas) => {
-    const ratio = Math.max(2, devicePixelRatio);
-    [canvas.width, canvas.height] = [width * ratio, HEIGHT * ratio];
-    const context = canvas.getContext("2d");
-    context.scale(ratio, ratio);
-    return context;
-  };
-  const traced = (context, index) => {
-    let pen = false;
+  // ---- lines
+  let onPaper = false;
+  const shade = ({ colour }) => (page.darkScreen.matches && !onPaper ? page.dark[colour.toLowerCase()] ?? colour : colour);
+  // Lines between the same two places are one, drawn as often as there are: most values are few.
+  const traced = (strokes, rows, size, dash) => {
     axes.forEach(({ places }, axis) => {
-      const place = places[index];
-      if (place === null) { pen = false; return; }
-      if (pen) context.lineTo(x(axis), y(place));
-      else {
-        context.moveTo(x(axis), y(place));
-        if ((axes[axis + 1]?.places[index] ?? null) === null) context.lineTo(x(axis) + 5, y(place));
+      const [before, after] = [axes[axis - 1]?.places, axes[axis + 1]?.places];
+      const times = new Map();
+      for (const index of rows) {
+        const [place, next] = [places[index], after?.[index] ?? null];
+        // A trial that has a value here and none beside it is a short stroke.
+        if (place === null || (next === null && (before?.[index] ?? null) !== null)) continue;
+        const [from, to] = [Math.round(y(place) * 4), next === null ? -1 : Math.round(y(next) * 4)];
+        const key = from * 8192 + to + 1;
+        times.set(key, (times.get(key) ?? 0) + 1);
       }
-      pen = true;
+      times.forEach((number, key) => {
+        const [from, to] = [Math.floor(key / 8192) / 4, (key % 8192) - 1];
+        if (to < 0) strokes.line(x(axis), from, x(axis) + 5, from, size, dash, number);
+        else strokes.line(x(axis), from, x(axis + 1), to / 4, size, dash, number);
+      });
     });
   };
-  const crossed = (context, index) => {
+  const crossed = (strokes, index, size) => {
     const last = axes.findLastIndex(({ places }) => places[index] !== null);
     if (last < 0) return;
     const [cx, cy] = [x(last), y(axes[last].places[index])];
-    for (const side of [-4, 4]) { context.moveTo(cx - 4, cy - side); context.lineTo(cx + 4, cy + side); }
+    for (const side of [-4, 4]) strokes.line(cx - 4, cy - side, cx + 4, cy + side, size, null);
   };
-  const runs = new WeakMap();
+  // So many lines show no finer detail, and a quarter of the pixels is drawn four times as fast.
+  const ratio = () => (numbers.length * axes.length > 2000 ? 1 : Math.max(2, devicePixelRatio));
   const draw = (canvas, rows, bold) => {
-    const run = {};
-    runs.set(canvas, run);
-    const context = sized(canvas);
-    const ink = getComputedStyle(root);
-    const batches = ORDER.flatMap((kind) => {
-      const found = rows.filter((index) => kindOf(index).name === kind);
-      return Array.from({ length: Math.ceil(found.length / 250) }, (_, i) => [kind, found.slice(i * 250, i * 250 + 250)]);
-    });
-    const some = () => {
-      if (runs.get(canvas) !== run) return;
-      for (const [kind, part] of batches.splice(0, 6)) {
-        const { width: line, dash, alpha } = styles[kind];
-        context.strokeStyle = ink.getPropertyValue(`--${kind === "no result" ? "lost" : kind}`);
-        context.globalAlpha = bold ? 1 : alpha * Math.max(0.25, Math.min(1, 400 / rows.length + 0.1));
-        if (kind === "front") context.globalAlpha = 1;
-        context.lineWidth = bold ? Math.max(2.4, line) : line;
-        context.setLineDash(dash);
-        context.beginPath();
-        part.forEach((index) => traced(context, index));
-        context.stroke();
-        if (kind !== "no result") continue;
-        context.setLineDash([]);
-        context.beginPath();
-        part.forEach((index) => crossed(context, index));
-        context.stroke();
-      }
-      if (batches.length) requestAnimationFrame(some);
-      else root.dataset.drawn = String(Number(root.dataset.drawn ?? 0) + 1);
-    };
-    some();
+    const strokes = page.strokes(canvas, width, HEIGHT, ratio());
+    const many = rows.length > 100;
+    for (const name of ORDER) {
+      const found = rows.filter((index) => kindOf(index).name === name);
+      if (!found.length) continue;
+      const { width: plain, dash, alpha } = styles[name];
+      const size = many && name !== "front" ? 1 : bold ? Math.max(2.4, plain) : plain;
+      traced(strokes, found, size, dash.length ? dash : null);
+      if (name === "no result") found.forEach((index) => crossed(strokes, index, size));
+      const pale = alpha * Math.min(1, 400 / rows.length + 0.02);
+      strokes.lay(shade(kindOf(found[0])), name === "front" || (bold && !many) ? 1 : bold ? Math.max(0.3, pale) : pale);
+    }
+    strokes.put();
+    root.dataset.drawn = String(Number(root.dataset.drawn ?? 0) + 1);
   };
   const marked = (chosen) => {
     root.classList.toggle("choosing", chosen.size > 0);
     root.dataset.chosen = String(chosen.size);
-    draw(front, numbers.filter((index) => chosen.has(data.trials[index])), true);
+    draw(front, chosen.size ? numbers.filter((index) => chosen.has(data.trials[index])) : [], true);
   };
 
   // ---- axes, their titles and values, and the chosen ranges
@@ -170,10 +158,18 @@ page.search.then((search) => {
     const start = up(pixel(event));
     svg.setPointerCapture(event.pointerId);
     const range = (at) => [Math.min(start, at) - 0.004, Math.max(start, at) + 0.004];
-    const move = (moved) => { ranges.set(axis, range(up(pixel(moved)))); band(axis); };
+    // The range chooses while it is drawn, once a frame.
+    let drawing = false;
+    const move = (moved) => {
+      ranges.set(axis, range(up(pixel(moved))));
+      band(axis);
+      if (!drawing) requestAnimationFrame(() => { if (drawing) apply(); drawing = false; });
+      drawing = true;
+    };
     svg.addEventListener("pointermove", move);
     svg.addEventListener("pointerup", (ended) => {
       svg.removeEventListener("pointermove", move);
+      drawing = false;
       const at = up(pixel(ended));
       choose(axis, Math.abs(at - start) < 0.01 ? null : range(at));
     }, { once: true });
@@ -242,4 +238,10 @@ page.search.then((search) => {
   }, { rootMargin: "300px" });
   seen.observe(root);
   page.darkScreen.addEventListener("change", () => { if (width) all(); });
+  const paper = (whether) => () => {
+    onPaper = whether;
+    all();
+  };
+  addEventListener("beforeprint", paper(true));
+  addEventListener("afterprint", paper(false));
 });

@@ -46,6 +46,10 @@ CURVE_KINDS: tuple[dict[str, Any], ...] = (
 """How the training curves of each kind of trial look; a symbol ends those that were broken off."""
 
 
+MANY = 1_000
+"""More trials than this are drawn as marks on a canvas, where a plotting library's traces would take seconds."""
+
+
 def packed(value: object) -> Markup:
     """Write JSON compressed; the browser unpacks it by itself. Far smaller for columns of numbers."""
     text = json.dumps(value, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
@@ -84,6 +88,7 @@ def search_data(results: StudyResults, points: Sequence[Point], curves: dict[int
             "status": [statuses.index(p.status) for p in points],
             "statuses": [status_of(s).label for s in statuses],
             "reasons": {str(i): p.reason for i, p in enumerate(points) if p.reason},
+            "many": len(points) > MANY,
             "base": next((i for i, p in enumerate(points) if p.base), -1),
             "metrics": [_metric(results, points, m) for m in choices(results, points)],
             "parameters": _parameters(points),

@@ -8,7 +8,18 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from reports.analysis.answer import answer, counts_text
-from reports.analysis.studies import Common, Mean, common_architectures, differences, shared_metrics
+from reports.analysis.progress import progress_together
+from reports.analysis.search import search_points
+from reports.analysis.studies import (
+    MEASURED,
+    Common,
+    Mean,
+    common_architectures,
+    differences,
+    searches,
+    shared_metrics,
+)
+from reports.figures.progress import together_figure
 from reports.figures.studies import studies_figure
 from reports.metrics import MISSING, Metric, join_words, metric_of, metrics_of
 from reports.pages.answer import SIGNS, TITLES
@@ -17,7 +28,6 @@ from reports.pages.charts import Charts
 if TYPE_CHECKING:
     from studies.frame import StudyResults
 
-_TIMES = ("latency", "train_latency", "memory", "train_memory")
 _SHOWN = ("loss", "latency", "train_latency", "memory", "parameters", "macs")
 _COSTS = ("latency", "parameters", "macs", "memory")
 
@@ -62,6 +72,28 @@ def plane(studies: Sequence[StudyResults], charts: Charts) -> dict[str, Any] | N
     return {"plots": plots}
 
 
+def progress(studies: Sequence[StudyResults], charts: Charts) -> dict[str, Any] | None:
+    """How the searches went, on one scale, with random search as a band where a study has it; None without two."""
+    found = searches(studies)
+    followed = progress_together(found.alike, [search_points(study) for study in found.alike])
+    shown = [(study, one) for study, one in zip(found.alike, followed, strict=True) if one is not None]
+    if len(found.alike) + len(found.apart) < 2:
+        return None
+    plot = None
+    if len(shown) > 1:
+        label = f"Dominated volume over trainings of {join_words(study.name for study, _ in shown)}"
+        figure = together_figure([study.name for study, _ in shown], [one for _, one in shown])
+        plot = charts.add("studies-progress", figure, label)
+    return {
+        "plot": plot,
+        "ends": [(study.name, one.trainings[-1], one.volumes[-1]) for study, one in shown],
+        "apart": found.apart,
+        "first": found.alike[0].name,
+        "few": [study.name for study, one in zip(found.alike, followed, strict=True) if one is None],
+        "random": next(((study.name, one.random) for study, one in shown if one.band), None),
+    }
+
+
 def common(studies: Sequence[StudyResults], charts: Charts) -> dict[str, Any] | None:
     """The architectures that several studies trained, lined up."""
     del charts
@@ -74,7 +106,7 @@ def common(studies: Sequence[StudyResults], charts: Charts) -> dict[str, Any] | 
         "metrics": measured,
         "rows": [_row(one, measured) for one in found],
         "spoilt": {one.spoils for one in differences(studies)},
-        "times": _TIMES,
+        "times": MEASURED,
     }
 
 

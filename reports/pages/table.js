@@ -10,29 +10,80 @@ page.table = (() => {
   let from = 0;
   let visible = [];
 
-  // A row that stands in the page already, and one that is a text until it is looked at, answer the same questions.
+  // A row that stands in the page already, and one that is a list until it is looked at, answer the same questions.
   const keyOf = (cell) => (cell.dataset.value ? Number(cell.dataset.value) : (cell.dataset.key ?? cell.textContent).trim());
   const standing = (body) => ({
     ...body.dataset, trial: Number(body.dataset.trial), element: () => body,
     key: (column) => keyOf(body.rows[0].cells[column]), words: body.textContent.toLowerCase(),
   });
   const rows = [...table.tBodies].map(standing);
-  const written = ([part, status, trial, text, keys]) => {
+  const model = table.tBodies[0]?.cloneNode(true);
+  const make = (tag, properties, parent, text = "") => {
+    const node = document.createElement(tag);
+    Object.entries(properties).forEach(([name, value]) => node.setAttribute(name, value));
+    if (text !== "") node.textContent = text;
+    parent.append(node);
+    return node;
+  };
+  const signed = (sign, text, parent) => {
+    make("span", { class: "sign", "aria-hidden": "true" }, parent, sign);
+    parent.append(` ${text}`);
+  };
+  // A row of a long table is a list of what it says, and gets its cells, after the model of the first, when it is shown.
+  const built = ({ part, status, trial, kind, cells, details, curve, fingerprint }) => {
+    const body = model.cloneNode(true);
+    const [line, opened] = body.rows;
+    Object.assign(body.dataset, { part, trial, status: status.name });
+    const fill = (cell, [text, by]) => {
+      ["data-value", "data-key"].forEach((name) => cell.removeAttribute(name));
+      if (by !== undefined) cell.setAttribute(typeof by === "number" ? "data-value" : "data-key", by);
+      cell.textContent = text;
+    };
+    cells.forEach((cell, column) => { if (column) fill(line.cells[column], cell); });
+    const [first, second] = line.cells;
+    first.replaceChildren();
+    make("button", { type: "button", class: "opener", "aria-expanded": "false", "aria-controls": `d-${part}-${trial}`, "aria-label": `Details of ${part} trial ${trial}` }, first);
+    if (part === "search") make("input", { type: "checkbox", class: "marker", "aria-label": `Mark search trial ${trial} in every view` }, first);
+    if (second.textContent !== String(trial)) {
+      second.replaceChildren();
+      make("span", { class: "part" }, second, part);
+      second.append(` ${trial}`);
+    }
+    const told = line.querySelector("[class*='s-']");
+    told.className = `nowrap s-${status.name}`;
+    told.replaceChildren();
+    signed(status.symbol, status.label, told);
+    if (kind) {
+      told.append(" ");
+      const mark = make("span", { class: `kind k-${kind.css}`, title: kind.label }, told);
+      make("span", { class: "sign", "aria-hidden": "true" }, mark, kind.sign);
+      make("span", { class: "visually-hidden" }, mark, kind.label);
+    }
+    opened.id = `d-${part}-${trial}`;
+    const place = opened.cells[1];
+    place.replaceChildren();
+    const list = make("dl", {}, place);
+    for (const [term, text, css] of details) {
+      const one = make("div", {}, list);
+      make("dt", {}, one, term);
+      make("dd", css ? { class: css } : {}, one, text);
+    }
+    place.insertAdjacentHTML("beforeend", curve);
+    if (fingerprint) make("button", { type: "button", class: "draw", "data-fingerprint": fingerprint }, place, "Compare its architecture with the base");
+    return dressed(body);
+  };
+  const listed = (statuses, kinds) => ([part, status, trial, kind, cells, details, curve, fingerprint]) => {
     let body = null;
     return {
-      part, status, trial,
-      key: (column) => keys[column] ?? "",
+      part, trial, status: statuses[status].name,
+      key: (column) => cells[column][1] ?? cells[column][0],
       get words() {
-        const value = text.replace(/<[^>]*>/g, " ").toLowerCase();
+        const texts = [...cells.map(([text]) => text), ...details.flatMap(([term, text]) => [term, text])];
+        const value = texts.join(" ").toLowerCase();
         Object.defineProperty(this, "words", { value });
         return value;
       },
-      element() {
-        if (body) return body;
-        const parsed = document.createElement("table");
-        parsed.innerHTML = text;
-        return (body = dressed(parsed.tBodies[0]));
-      },
+      element: () => (body ??= built({ part, trial, cells, details, curve, fingerprint, status: statuses[status], kind: kinds[kind] })),
     };
   };
   const known = choice ? new Set([...choice.options].map((option) => option.value)) : new Set();
@@ -121,7 +172,7 @@ page.table = (() => {
 
   page.stored("trial-rows").then((packed) => {
     if (!packed) return;
-    rows.push(...packed.map(written));
+    rows.push(...packed.rows.map(listed(packed.statuses, packed.kinds)));
     pager.hidden = false;
     show();
   });

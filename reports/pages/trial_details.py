@@ -12,7 +12,7 @@ from markupsafe import Markup
 from reports.metrics import significant
 
 _WIDE, _HIGH, _PAD = 220.0, 44.0, 3.0
-_MOST = 48
+MOST = 48
 """Points of a small curve."""
 
 
@@ -26,19 +26,20 @@ def spec_text(architectures: Mapping[str, dict[str, Any]], fingerprint: str) -> 
     return f"{words}; in full: architectures/{fingerprint}.json beside the records"
 
 
-def small_curve(curve: Sequence[tuple[int, float]], *, ended_early: bool) -> Markup:
+def small_curve(curve: Sequence[tuple[int, float]], *, ended_early: bool, most: int = MOST) -> Markup:
     """Draw a training curve in a line of text, losses on a log scale; empty without one.
 
     Args:
         curve: (step, loss).
+        most: points that are drawn.
         ended_early: whether the trial gave no result; the curve then ends in a cross.
     """
     known = [(step, loss) for step, loss in curve if math.isfinite(loss) and loss > 0]
     if len(known) < 2:
         return Markup("")
-    stride = -(-len(known) // _MOST)
+    stride = -(-len(known) // most)
     kept = [*known[:-1:stride], known[-1]]
-    points = [(_across(step, known), _down(loss, kept)) for step, loss in kept]
+    points = _placed(kept)
     line = " ".join(f"{x:.0f},{y:.1f}" for x, y in points)
     (first, start), (last, end) = known[0], known[-1]
     words = f"training loss {significant(start, 3)} at step {first:,}, {significant(end, 3)} at step {last:,}"
@@ -50,12 +51,11 @@ def small_curve(curve: Sequence[tuple[int, float]], *, ended_early: bool) -> Mar
     ).format(_WIDE + 2 * _PAD, _HIGH + 2 * _PAD, words, line, Markup(cross), words)
 
 
-def _across(step: int, curve: Sequence[tuple[int, float]]) -> float:
-    first, last = curve[0][0], curve[-1][0]
-    return _PAD + _WIDE * (step - first) / max(1, last - first)
-
-
-def _down(loss: float, curve: Sequence[tuple[int, float]]) -> float:
-    logs = [math.log(value) for _, value in curve]
+def _placed(curve: Sequence[tuple[int, float]]) -> list[tuple[float, float]]:
+    first, span = curve[0][0], max(1, curve[-1][0] - curve[0][0])
+    logs = [math.log(loss) for _, loss in curve]
     low, high = min(logs), max(logs)
-    return _PAD + _HIGH * (1 - (math.log(loss) - low) / ((high - low) or 1.0))
+    return [
+        (_PAD + _WIDE * (step - first) / span, _PAD + _HIGH * (1 - (log - low) / ((high - low) or 1.0)))
+        for (step, _), log in zip(curve, logs, strict=True)
+    ]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
@@ -14,6 +15,7 @@ from reports.analysis.pareto import pareto_kinds
 from reports.analysis.search import pieces, text_of, value_text
 from reports.analysis.trials import (
     USABLE,
+    Status,
     has_values,
     parameter_columns,
     part,
@@ -26,7 +28,7 @@ from reports.metrics import NARROW, Metric, metric_of, metrics_of, percent_text,
 from reports.pages.charts import Charts
 from reports.pages.method import moment
 from reports.pages.search_data import packed
-from reports.pages.trial_details import small_curve, spec_text
+from reports.pages.trial_details import MOST, small_curve, spec_text
 
 if TYPE_CHECKING:
     from studies.frame import StudyResults
@@ -79,43 +81,59 @@ def context(results: StudyResults, charts: Charts) -> dict[str, Any] | None:
     ablated, searched = len(part(trials, "ablation")) > 0, len(part(trials, "search")) > 0
     parameters = parameter_columns(trials)
     kinds = _kinds(results)
+    shown = _Shown(metrics, parameters, units)
+    statuses = [status_of(name) for name in status_counts(trials)]
+    rows = [
+        _row(results, row, shown, kinds.get((str(row["part"]), int(row["trial"])), ""))
+        for row in trials.to_dict("records")
+    ]
     return {
         "metrics": metrics,
         "same": {name for name in ("seed", *(m.name for m in metrics), *parameters) if not _varies(trials, name)},
         "parameters": [c.removeprefix("param:") for c in parameters],
         "variants": ablated,
         "parts": [name for name, there in (("ablation", ablated), ("search", searched)) if there],
-        "statuses": [status_of(name) for name in status_counts(trials)],
-        "rows": [
-            _row(results, row, _Shown(metrics, parameters, units), kinds.get((str(row["part"]), int(row["trial"])), ""))
-            for row in trials.to_dict("records")
-        ],
+        "statuses": statuses,
+        "rows": rows,
         "most_written": MOST_WRITTEN,
-        "pack": pack_rows,
+        "rest": _rest(statuses, rows[MOST_WRITTEN:], variants=ablated) if len(rows) > MOST_WRITTEN else "",
     }
 
 
-def pack_rows(c: Mapping[str, Any], texts: Sequence[str]) -> Markup:
-    """Pack the rows that are not written out: what they are found and sorted by, and their markup.
-
-    Args:
-        c: the table's context.
-        texts: markup of the last rows.
-    """
+def _rest(statuses: Sequence[Status], rows: Sequence[Mapping[str, Any]], *, variants: bool) -> Markup:
+    """Pack the rows that are not written out: what their cells say and are sorted by; table.js makes rows of them."""
+    place = {status.name: number for number, status in enumerate(statuses)}
+    kinds = list(KINDS)
     return packed(
-        [
-            [r["part"], r["status"].name, r["trial"], str(text), _keys(c, r)]
-            for r, text in zip(c["rows"][-len(texts) :], texts, strict=True)
-        ]
+        {
+            "statuses": [{"name": s.name, "label": s.label, "symbol": s.symbol} for s in statuses],
+            "kinds": [{"css": k.css, "label": k.label, "sign": k.sign} for k in KINDS.values()],
+            "rows": [
+                [
+                    r["part"],
+                    place[r["status"].name],
+                    r["trial"],
+                    kinds.index(r["kind"].name) if r["kind"] else -1,
+                    _listed(r, variants=variants),
+                    r["details"],
+                    str(r["curve"]),
+                    r["fingerprint"],
+                ]
+                for r in rows
+            ],
+        }
     )
 
 
-def _keys(c: Mapping[str, Any], r: Mapping[str, Any]) -> list[float | str]:
-    """What each column of the table is sorted by, as its cells say it."""
+def _listed(r: Mapping[str, Any], *, variants: bool) -> list[list[float | str]]:
+    """[text] or [text, what it is sorted by] for each column, as the cells of a row that is written out have them."""
+    cells = [
+        [cell.text, cell.value] if cell.value is not None else [cell.text, cell.key] if cell.key else [cell.text]
+        for cell in (*r["metrics"], *r["parameters"])
+    ]
+    variant = [[r["variant"]]] if variants else []
     place = (10_000_000 if r["part"] == "search" else 0) + r["trial"]
-    cells = [cell.key or cell.text if cell.value is None else cell.value for cell in (*r["metrics"], *r["parameters"])]
-    variant = [r["variant"]] if c["variants"] else []
-    return ["", place, *variant, r["seed"], r["status"].label, *cells]
+    return [[""], [str(r["trial"]), place], *variant, [str(r["seed"]), r["seed"]], [r["status"].label], *cells]
 
 
 def _varies(trials: pd.DataFrame, column: str) -> bool:
@@ -149,7 +167,9 @@ def _row(results: StudyResults, row: Mapping[Any, Any], shown: _Shown, kind: str
         "parameters": [_parameter_cell(row[c]) for c in shown.parameters],
         "fingerprint": text_of(row["fingerprint"]),
         "curve": small_curve(
-            results.curves.get((str(row["part"]), int(row["trial"])), ()), ended_early=status.name not in USABLE
+            results.curves.get((str(row["part"]), int(row["trial"])), ()),
+            ended_early=status.name not in USABLE,
+            most=MOST if len(results.trials) <= MOST_WRITTEN else MOST // 2,
         ),
         "details": _details(results, row, shown.units),
     }
@@ -167,7 +187,13 @@ def _parameter_cell(value: Any) -> Cell:
     text = text_of(value)
     if isinstance(value, (int, float)) and not isinstance(value, bool) and text:
         return Cell(f"{value:g}", float(value))
-    return Cell(text, None, "".join(f"{t:012.4f}" if isinstance(t, float) else t for t in pieces(text)))
+    return Cell(text, None, _key(text))
+
+
+@cache
+def _key(text: str) -> str:
+    """What a text is sorted by: its numbers in their order."""
+    return "".join(f"{t:012.4f}" if isinstance(t, float) else t for t in pieces(text))
 
 
 def _details(results: StudyResults, row: Mapping[Any, Any], metrics: dict[str, Metric]) -> list[tuple[str, str, str]]:

@@ -76,6 +76,9 @@ class AblationQuestion:
             if isinstance(taken, Task):
                 return taken
 
+    def ahead(self) -> None:
+        """Its trainings are known from the start."""
+
     def ended(self, task: Task, outcome: Outcome) -> None:
         """Record it, and those that waited for it."""
         records = self._ledger.ended(task, outcome)

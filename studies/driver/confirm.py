@@ -108,6 +108,9 @@ class ConfirmQuestion:
         begun = begun.model_copy(update={"variant": one.name, "detail": detail})
         return self._ledger.take(trial, begun, self._graphs[one.name])
 
+    def ahead(self) -> None:
+        """Its trainings are known from the start."""
+
     def ended(self, task: Task, outcome: Outcome) -> None:
         """Record it."""
         self._ledger.ended(task, outcome)

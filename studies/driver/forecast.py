@@ -78,11 +78,14 @@ def predict_seconds(study: Study, folder: Path, pilot: Pilot) -> Seconds | None:
     The seconds of training and evaluation are taken in proportion to MACs (training also to steps and batch), the
     others as they were; both are medians over the pilot.
     """
+    left = trainings_left(study, folder)
+    train = study.protocol.train
+    if train.steps == 0 and pilot.train.get("steps") == 0 and pilot.records:
+        each = statistics.median(record.wall for record in pilot.records)
+        return Seconds(each * left, left, f"as {len(pilot.records)} evaluations of {pilot.name} took")
     rate, fixed = _rates(pilot)
     if rate is None:
         return None
-    left = trainings_left(study, folder)
-    train = study.protocol.train
     load = [total_price(variant.graph).macs * train.steps * train.batch for variant in variants(study)]
     each = rate * sum(load) / max(1, len(load)) + fixed
     scaled = f"scaled by MACs, steps and batch from {len(pilot.records)} trainings of {pilot.name}"

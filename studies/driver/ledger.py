@@ -17,6 +17,7 @@ from search.objectives import Goals, violations
 from studies.records.artifacts import keep_files
 from studies.records.record import WITH_RESULT, Part, Status, TrialRecord
 from studies.records.store import Store, now
+from studies.records.weights import KeptWeights
 from studies.sections.protocol import Measure, Protocol
 from studies.study.budgets import limits_of
 from studies.study.study import Study
@@ -67,8 +68,11 @@ class Ledger:
         self.known = Known()
         self._under_way: set[Key] = set()
         self._waiting: dict[Key, list[Task]] = defaultdict(list)
-        for part in store.parts():
-            self.known.add(store.records(part))
+        search = study.file.search
+        self._weights = KeptWeights(store.folder, study.run.keep_weights, search.objectives if search else {})
+        everything = [record for part in store.parts() for record in store.records(part)]
+        self.known.add(everything)
+        self._weights.begin(everything)
         #: the budgets as numbers; one relative to the base is missing until the base's trial has ended
         self.limits = limits_of(study, self.known.by_key.values())
 
@@ -120,7 +124,8 @@ class Ledger:
         if known is not None:
             return self.close(trial, _replayed(begun, known))
         protocol, measure = protocol or self.study.protocol, measure or self.study.file.measure
-        job = Job(document=document, protocol=protocol, measure=measure, seed=begun.seed)
+        weights = self._weights.place(begun)
+        job = Job(document=document, protocol=protocol, measure=measure, seed=begun.seed, weights=weights)
         task = Task(trial, begun, job)
         self.store.begin(trial, begun)
         if key in self._under_way:
@@ -134,8 +139,10 @@ class Ledger:
         """Record what came of a task, and of the trials that waited for it."""
         record = _recorded(task.begun, outcome)
         self.store.write_curve(record.part, record.trial, outcome.curve)
-        record = keep_files(self.store.folder, record, outcome.files)
-        return self._settled(task, record)
+        record = self._weights.named(keep_files(self.store.folder, record, outcome.files))
+        settled = self._settled(task, record)
+        self._weights.offer(settled[0])
+        return settled
 
     def paused(self, task: Task, outcome: Outcome) -> TrialRecord:
         """Note how far a task came that may go on later; its trial stays open."""

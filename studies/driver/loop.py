@@ -20,6 +20,9 @@ class Question(Protocol):
         one has ended.
         """
 
+    def ahead(self) -> None:
+        """Nothing can start now, and trainings are under way: what `next` will need can be made meanwhile."""
+
     def ended(self, task: Task, outcome: Outcome) -> None:
         """A task that `next` gave is over."""
 
@@ -54,6 +57,7 @@ def drive(question: Question, launcher: Launcher, progressed: Callable[[Task, Pr
             under_way[launcher.submit(task.job, _reporter(task, progressed))] = task
         if not under_way:
             return
+        question.ahead()
         ticket, outcome = launcher.wait()
         question.ended(under_way.pop(ticket), outcome)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import replace
 
 import numpy as np
 from optuna.trial import Trial
@@ -73,6 +74,13 @@ class Proposals:
         space, levels = self._search.space, self._study.levels
         return bridge.ask(self.optuna_study, lambda choose: fill(space, levels, choose))
 
+    def ahead(self) -> None:
+        """Draw what the next proposal is chosen from: the candidates to begin with, then some near the best points."""
+        if not self._own:
+            return
+        self._new()
+        self._pool.grow(int(self.sampler.options["grow"]), self._good())
+
     def any_left(self) -> bool:
         """Whether there may be a point that nobody has trained; Optuna's samplers cannot tell."""
         return not self._own or bool(self._new())
@@ -97,13 +105,18 @@ class Proposals:
 
     def _best(self) -> dict[str, Scalar] | None:
         self._surrogate.limits = {str(name): limit for name, limit in self._ledger.limits.items()}
-        self._new()
-        self._pool.grow(int(self.sampler.options["grow"]), self._good())
         candidates = self._new()
         if not candidates:
             return None
         seen = [one for record in self._seen.values() if (one := self._candidate(record)) is not None]
-        return dict(candidates[self._surrogate.pick(candidates, seen)].chosen)
+        asked = [self._after(one, self._study.protocol.train.steps) for one in candidates]
+        return dict(asked[self._surrogate.pick(asked, seen)].chosen)
+
+    def _after(self, one: Candidate, steps: int) -> Candidate:
+        """The same after so many steps of training, which the model has to know where not all are trained equally."""
+        if self._search.pruning is None:
+            return one
+        return replace(one, known={**one.known, "steps": float(steps)})
 
     def _candidate(self, record: TrialRecord) -> Candidate | None:
         """A trial as the model sees it; None for one that was refused or never ended."""
@@ -115,7 +128,8 @@ class Proposals:
         ended = record.status in WITH_RESULT or record.status == "pruned"
         told = ended and all(name in record.metrics or name in known for name in asked)
         failed = not told and record.status != "running"
-        return Candidate(record.detail["chosen"], known, self._found(record) if told else None, failed)
+        one = Candidate(record.detail["chosen"], known, self._found(record) if told else None, failed)
+        return self._after(one, record.detail.get("steps") or self._study.protocol.train.steps)
 
     def _found(self, record: TrialRecord) -> dict[str, float]:
         """A trial's results: budgets are held against what was measured, objectives are what Optuna is told too."""

@@ -11,6 +11,7 @@ from archspec.graphs.graph import ArchGraph
 from search import optuna_bridge as bridge
 from search.decode import decode
 from search.feasible import Assessment, assess
+from search.objectives import Metric
 from search.screening import Predictor
 from search.space import Scalar, is_point, point, size
 from search.start import base_point
@@ -103,6 +104,11 @@ class SearchQuestion:
         """Trainings that are over, under way, or wait at a rung."""
         return self._trained + self._under_way + (len(self._rungs) if self._rungs is not None else 0)
 
+    def ahead(self) -> None:
+        """Draw candidates while trainings run, so that no worker waits for it."""
+        if self._begun() < self._search.trials and not self._limits_that_wait_for_the_base():
+            self._proposals.ahead()
+
     def ended(self, task: Task, outcome: Outcome) -> None:
         """Record it; it counts towards the budget, unless it may go on."""
         self._under_way -= 1
@@ -154,13 +160,16 @@ class SearchQuestion:
 
     def _waits_for_the_base(self) -> bool:
         """Whether a budget is relative to a base that has no result yet; the base is the first to be trained."""
-        missing = [name for name in needs_the_base(self._study) if name not in self._ledger.limits]
+        missing = self._limits_that_wait_for_the_base()
         if not missing or bridge.waiting(self._optuna_study):
             return False
         if not self._under_way:
             message = f"the budget of {missing[0]} is relative to the base, which has no result."
             raise user_error(message, "Write a number, or see why the base failed.", file=str(self._study.path))
         return True
+
+    def _limits_that_wait_for_the_base(self) -> list[Metric]:
+        return [name for name in needs_the_base(self._study) if name not in self._ledger.limits]
 
     def _enqueue(self, records: list[TrialRecord]) -> None:
         """What is proposed before the sampler is asked: interrupted points again; at the start base and picked ones."""

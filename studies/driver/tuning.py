@@ -102,6 +102,9 @@ class TuningQuestion:
         protocol = self._study.tuned_protocol(tuned)
         return self._ledger.take(trial, begun, variant.graph, protocol, self._measure)
 
+    def ahead(self) -> None:
+        """Its trainings are known from the start."""
+
     def ended(self, task: Task, outcome: Outcome) -> None:
         """Record it."""
         self._ledger.ended(task, outcome)

@@ -7,8 +7,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from archspec.text.atomic import write_text
-
 FILE = "screening.json"
 
 
@@ -48,6 +46,8 @@ def account_of(folder: Path) -> Account | None:
 
 def keep_account(folder: Path, account: Account) -> None:
     """Write it down, if anything changed."""
+    from archspec.text.atomic import write_text
+
     text, path = json.dumps(vars(account), indent=1), folder / FILE
     if not path.is_file() or path.read_text(encoding="utf-8") != text:
         write_text(path, text)

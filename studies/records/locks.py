@@ -10,11 +10,12 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from filelock import FileLock, Timeout
 
-from archspec import UserError, user_error
+if TYPE_CHECKING:
+    from archspec import UserError
 
 #: Seconds that a run waits for the lock, so that `ushape status`, which tries it for an instant, never turns it away.
 _TRIES = 1.0
@@ -49,6 +50,8 @@ def is_driven(folder: Path) -> bool:
 
 
 def _taken(what: str) -> UserError:
+    from archspec import user_error
+
     return user_error(f"another `ushape run` is working on {what}.", "Wait for it or stop it.")
 
 

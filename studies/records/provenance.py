@@ -31,6 +31,7 @@ def provenance() -> dict[str, str | bool | None]:
     }
 
 
+@lru_cache
 def _version(name: str) -> str | None:
     try:
         return version(name)

@@ -25,6 +25,8 @@ import optuna
 from optuna.samplers import BaseSampler
 from optuna.study import StudyDirection
 from optuna.trial import FrozenTrial, Trial
+from sqlalchemy import text
+from sqlalchemy.exc import OperationalError
 
 from archspec import user_error
 from archspec.text.atomic import write_text
@@ -33,12 +35,14 @@ from search.optuna_bridge import quiet
 from studies.records.database import Storage
 from studies.records.locks import ServerLock, is_driven
 from studies.records.patience import DISK_FULL, Patience, PatientStorage
-from studies.records.record import GLANCED, PARTS, RECORD_VERSION, Glance, Part, TrialRecord, glance
+from studies.records.reader import BASE, BEGUN, RECORD, STUDY, Reader, only_name
+from studies.records.record import RECORD_VERSION, Glance, Part, TrialRecord
 from studies.records.server import Binding, bind, binding, open_server
 from studies.records.sqlite import open_sqlite
 from studies.records.tables import Tables
 
-_RECORD, _BEGUN, _STUDY, _BASE, _FOLDER = "record", "begun", "study", "base", "folder"
+#: Attribute of a part on a server: whose folder it belongs to.
+_FOLDER = "folder"
 
 
 def now() -> str:
@@ -71,11 +75,12 @@ class Store:
         else:
             self._storage, self._lock = open_server(self._bound)
             name = self._bound.study
-        self._tables = Tables(self._storage.engine, self._storage.patience)
+        self._tables = _tables(self._storage)
         self._disk = Patience(str(folder), DISK_FULL)
         # Stores are made in passing, by reports and status; their connections go with them.
         weakref.finalize(self, self._storage.engine.dispose)
-        self.name = name or self._only_name(folder / "study.db")
+        self.reader = Reader(self._tables, name or only_name(self._tables, folder / "study.db"))
+        self.name = self.reader.name
         if self._bound is not None:
             for part in self.parts():
                 self._refuse_anothers(part, self._bound)
@@ -98,16 +103,6 @@ class Store:
         """Whether a run is working on the study now, here or, with a server, anywhere."""
         return is_driven(self.folder) or (self._lock is not None and self._lock.is_taken())
 
-    def _only_name(self, database: Path) -> str:
-        names = {study.rpartition("/")[0] for study in self._tables.studies()}
-        if not names:
-            raise user_error(
-                f"the study in {database.parent} has not begun yet.", "Ask again in a moment.", code="U001"
-            )
-        if len(names) > 1:
-            raise user_error(f"{database} holds {len(names)} studies.", "It should hold one.", code="U001")
-        return names.pop()
-
     def _refuse_anothers(self, part: Part, bound: Binding) -> None:
         """A server's study of this name may belong to another folder, whose trials must not be mixed with ours."""
         owner = self._tables.study_attribute(f"{self.name}/{part}", _FOLDER)
@@ -119,8 +114,7 @@ class Store:
 
     def parts(self) -> list[Part]:
         """The parts that have been begun."""
-        begun = set(self._tables.studies())
-        return [part for part in PARTS if f"{self.name}/{part}" in begun]
+        return self.reader.parts()
 
     def open(self, part: Part, objectives: Goals | Sequence[str], sampler: BaseSampler | None = None) -> optuna.Study:
         """The Optuna study of a part, made if it is new; a plain list of objectives is minimised."""
@@ -160,23 +154,22 @@ class Store:
     def records(self, part: Part) -> list[TrialRecord]:
         """The record of every trial of a part, by number; one that is under way has status ``running``."""
         alike = _Alike()
-        found = self._tables.trial_attributes(f"{self.name}/{part}", _RECORD, _BEGUN)
+        found = self._tables.trial_attributes(f"{self.name}/{part}", RECORD, BEGUN)
         return [alike.shared(_record(data)) for data in found]
 
     def glances(self, part: Part) -> list[Glance]:
         """What progress is told from, of every trial of a part, in a fraction of the time."""
-        found = self._tables.parts_of_attributes(f"{self.name}/{part}", _RECORD, _BEGUN, GLANCED)
-        return [glance(data) for data in found]
+        return self.reader.glances(part)
 
     @staticmethod
     def begin(trial: Trial, record: TrialRecord) -> None:
         """Note what a trial is about before it runs, so that an interrupted one can be told from a lost one."""
-        trial.set_user_attr(_RECORD, _packed(record))
+        trial.set_user_attr(RECORD, _packed(record))
 
     @staticmethod
     def keep(trial: Trial, record: TrialRecord) -> None:
         """Put a trial's record into the database; to be followed by telling Optuna."""
-        trial.set_user_attr(_RECORD, _packed(record))
+        trial.set_user_attr(RECORD, _packed(record))
 
     def left_open(self, part: Part) -> list[tuple[Trial, TrialRecord | None]]:
         """The trials that a stopped driver left open, each with what is known of it.
@@ -193,21 +186,17 @@ class Store:
 
     def remember_study(self, study: optuna.Study, document: dict[str, Any], base: str, source: str) -> None:
         """Keep the resolved study and its base's fingerprint beside its trials, and its text in the folder."""
-        study.set_user_attr(_STUDY, document)
-        study.set_user_attr(_BASE, base)
+        study.set_user_attr(STUDY, document)
+        study.set_user_attr(BASE, base)
         self._write(self.folder / "study.yaml", source)
 
     def remembered_study(self) -> dict[str, Any] | None:
         """The resolved study as it was last run."""
-        for part in self.parts():
-            document: dict[str, Any] | None = self._tables.study_attribute(f"{self.name}/{part}", _STUDY)
-            if document is not None:
-                return document
-        return None
+        return self.reader.remembered_study()
 
     def base_fingerprint(self) -> str:
         """The base's fingerprint as the study was last run; empty if it was not run."""
-        marks = [self._tables.study_attribute(f"{self.name}/{part}", _BASE) for part in self.parts()]
+        marks = [self._tables.study_attribute(f"{self.name}/{part}", BASE) for part in self.parts()]
         return next((str(mark) for mark in marks if mark), "")
 
     def _write(self, path: Path, text: str) -> None:
@@ -265,6 +254,18 @@ class _Alike:
         return record
 
 
+def _tables(storage: PatientStorage) -> Tables:
+    def ask(query: str, values: Mapping[str, str]) -> Sequence[Any]:
+        def rows() -> Sequence[Any]:
+            with storage.engine.connect() as connection:
+                return connection.execute(text(query), values).all()
+
+        found: Sequence[Any] = storage.patience(rows)
+        return found
+
+    return Tables(ask, OperationalError if storage.engine.dialect.name == "sqlite" else None)
+
+
 def _packed(record: TrialRecord) -> str:
     data = {"record_version": record.record_version, **record.model_dump(mode="json", exclude_defaults=True)}
     return json.dumps(data, separators=(",", ":"))
@@ -283,5 +284,5 @@ def _record(data: Any) -> TrialRecord:
 
 def record_of(trial: FrozenTrial) -> TrialRecord | None:
     """The record that a trial carries; None if it had not begun."""
-    data = trial.user_attrs.get(_RECORD) or trial.user_attrs.get(_BEGUN)
+    data = trial.user_attrs.get(RECORD) or trial.user_attrs.get(BEGUN)
     return _record(data) if data is not None else None

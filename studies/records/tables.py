@@ -6,19 +6,19 @@ Only reading, and only what its schema has kept since version 3; opening a stora
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from typing import Any
 
-from sqlalchemy import Engine, text
-from sqlalchemy.exc import OperationalError
+#: Makes a query with its values, which stand in it as ``:name``, and returns all rows.
+Ask = Callable[[str, Mapping[str, str]], Sequence[Any]]
 
-_STUDIES = text("SELECT study_name, study_id FROM studies ORDER BY study_id")
-_STUDY_ATTRIBUTE = text(
+_STUDIES = "SELECT study_name, study_id FROM studies ORDER BY study_id"
+_STUDY_ATTRIBUTE = (
     "SELECT a.value_json FROM study_user_attributes a JOIN studies s ON s.study_id = a.study_id "
     "WHERE s.study_name = :study AND a.key = :key"
 )
-_TRIAL_ATTRIBUTES = text(
+_TRIAL_ATTRIBUTES = (
     "SELECT t.number, a.key, a.value_json FROM trials t "
     "JOIN studies s ON s.study_id = t.study_id JOIN trial_user_attributes a ON a.trial_id = t.trial_id "
     "WHERE s.study_name = :study AND a.key IN (:key, :older) ORDER BY t.number"
@@ -30,7 +30,7 @@ _PARTS_OF_ATTRIBUTES = (
     "JOIN studies s ON s.study_id = t.study_id JOIN trial_user_attributes a ON a.trial_id = t.trial_id "
     "WHERE s.study_name = :study AND a.key IN (:key, :older)) ORDER BY number"
 )
-_RUNNING = text(
+_RUNNING = (
     "SELECT t.trial_id FROM trials t JOIN studies s ON s.study_id = t.study_id "
     "WHERE s.study_name = :study AND t.state = 'RUNNING' ORDER BY t.trial_id"
 )
@@ -40,20 +40,15 @@ class Tables:
     """Reads what studies and trials carry.
 
     Args:
-        engine: of the database.
-        call: makes each query, again if need be.
+        ask: makes a query.
+        not_json: what an SQLite raises that cannot read a number in JSON; None: the database is no SQLite.
     """
 
-    def __init__(self, engine: Engine, call: Callable[[Callable[[], Any]], Any] = lambda query: query()) -> None:
-        self._engine, self._call = engine, call
+    def __init__(self, ask: Ask, not_json: type[Exception] | None = None) -> None:
+        self._ask, self._not_json = ask, not_json
 
-    def _rows(self, query: Any, **values: str) -> Sequence[Any]:
-        def ask() -> Sequence[Any]:
-            with self._engine.connect() as connection:
-                return connection.execute(query, values).all()
-
-        found: Sequence[Any] = self._call(ask)
-        return found
+    def _rows(self, query: str, **values: str) -> Sequence[Any]:
+        return self._ask(query, values)
 
     def running(self, study: str) -> list[int]:
         """The ids of the trials that are open."""
@@ -75,10 +70,10 @@ class Tables:
 
     def parts_of_attributes(self, study: str, key: str, older: str, names: Sequence[str]) -> list[dict[str, Any]]:
         """The same for attributes that are mappings or their text, of each these keys alone, as far as it has them."""
-        if self._engine.dialect.name == "sqlite" and len(names) > 1:
-            query = text(_PARTS_OF_ATTRIBUTES.format(paths=", ".join(f"'$.{name}'" for name in names)))
+        if self._not_json is not None and len(names) > 1:
+            query = _PARTS_OF_ATTRIBUTES.format(paths=", ".join(f"'$.{name}'" for name in names))
             # An SQLite before 3.42 does not read infinity.
-            with suppress(OperationalError):
+            with suppress(self._not_json):
                 rows = self._rows(query, study=study, key=key, older=older)
                 return [_named(names, json.loads(value)) for value in _newer(rows, key)]
         whole = self.trial_attributes(study, key, older)

@@ -226,6 +226,11 @@ class Protocol(Section):
             raise ValueError("train.steps is 0, so nothing would be trained: say init: {from: CHECKPOINT}, or steps")
         return self
 
+    @property
+    def runs(self) -> str:
+        """What its trials are: trainings, or evaluations where nothing is trained."""
+        return "trainings" if self.train.steps else "evaluations"
+
     def seed_list(self) -> tuple[int, ...]:
         """The training seeds, in order."""
         return tuple(range(self.seeds)) if isinstance(self.seeds, int) else self.seeds

@@ -8,7 +8,7 @@ weighted mean over levels. Nothing here imports torch, so that records can be we
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import astuple, dataclass
 from itertools import pairwise
 from statistics import NormalDist
@@ -61,23 +61,3 @@ def edm_shares(sigmas: Sequence[float]) -> list[float]:
     masses = [normal.cdf(b) - normal.cdf(a) for a, b in pairwise(edges)]
     whole = sum(masses)
     return [mass / whole for mass in masses]
-
-
-def weighted_loss(bins: Sequence[SnrBin], weight: Callable[[float], float]) -> float:
-    """The mean over timesteps of ``weight(snr)·mse_x0``, from stored bins.
-
-    The weight of the noise's error is ``snr``, of the image's 1, of v's ``1 + snr``, of min-SNR-γ ``min(snr, γ)``
-    (Hang et al. 2023). Within a bin mse_x0 is taken to follow 1/λ(σ), and timesteps to be uniform in log-SNR.
-
-    Args:
-        bins: of one evaluation.
-        weight: of a signal-to-noise ratio 1/σ².
-    """
-    return sum(bin_.share * bin_.mse_edm * _mean_over(bin_, weight) for bin_ in bins)
-
-
-def _mean_over(bin_: SnrBin, weight: Callable[[float], float], points: int = 64) -> float:
-    """The mean of ``weight(snr)/λ(σ)`` over the log-SNR of a bin."""
-    step = (bin_.high - bin_.low) / points
-    snrs = [math.exp(bin_.low + step * (k + 0.5)) for k in range(points)]
-    return sum(weight(snr) / edm_lambda(snr**-0.5) for snr in snrs) / points

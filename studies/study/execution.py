@@ -103,7 +103,6 @@ Launch = Annotated[
     BeforeValidator(_launch, json_schema_input_type=Literal["local", "ray", "slurm"] | Local | OnRay | OnSlurm),
 ]
 
-
 Where = Annotated[Storage | None, BeforeValidator(storage_of, json_schema_input_type=str | Storage | None)]
 
 
@@ -123,6 +122,9 @@ class Run(Section):
         None, description="main memory of a trial's process, such as 8 GiB; asking for more is out of memory"
     )
     launch: Launch = Field(default_factory=Local, description="local, ray or slurm, or one of them with options")
-    storage: Annotated[Storage | None, BeforeValidator(storage_of, json_schema_input_type=str | Storage | None)] = (
-        Field(None, description="PostgreSQL server for the records; null: SQLite in the study's folder")
+    keep_weights: Natural = Field(
+        0,
+        description="of so many trainings of each part, the best by loss or the search's first objective within the "
+        "budgets, the weights stay in the study's folder; 0: of none",
     )
+    storage: Where = Field(None, description="PostgreSQL server for the records; null: SQLite in the study's folder")

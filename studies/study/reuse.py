@@ -6,12 +6,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from archspec import UserError
-from archspec.text.files import read_text
-from archspec.text.parse import parse
 from studies.records.record import TrialRecord
 from studies.records.store import Store
 from studies.study.document import Search
-from studies.study.study import Study, results_folder
+from studies.study.place import name_of, results_folder
+from studies.study.study import Study
 
 #: What must agree of the circumstances for latency and memory to compare.
 _SAME = ("device", "device_type", "cores", "threads")
@@ -20,16 +19,7 @@ _SAME = ("device", "device_type", "cores", "threads")
 def folder_of(study: Study, named: str) -> Path:
     """The folder that a study named in `reuse` lies in: the folder itself, or that of a study file."""
     path = study.path.parent / named
-    return results_folder(path, _name_of(path)) if path.is_file() else path
-
-
-def _name_of(path: Path) -> str:
-    """The name that a study file gives itself; whether the rest of it is sound does not matter here."""
-    document = parse(read_text(path), str(path))
-    name = document.data.get("name") if isinstance(document.data, dict) else None
-    if isinstance(name, str):
-        return name
-    raise UserError([document.positions.problem("U012", f"{path} is no study: it has no name.", None)])
+    return results_folder(path, name_of(path)) if path.is_file() else path
 
 
 def missing(study: Study, search: Search) -> Iterator[tuple[int, str]]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
-from archspec import Problem
+from archspec import Checked, Problem
 from archspec.text.positions import Positions
 from archspec.text.suggest import did_you_mean
 from search import optuna_bridge as bridge
@@ -15,29 +15,50 @@ from search.screening import LEARNED
 from search.start import base_point, chosen_of
 from studies.study.budgets import needs_the_base
 from studies.study.document import Search
+from studies.study.elsewhere import of_the_protocol
 from studies.study.reuse import missing
+from studies.study.salvage import Lost, is_lost
 from studies.study.starting import with_base
 
 if TYPE_CHECKING:
     from studies.study.study import Study
 
 
-def search_problems(study: Study, search: Search, positions: Positions) -> Iterator[Problem]:
-    """Every problem of a search (U403)."""
-    faults = [(("space", *where), message, hint) for where, message, hint in _space_faults(study, search)]
-    sound = not faults
+def search_problems(
+    study: Study, search: Search, positions: Positions, read: tuple[Checked, Lost]
+) -> Iterator[Problem]:
+    """Every problem of a search (U403).
+
+    Args:
+        study: what could be read of it.
+        search: its search.
+        positions: where things stand in the study file.
+        read: what checking the base found, and what of the study could not be read.
+    """
+    base, lost = read
+    whole = base.graph is not None and not any(is_lost(lost, key) for key in ("ablation", "search", "measure"))
+    space = [(("space", *where), message, hint) for where, message, hint in _space_faults(study, search, base)]
+    faults = [fault for fault in space if not _may_follow(fault, lost)]
     faults += [(("sampler", *where), message, hint) for where, message, hint in _sampler_faults(study, search)]
-    faults += _pruning_faults(study, search)
-    lost = "Name a study file or the folder of a study that was run, relative to this file."
-    faults += [(("reuse", str(at)), f"nothing can be taken over: {why}", lost) for at, why in missing(study, search)]
-    if sound:
+    if not is_lost(lost, "protocol", "train"):
+        faults += _pruning_faults(study, search)
+    lack = "Name a study file or the folder of a study that was run, relative to this file."
+    faults += [(("reuse", str(at)), f"nothing can be taken over: {why}", lack) for at, why in missing(study, search)]
+    if whole and not space:
         faults += [*_start_faults(study, search), *_budget_faults(study, search)]
     for where, message, hint in faults:
         yield positions.problem("U403", message, hint, path=("search", *where))
 
 
-def _space_faults(study: Study, search: Search) -> list[Fault]:
-    return space_faults(study.spec, search.space, study.levels)
+def _may_follow(fault: Fault, lost: Lost) -> bool:
+    """Whether a dimension is missed only because it could not be read."""
+    return is_lost(lost, "search", "space") and bool({"when", "per_level"} & set(fault[0][2:]))
+
+
+def _space_faults(study: Study, search: Search, base: Checked) -> list[Fault]:
+    if base.spec is None:
+        return []
+    return space_faults(study.spec, search.space, study.levels, of_the_protocol(), sound=base.graph is not None)
 
 
 def _sampler_faults(study: Study, search: Search) -> Iterator[Fault]:

@@ -19,6 +19,7 @@ from studies.study.designs.expand import Expansion, expand
 from studies.study.designs.forms import Losses, Origin
 from studies.study.document import StudyFile
 from studies.study.execution import Run
+from studies.study.place import results_folder
 from studies.training.pretrained import shared_init
 
 
@@ -118,11 +119,6 @@ class Study:
     def tuned_protocol(self, tuned: Mapping[str, float]) -> Protocol:
         """The protocol, with absolute paths, and with these parameters of the training."""
         return self.protocol.model_copy(update={"train": self.protocol.train.model_copy(update=dict(tuned))})
-
-
-def results_folder(path: Path, name: str) -> Path:
-    """Where the results of a study file lie, unless the user says otherwise: ``runs/NAME`` beside it."""
-    return path.parent / "runs" / name
 
 
 def with_workers(study: Study, workers: int | None) -> Study:

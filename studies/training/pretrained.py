@@ -23,13 +23,13 @@ _WHOLE, _BLOCK, _BLOCKS = 64 * 2**20, 2**16, 256
 
 
 def completed(
-    protocol: Protocol, base: ArchGraph, study: Path, positions: Positions
+    protocol: Protocol, base: ArchGraph | None, study: Path, positions: Positions
 ) -> tuple[Protocol, tuple[Problem, ...]]:
     """The protocol with the checkpoint's architecture spelled out, and what is wrong with `init`.
 
     Args:
         protocol: with absolute paths.
-        base: the study's base, whose weights they are unless `init` says otherwise.
+        base: the study's base, whose weights they are unless `init` says otherwise; None if it is unsound.
         study: the study's path, which the architecture's is relative to.
         positions: of the study's text.
     """
@@ -51,7 +51,7 @@ def completed(
 
 
 def _architecture(
-    init: Init, base: ArchGraph, study: Path, positions: Positions
+    init: Init, base: ArchGraph | None, study: Path, positions: Positions
 ) -> tuple[ArchGraph | None, tuple[Problem, ...]]:
     path = (*_PATH, "architecture")
     if init.architecture is None:

@@ -24,6 +24,7 @@ class Job(Section):
     until: int | None = Field(None, description="Stop after this step; null: the protocol's last.")
     state: Path | None = Field(None, description="File for the state of the training when it stops.")
     resume: Path | None = Field(None, description="File of the state that the training goes on from.")
+    weights: Path | None = Field(None, description="File for the weights that were evaluated, when training is whole.")
     costs: bool = Field(default=True, description="Measure latency and memory; they are known for one that goes on.")
     scores: tuple[Score, ...] = Field((), description="Zero-cost scores to compute before training.")
     trains: bool = Field(default=True, description="Whether it is trained; if not, only its scores are computed.")

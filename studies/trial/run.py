@@ -107,6 +107,7 @@ class _Trial:
                     trained = self._train(module, data, device)
                 with self._in("evaluate"):
                     self._evaluate(trained, data, device)
+                    self._keep_weights(trained, graph)
             del trained
             if self.job.costs:
                 with self._in("measure"):
@@ -222,6 +223,19 @@ class _Trial:
         self.detail["snr_bins"] = [one.row() for one in quality.levels]
         if protocol.evaluate.samples is not None:
             self._judge(module, protocol.evaluate.samples, device)
+
+    def _keep_weights(self, module: nn.Module, graph: ArchGraph) -> None:
+        """Write what was evaluated, if it is wanted and trained to the end; a full disk costs the weights alone."""
+        from builder.weights import write_checkpoint
+
+        path = self.job.weights
+        if path is None or self.job.until is not None:
+            return
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            write_checkpoint(path, graph, module.state_dict())
+        except OSError as error:
+            self.detail["weights_lost"] = str(error)
 
     def _judge(self, module: nn.Module, samples: Samples, device: torch.device) -> None:
         from studies.training.sampling.judge import judge

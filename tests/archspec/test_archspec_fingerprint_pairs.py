@@ -9,13 +9,14 @@ from typing import TYPE_CHECKING
 import pytest
 
 import archspec
-from tests.random_graphs import Sketch, document, invariant, random_sketch, reduced, same_computation
+from tests.random_graphs import Sketch, document, random_sketch
+from tests.random_judge import invariant, reduced, same_computation
 from tests.random_rewrites import changed, rewritten
 
 if TYPE_CHECKING:
     import networkx as nx
 
-BATCHES, PAIRS = 5, 2_000
+BATCHES, PAIRS = 10, 1_000
 
 
 class Seen:
@@ -42,7 +43,7 @@ class Seen:
 SEEN = Seen()
 
 
-@pytest.mark.parametrize("batch", [0, 1, *(pytest.param(batch, marks=pytest.mark.slow) for batch in range(2, BATCHES))])
+@pytest.mark.parametrize("batch", [0, *(pytest.param(batch, marks=pytest.mark.slow) for batch in range(1, BATCHES))])
 def test_no_collision_and_no_miss_among_ten_thousand_pairs(batch: int) -> None:
     chance = random.Random(batch)
     same = 0

@@ -10,13 +10,14 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from ruamel.yaml import YAML
 
 import archspec
 from archspec.text.files import MAX_BYTES
 from archspec.text.parse import Positions
+from tests.examples import up_to
 
 UNET: dict[str, Any] = {
     "version": 1,
@@ -110,13 +111,13 @@ def examine(checked: archspec.Checked) -> None:
     assert archspec.total_price(again) == archspec.total_price(checked.graph)
 
 
-@settings(max_examples=300, deadline=None)
+@up_to(300)
 @given(spoilt())
 def test_spoilt_documents(document: Any) -> None:
     examine(archspec.check_data(document, Positions("data")))
 
 
-@settings(max_examples=100, deadline=None)
+@up_to(100)
 @given(spoilt(), st.data())
 def test_spoilt_texts(document: Any, data: st.DataObject) -> None:
     buffer = io.StringIO()
@@ -132,7 +133,7 @@ def test_spoilt_texts(document: Any, data: st.DataObject) -> None:
     examine(archspec.check_text(text, "text"))
 
 
-@settings(max_examples=200, deadline=None)
+@up_to(200)
 @given(st.text(max_size=60))
 def test_any_text(text: str) -> None:
     checked = archspec.check_text(text, "text")
@@ -141,7 +142,7 @@ def test_any_text(text: str) -> None:
         archspec.loads(text)
 
 
-@settings(max_examples=50, deadline=None)
+@up_to(50)
 @given(st.binary(max_size=60))
 def test_any_bytes(tmp_path_factory: pytest.TempPathFactory, content: bytes) -> None:
     file = tmp_path_factory.mktemp("any") / "file.yaml"
@@ -149,7 +150,7 @@ def test_any_bytes(tmp_path_factory: pytest.TempPathFactory, content: bytes) -> 
     assert archspec.check_file(file).errors
 
 
-@settings(max_examples=60, deadline=None)
+@up_to(60)
 @given(st.recursive(st.sampled_from(VALUES), lambda inner: st.lists(inner, max_size=3), max_leaves=5))
 def test_documents_of_any_kind(document: Any) -> None:
     with pytest.raises(archspec.UserError):
@@ -186,7 +187,7 @@ def sound(draw: st.DrawFn) -> dict[str, Any]:
     }
 
 
-@settings(max_examples=100, deadline=None)
+@up_to(100)
 @given(sound())
 def test_sound_short_forms_are_sound(parameters: dict[str, Any]) -> None:
     checked = archspec.check_data({"version": 1, "name": "sound", "unet": parameters}, Positions("sound"))

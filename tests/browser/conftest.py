@@ -8,9 +8,8 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, sync_playwright
 
-from reports.dashboard import write_dashboard
 from tests.browser.watched import Watched
-from tests.reports.synthetic_study import full_study
+from tests.reports.synthetic_study import full_page
 
 NAMES = ("chromium", "chromium-browser", "google-chrome")
 
@@ -30,10 +29,21 @@ def browser() -> Iterator[Browser]:
         started.close()
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def dashboard(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The page of the made-up study with every kind of trial."""
-    return write_dashboard(full_study(), tmp_path_factory.mktemp("dashboard") / "dashboard.html")
+    path = tmp_path_factory.mktemp("dashboard") / "dashboard.html"
+    path.write_text(full_page(), encoding="utf-8")
+    return path
+
+
+@pytest.fixture(scope="module")
+def opened(browser: Browser, dashboard: Path) -> Iterator[Watched]:
+    """That page, opened once for a file's tests that do not look at what others of them have chosen."""
+    page = Watched(browser, dashboard)
+    yield page
+    page.page.close()
+    assert page.complaints == []
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser
 
-from reports.dashboard import write_comparison, write_dashboard
+from reports.dashboard import write_comparison
 from tests.browser.watched import Watched
 from tests.reports.synthetic_study import full_study
 
@@ -25,8 +25,8 @@ def serious(watched: Watched) -> list[str]:
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_the_dashboard_has_no_serious_finding(browser: Browser, tmp_path: Path, scheme: str) -> None:
-    watched = Watched(browser, write_dashboard(full_study(), tmp_path / "page.html"), scheme=scheme)
+def test_the_dashboard_has_no_serious_finding(browser: Browser, dashboard: Path, scheme: str) -> None:
+    watched = Watched(browser, dashboard, scheme=scheme)
     watched.scroll_through()
     for opener in watched.page.locator("#trial-table .opener").all()[:3]:
         opener.click()

@@ -28,7 +28,11 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> Path:
         return Path(made)
     folder = tmp_path_factory.mktemp("demo")
     text = (ROOT / "examples" / "digits.yaml").read_text(encoding="utf-8")
-    for old, new in (("steps: 90", "steps: 2"), ("trials: 10", "trials: 3"), ("threads: 1", "threads: 1, rounds: 2")):
+    shorter = {
+        "steps: 50": "steps: 2", "seeds: 5": "seeds: 2", "trials: 8": "trials: 3",
+        "max_seconds: 0.3": "rounds: 2, min_seconds: 0.0, max_seconds: 0.1",
+    }  # fmt: skip
+    for old, new in shorter.items():
         assert old in text
         text = text.replace(old, new)
     (folder / "digits.yaml").write_text(text, encoding="utf-8")

@@ -31,9 +31,9 @@ def shown(page: Page, key: str) -> dict[int, list[float]]:
 
 
 @pytest.mark.parametrize(("up", "across"), [("memory", "latency"), ("loss", "macs")])
-def test_any_two_metrics_show_the_numbers_of_the_csv(watched: Watched, tmp_path: Path, up: str, across: str) -> None:
-    watched.scroll_through()
-    page, table = watched.page, csv_of(full_study(), tmp_path)
+def test_any_two_metrics_show_the_numbers_of_the_csv(opened: Watched, tmp_path: Path, up: str, across: str) -> None:
+    opened.draw("pareto")
+    page, table = opened.page, csv_of(full_study(), tmp_path)
     page.select_option("#pareto-y", up)
     page.select_option("#pareto-x", across)
     page.wait_for_function(
@@ -51,7 +51,7 @@ def test_any_two_metrics_show_the_numbers_of_the_csv(watched: Watched, tmp_path:
 
 
 def test_a_third_metric_is_told_by_colour_and_kinds_keep_their_symbols(watched: Watched) -> None:
-    watched.scroll_through()
+    watched.draw("pareto")
     page = watched.page
     page.select_option("#pareto-colour", "memory")
     page.wait_for_selector("#plot-pareto .cbtitle, #plot-pareto .infolayer .cbcoloraxis", state="attached")
@@ -63,19 +63,19 @@ def test_a_third_metric_is_told_by_colour_and_kinds_keep_their_symbols(watched: 
     assert budgets == 1
 
 
-def test_the_legend_of_kinds_counts_what_the_plot_shows(watched: Watched) -> None:
-    watched.scroll_through()
-    counts: dict[str, int] = watched.page.locator("#plot-pareto").evaluate(
+def test_the_legend_of_kinds_counts_what_the_plot_shows(opened: Watched) -> None:
+    opened.draw("pareto")
+    counts: dict[str, int] = opened.page.locator("#plot-pareto").evaluate(
         "place => Object.fromEntries(place.data.filter(t => t.customdata).map(t => [t.name, t.customdata.length]))"
     )
-    for item in watched.page.locator("#search .key li").all():
+    for item in opened.page.locator("#search .key li").all():
         name = next(name for name in counts if name in item.inner_text())
         assert counts[name] == int(item.get_attribute("data-value") or -1)
 
 
-def test_a_slice_shows_any_parameter_against_any_metric(watched: Watched, tmp_path: Path) -> None:
-    watched.scroll_through()
-    page, table = watched.page, csv_of(full_study(), tmp_path)
+def test_a_slice_shows_any_parameter_against_any_metric(opened: Watched, tmp_path: Path) -> None:
+    opened.draw("slices")
+    page, table = opened.page, csv_of(full_study(), tmp_path)
     page.select_option("#slice-parameter", label="num_res_blocks")
     page.select_option("#slice-metric", "latency")
     page.wait_for_function("() => document.getElementById('plot-slices').layout.xaxis.title.text === 'num_res_blocks'")
@@ -88,14 +88,20 @@ def test_a_slice_shows_any_parameter_against_any_metric(watched: Watched, tmp_pa
         assert y == pytest.approx(table.loc[trial, "latency"] * 1e3)
 
 
-def test_markup_in_parameters_and_reasons_stays_text(browser: Browser, tmp_path: Path) -> None:
+def test_markup_in_parameters_and_reasons_stays_text(
+    browser: Browser, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Rows that are written into the file, and rows that the page's script makes.
+    monkeypatch.setattr("reports.pages.trials.MOST_WRITTEN", 10)
     study = make_study(seeds=0, trials=20)
     evil = "<img src=x onerror=\"document.title='hacked'\">"
     trials = study.trials.assign(reason=evil).rename(columns={"param:ch_mult": f"param:{evil}"})
     trials["param:attn_type"] = trials["param:attn_type"] + evil
     watched = Watched(browser, write_dashboard(StudyResults(**{**vars(study), "trials": trials}), tmp_path / "d.html"))
     watched.scroll_through()
+    watched.page.locator("#trial-pager").get_by_text("rows 1 to 20 of 20").wait_for()
     assert watched.page.locator("img").count() == 0
+    assert watched.page.locator("#trial-table .reason").last.text_content() == evil
     texts = watched.page.locator("#plot-pareto").evaluate("place => place.data.flatMap(t => t.hovertext ?? [])")
     assert texts
     assert not [text for text in texts if "<img" in text]
@@ -104,10 +110,11 @@ def test_markup_in_parameters_and_reasons_stays_text(browser: Browser, tmp_path:
     watched.page.close()
 
 
-def test_a_long_table_is_shown_in_pages_and_sorted_as_a_whole(
+def test_many_trials_are_shown_in_pages_of_a_table_and_as_marks_on_a_canvas(
     browser: Browser, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("reports.pages.trials.MOST_WRITTEN", 20)
+    monkeypatch.setattr("reports.pages.search_data.MANY", 100)
     study = make_study(seeds=0, trials=230)
     watched = Watched(browser, write_dashboard(study, tmp_path / "d.html"))
     page = watched.page
@@ -132,8 +139,40 @@ def test_a_long_table_is_shown_in_pages_and_sorted_as_a_whole(
     page.evaluate("trial => page.links.choose([trial])", last)
     page.get_by_label("only these in the table").check()
     assert page.locator("#trial-table tbody.chosen").get_attribute("data-trial") == str(last)
+    _marks_on_a_canvas(page, csv_of(study, tmp_path))
     assert watched.complaints == []
     page.close()
+
+
+def _marks_on_a_canvas(page: Page, table: pd.DataFrame) -> None:
+    page.locator("#plot-pareto").scroll_into_view_if_needed()
+    page.wait_for_selector("#plot-pareto canvas.all")
+    assert page.locator("#plot-pareto").get_attribute("data-chosen") == "1"
+    found: list[list[float]] = page.evaluate(
+        """() => page.marked.pareto.shown().filter(g => g.axes[0] === 'xaxis').flatMap(
+            g => g.rows.map((_, at) => [g.x[at], g.y[at], g.px[at], g.py[at]]))"""
+    )
+    shown = {(x, y): (px, py) for x, y, px, py in found}
+    wanted = sorted(zip(table["latency"] * 1e3, table["loss"], strict=True))
+    assert sorted(shown) == [pytest.approx(one) for one in wanted]
+    # The mark of the best loss is where the axes say, is told of under the pointer, and a click takes it in.
+    (_, loss), (px, py) = min(shown.items(), key=lambda one: one[0][1])
+    trial = int(table["loss"].idxmin())
+    place = page.locator("#plot-pareto").bounding_box()
+    assert place is not None
+    page.mouse.move(place["x"] + px, place["y"] + py)
+    tip = page.locator("#plot-pareto .tip")
+    assert tip.inner_text().startswith(f"trial {trial}, finished")
+    assert f"held-out loss {loss:.4g}" in tip.inner_text()
+    chosen: list[int] = page.evaluate("[...page.links.chosen]")
+    page.mouse.down()
+    page.mouse.up()
+    assert set(page.evaluate("[...page.links.chosen]")) == {*chosen, trial}
+    ink = """() => { const c = document.querySelector('#plot-pareto canvas.layer:not(.all)');
+        return c.getContext('2d').getImageData(0, 0, c.width, c.height).data.filter(v => v).length; }"""
+    assert page.evaluate(ink) > 0
+    page.evaluate("page.links.choose([])")
+    assert page.locator("#plot-pareto").get_attribute("data-chosen") == "0"
 
 
 def test_a_search_without_results_has_words_instead_of_plots(browser: Browser, tmp_path: Path) -> None:

@@ -35,6 +35,12 @@ class Watched:
             plot.scroll_into_view_if_needed()
             self.page.wait_for_function("e => e.querySelector('.main-svg') !== null", arg=plot)
 
+    def draw(self, *keys: str) -> None:
+        """Bring some plots into view, so that these are drawn."""
+        for key in keys:
+            self.page.locator(f"#plot-{key}").scroll_into_view_if_needed()
+            self.page.wait_for_selector(f"#plot-{key} .main-svg", state="attached")
+
     def overflow(self) -> int:
         found: int = self.page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
         return found

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from typing import Any
 
 from archspec import ArchGraph, check_data, load
@@ -14,6 +15,15 @@ _TOKENS, _VECTOR = {"dim": 12, "length": 5}, {"dim": 10}
 
 def reduced(name: str, **changes: Any) -> ArchGraph:
     """The zoo's `name` with the same levels, blocks and kinds of parts, few channels and a small image."""
+    return _changed(name, changes) if changes else _unchanged(name)
+
+
+@cache
+def _unchanged(name: str) -> ArchGraph:
+    return _changed(name, {})
+
+
+def _changed(name: str, changes: dict[str, Any]) -> ArchGraph:
     spec = load(f"zoo/{name}")
     written = spec.architecture.model_dump(mode="json", by_alias=True, exclude_unset=True)
     form = next(key for key in ("unet", "edm2", "song") if key in written)

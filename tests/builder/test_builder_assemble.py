@@ -2,7 +2,7 @@
 
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from torch import nn
 
@@ -12,6 +12,7 @@ from archspec.ops.shapes import Embedding, FeatureMap
 from archspec.text.positions import Positions
 from builder import assemble
 from tests.builder.shapes import Shapes
+from tests.examples import up_to
 
 SMALL = {
     "ch": 32,
@@ -142,7 +143,7 @@ def unets(draw):
     }
 
 
-@settings(max_examples=40, deadline=None, derandomize=True)
+@up_to(40, derandomize=True)
 @given(unets())
 def test_inferred_shapes_are_torchs_for_any_parameters(parameters):
     graph = check_data({"version": 1, "name": "any", "unet": parameters}, Positions("any")).sound()

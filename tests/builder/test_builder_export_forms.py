@@ -161,18 +161,23 @@ def test_what_diffusers_cannot_say_is_a_list_and_no_folder(tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
+NODES = {"x": {"op": "input", "channels": 2, "resolution": 4}, "conv": {"op": "conv", "out": 2}, "y": {"op": "output"}}
+CONV = {"nodes": NODES, "edges": [["x", "conv"], ["conv", "y"]]}
+
+
 @pytest.mark.parametrize(
-    ("write", "limit", "name"),
+    ("write", "made", "limit", "name"),
     [
-        (standalone.write_standalone, (standalone, "LIMIT"), "unet.py"),
-        (program.write_program, (program, "PROGRAM_LIMIT"), "unet.pt2"),
-        (diffusers.write_diffusers, (diffusers, "LIMIT"), "unet"),
+        (standalone.write_standalone, network("graph", **CONV), (standalone, "LIMIT"), "unet.py"),
+        (program.write_program, network("graph", **CONV), (program, "PROGRAM_LIMIT"), "unet.pt2"),
+        (program.write_onnx, network("graph", **CONV), (program, "ONNX_LIMIT"), "unet.onnx"),
+        (diffusers.write_diffusers, PLAIN, (diffusers, "LIMIT"), "unet"),
     ],
 )
-def test_what_is_off_is_not_written(write, limit, name, tmp_path, monkeypatch):
+def test_what_is_off_is_not_written(write, made, limit, name, tmp_path, monkeypatch):
     monkeypatch.setattr(*limit, -1.0)
     with pytest.raises(UserError, match=r"differs from the compiled model by .*; nothing was written"):
-        write(PLAIN, tmp_path / name)
+        write(made, tmp_path / name)
     assert list(tmp_path.iterdir()) == []
 
 

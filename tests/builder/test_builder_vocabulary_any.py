@@ -1,7 +1,7 @@
 """Any combination of the short form's parameters is sound, with torch's shapes and counts, or is refused."""
 
 import torch
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from network_arguments import network_arguments
 from torch.utils.flop_counter import FlopCounterMode
@@ -9,6 +9,7 @@ from torch.utils.flop_counter import FlopCounterMode
 from archspec import check_data, fingerprint, from_document, to_document, total_price
 from archspec.text.positions import Positions
 from builder import assemble
+from tests.examples import up_to
 
 LEVELS = 2
 FLAG = st.booleans()
@@ -80,7 +81,7 @@ UNETS = st.fixed_dictionaries(
 )
 
 
-@settings(max_examples=100, deadline=None, derandomize=True)
+@up_to(100, derandomize=True)
 @given(UNETS)
 def test_sound_or_refused(parameters):
     checked = check_data({"version": 1, "name": "any", "unet": parameters}, Positions("any"))

@@ -257,6 +257,14 @@ def full_study() -> StudyResults:
     return make_study()
 
 
+@cache
+def full_page() -> str:
+    """The page of `full_study`, rendered once in a process."""
+    from reports.dashboard import render
+
+    return render(full_study())
+
+
 def without(results: StudyResults, part: str) -> StudyResults:
     """The same study without one of its parts."""
     return replace(results, trials=results.trials[results.trials["part"] != part].reset_index(drop=True))

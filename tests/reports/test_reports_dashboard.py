@@ -9,7 +9,6 @@ import sys
 import zlib
 from collections.abc import Callable
 from dataclasses import replace
-from functools import cache
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -22,7 +21,7 @@ from reports.pages.charts import Charts, safe_json
 from reports.tables import write_results_csv
 from reports.theme import CONFIG
 from studies.frame import StudyResults, frame
-from tests.reports.synthetic_study import full_study, make_study, with_status, without
+from tests.reports.synthetic_study import full_page, full_study, make_study, with_status, without
 
 EVIL = "<script>alert('x')</script>\"'><img src=x onerror=alert(1)>&amp;{{ 7*7 }}"
 
@@ -59,11 +58,6 @@ def read(page: str) -> Reader:
     return reader
 
 
-@cache
-def full_page() -> str:
-    return render(full_study())
-
-
 def words(page: str) -> str:
     return re.sub(r"\s+", " ", " ".join(read(page).text)).replace("\u202f", " ")
 
@@ -75,6 +69,8 @@ def evil(study: StudyResults) -> StudyResults:
     trials["reason"] = trials["reason"].where(trials["reason"].isna(), EVIL)
     trials["edits"] = EVIL
     trials["device"] = EVIL
+    trials["started"] = EVIL
+    trials.loc[trials.index[-1], "fingerprint"] = EVIL
     trials["param:attn_type"] = trials["param:attn_type"].where(trials["param:attn_type"].isna(), EVIL + "a")
     trials = trials.rename(columns={"param:ch_mult": f"param:{EVIL}"})
     return replace(
@@ -93,6 +89,7 @@ def evil(study: StudyResults) -> StudyResults:
             "search": {"space": {EVIL: [EVIL]}},
         },
         protocol_hash=EVIL,
+        screening=EVIL,
     )
 
 
@@ -253,7 +250,7 @@ def test_an_architecture_that_cannot_be_read_is_left_out() -> None:
 def test_the_csv_gives_back_every_digit(tmp_path: Path) -> None:
     study = full_study()
     path = write_results_csv(study, tmp_path / "deep" / "results.csv")
-    back = pd.read_csv(path)
+    back = pd.read_csv(path, float_precision="round_trip")
     assert list(back.columns) == list(study.trials.columns)
     for column in ("loss", "latency", "latency_ratio", "memory"):
         pd.testing.assert_series_equal(back[column], study.trials[column], check_exact=True)

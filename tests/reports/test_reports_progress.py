@@ -3,7 +3,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from reports.analysis.progress import progress
+from reports.analysis.progress import progress, progress_together
 from reports.analysis.search import search_points
 from search.hypervolume import hypervolume
 from studies.frame import StudyResults
@@ -62,6 +62,21 @@ def test_only_random_trials_make_a_band_of_random_search() -> None:
     assert all(low <= middle <= high <= 1 + 1e-9 for _, low, middle, high in found.band)
     # Every order ends with the same trials.
     assert found.band[-1][1:] == pytest.approx((1.0, 1.0, 1.0))
+
+
+def test_searches_together_are_shares_of_what_all_of_them_dominate() -> None:
+    one, two = make_study(seeds=0, trials=20), randomly(make_study(seeds=0, trials=30, seed=5))
+    points = [search_points(one), search_points(two)]
+    first, second = progress_together([one, two], points)
+    assert first is not None
+    assert second is not None
+    kept = [[p for p in some if p.kind in ("front", "dominated")] for some in points]
+    values = [np.array([[p.values["loss"], p.values["latency"]] for p in some]) for some in kept]
+    low, span = np.vstack(values).min(axis=0), np.ptp(np.vstack(values), axis=0)
+    volumes = [hypervolume((some - low) / span, [1.1, 1.1]) for some in (*values, np.vstack(values))]
+    assert [first.volumes[-1], second.volumes[-1]] == pytest.approx([volumes[0] / volumes[2], volumes[1] / volumes[2]])
+    assert first.band == ()
+    assert second.band[-1][1:] == pytest.approx((second.volumes[-1],) * 3)
 
 
 def test_nothing_to_follow() -> None:

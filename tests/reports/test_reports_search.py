@@ -2,7 +2,7 @@ import math
 from dataclasses import replace
 
 from reports.analysis.curves import loss_by_level, smoothed, trial_curves, variant_curves
-from reports.analysis.search import best_so_far, natural, objective_pairs, parallel, search_points
+from reports.analysis.search import best_so_far, natural, objective_pairs, search_points
 from tests.reports.synthetic_study import full_study, make_study
 
 
@@ -19,32 +19,6 @@ def test_points_leave_out_replays_of_points_but_keep_those_of_the_ablation() -> 
     kept = search_points(replace(study, trials=frame))
     assert len(kept) == 19
     assert [point.replay_of for point in kept if point.replay_of] == [("ablation", 0)]
-
-
-def test_parallel_coordinates_have_one_axis_per_parameter_and_objective() -> None:
-    data = parallel(full_study())
-    assert [a.title for a in data.axes] == [
-        "ch_mult",
-        "num_res_blocks",
-        "attn_resolutions",
-        "attn_type",
-        "held-out loss",
-        "latency (ms)",
-    ]
-    assert [text for _, text in data.axes[0].labels] == ["1,1", "1,2", "1,2,2", "2,2"]
-    finished = next(line for line in data.lines if line.point.best)
-    lost = next(line for line in data.lines if line.point.kind == "no result")
-    assert all(position is not None and 0 <= position <= 1 for position in finished.positions)
-    assert lost.positions[-2:] == (None, None)
-    assert data.left_out == 0
-
-
-def test_the_smallest_loss_stands_at_the_bottom_of_its_axis() -> None:
-    data = parallel(full_study())
-    axis = next(i for i, a in enumerate(data.axes) if a.title == "held-out loss")
-    placed = [line for line in data.lines if line.positions[axis] is not None]
-    lowest = min(placed, key=lambda line: line.point.values["loss"])
-    assert lowest.positions[axis] == 0.0
 
 
 def test_best_so_far_looks_at_feasible_trials_only() -> None:

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from reports.analysis.studies import common_architectures, differences, shared_metrics
+from reports.analysis.studies import common_architectures, differences, searches, shared_metrics
 from reports.analysis.trials import usable
 from reports.dashboard import write_comparison
 from reports.figures.studies import studies_figure
@@ -84,3 +84,37 @@ def test_an_empty_study_beside_a_full_one(tmp_path: Path) -> None:
     text = write_comparison([full_study(), empty], tmp_path / "page.html").read_text(encoding="utf-8")
     assert "No trial has run yet." in text
     assert shared_metrics([full_study(), empty], ["loss"]) == []
+
+
+def test_random_search_is_a_band_beside_a_study_of_the_same_space(tmp_path: Path) -> None:
+    search = {"space": {"unet": {"ch": [32, 64]}}}
+    plain = replace(
+        make_study(seeds=0, trials=20), name="tpe", document={"search": {**search, "sampler": "TPESampler"}}
+    )
+    random = replace(
+        make_study(seeds=0, trials=30, seed=5),
+        name="random",
+        document={"search": {**search, "sampler": {"name": "RandomSampler"}}},
+    )
+    text = write_comparison([plain, random], tmp_path / "page.html").read_text(encoding="utf-8")
+    trained = int(random.trials["status"].isin(["finished", "oom", "failed"]).sum())
+    assert f"The band is random search: the {trained} trials of random in 100 other orders." in text
+    assert '"random search, 90 % of orders"' in text
+    assert "is not drawn beside" not in text
+
+
+def test_searches_that_ask_something_else_are_not_put_on_one_scale(tmp_path: Path) -> None:
+    first = replace(make_study(seeds=0, trials=12), name="first")
+    other = named(
+        replace(first, budgets={"parameters": 1.0}, document={"search": {"space": {}}}), "other", seeds=1, x=2
+    )
+    far = replace(first, name="far", trials=first.trials.assign(device="cuda"))
+    found = searches([first, other, far, without(full_study(), "search")])
+    assert [study.name for study in found.alike] == ["first"]
+    assert found.apart == (
+        ("other", "budgets, space, protocol or data and measurement or device"),
+        ("far", "measurement or device"),
+    )
+    text = write_comparison([first, other], tmp_path / "page.html").read_text(encoding="utf-8")
+    assert "There are no two searches here that can be followed on one scale." in text
+    assert "other is not drawn beside first: they have not the same budgets, space, protocol or data" in text

@@ -27,7 +27,8 @@ def test_numbers_come_back_as_they_are(tmp_path: Path) -> None:
     results = full_study()
     write_tables(results, tmp_path, ("csv", "parquet"))
     effects = {effect.variant: effect for effect in compare(results.trials, "loss")}
-    for frame in (pd.read_csv(tmp_path / "ablation.csv"), pd.read_parquet(tmp_path / "ablation.parquet")):
+    written = pd.read_csv(tmp_path / "ablation.csv", float_precision="round_trip")
+    for frame in (written, pd.read_parquet(tmp_path / "ablation.parquet")):
         rows = frame[frame["metric"] == "loss"].set_index("variant")
         assert set(rows.index) == set(effects)
         for variant, effect in effects.items():

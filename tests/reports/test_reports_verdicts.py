@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import statsmodels.formula.api as smf
-from scipy import stats
+from scipy import integrate, stats
 from statsmodels.stats.multitest import multipletests
 from statsmodels.stats.power import TTestPower
 from statsmodels.stats.weightstats import ttost_paired
@@ -116,10 +116,10 @@ def test_the_evidence_is_the_mixture_of_likelihood_ratios() -> None:
         """The density of x with the scale integrated out, d sigma / sigma, at a standardised mean."""
         scales = np.exp(np.linspace(-6, 6, 4001))
         density = np.exp(-0.5 * np.square(x[:, None] / scales - weight).sum(axis=0)) / scales ** len(x)
-        return float(np.trapezoid(density, np.log(scales)))
+        return float(integrate.trapezoid(density, np.log(scales)))
 
     weights = np.linspace(-16, 16, 1601)
-    mixed = np.trapezoid([marginal(w) * stats.norm.pdf(w, scale=2.0) for w in weights], weights)
+    mixed = integrate.trapezoid([marginal(w) * stats.norm.pdf(w, scale=2.0) for w in weights], weights)
     assert log_evidence(x.tolist()) == pytest.approx(math.log(mixed / marginal(0.0)), rel=1e-4)
 
 

@@ -10,6 +10,7 @@ from archspec import UserError
 from archspec.ops.shapes import FeatureMap
 from studies.sections.protocol import Digits, ImageFolder, NpzFile, Source
 from studies.training.data.dataset import load, tensor_hash
+from studies.training.data.digits import digits_table
 from studies.training.data.sources import check_fits, image_shape, read
 
 SPEC = """
@@ -47,6 +48,13 @@ def noise(*shape: int) -> np.ndarray:
 
 
 # digits
+
+
+def test_digits_are_those_of_scikit_learn_wherever_it_keeps_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    read = digits_table()
+    monkeypatch.setattr("studies.training.data.digits.find_spec", lambda name: None)
+    assert (read == digits_table()).all()
+    assert read.shape == (1797, 65)
 
 
 def test_digits_are_scaled_and_split() -> None:

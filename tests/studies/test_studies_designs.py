@@ -8,7 +8,7 @@ import pytest
 
 from archspec import total_price
 from studies.driver.plan import cells, most_cells, variants
-from studies.study.designs.fraction import GENERATORS, aliases, fraction, word_length
+from studies.study.designs.fraction import GENERATORS, aliases, effects_up_to, fraction
 from studies.study.load import check_study, load_study
 from studies.study.schema import study_schema
 
@@ -113,6 +113,16 @@ def test_a_fraction_keeps_the_base_and_says_what_it_cannot_tell_apart(study_file
     half = fraction(3, 3)
     assert half is not None
     assert aliases(half.runs, ["a", "b", "c"]) == [[("a",), ("b", "c")], [("b",), ("a", "c")], [("c",), ("a", "b")]]
+
+
+def word_length(runs: np.ndarray) -> int:
+    """The resolution of a fraction as counted from its runs: the fewest columns whose product is constant."""
+    names = [str(index) for index in range(runs.shape[1])]
+    for effect in effects_up_to(names, len(names)):
+        product = np.prod([runs[:, int(name)] for name in effect], axis=0)
+        if np.all(product == product[0]):
+            return len(effect)
+    return 0
 
 
 @pytest.mark.parametrize(("factors", "resolution"), GENERATORS)

@@ -55,17 +55,18 @@ def driver_of(path: Path) -> Iterator[subprocess.Popen[str]]:
         driver.communicate()
 
 
-def test_killed_five_times_every_finished_trial_is_there_once(study_file: Write) -> None:
+@pytest.mark.parametrize("times", [2, pytest.param(5, marks=pytest.mark.slow)])
+def test_killed_again_and_again_every_finished_trial_is_there_once(study_file: Write, times: int) -> None:
     path = study_file(ABLATION, SEARCH, **{"seeds: 2": "seeds: 4", "trials: 3": "trials: 4"})
     folder = load_study(path).folder
     draw, kept = random.Random(0), finished(folder)
-    for _ in range(5):
+    for _ in range(times):
         with driver_of(path) as driver:
             deadline = time.monotonic() + 60
             while len(finished(folder)) <= len(kept) and driver.poll() is None and time.monotonic() < deadline:
                 time.sleep(0.05)
             time.sleep(draw.uniform(0.0, 0.1))
-            assert driver.poll() is None, f"the study must not be over before the fifth kill: {driver.communicate()}"
+            assert driver.poll() is None, f"the study must not be over before the last kill: {driver.communicate()}"
             driver.send_signal(signal.SIGKILL)
         now = finished(folder)
         assert {key: now[key] for key in kept} == kept

@@ -1,5 +1,5 @@
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from itertools import pairwise
 
 import pytest
@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from studies.sections.protocol import Edm, Evaluate, Objective
-from studies.sections.weighting import edm_shares, weighted_loss
+from studies.sections.weighting import SnrBin, edm_lambda, edm_shares
 from studies.training.data.dataset import Dataset
 from studies.training.diffusion import Diffusion, noise_levels
 from studies.training.quality import EvaluationSet, denoising_loss, evaluation_set, strata
@@ -193,6 +193,17 @@ def test_the_numbers_are_those_of_the_formulas() -> None:
     shares = torch.tensor(edm_shares(sigma.tolist()), dtype=torch.float64)
     weighted = float((shares * error * (sigma**2 + 0.25) / (0.5 * sigma) ** 2).sum())
     assert found.loss_edm == pytest.approx(weighted, rel=0.01)
+
+
+def weighted_loss(bins: Sequence[SnrBin], weight: Callable[[float], float], points: int = 64) -> float:
+    """The mean of weight(snr)·mse_x0 over timesteps, uniform in log-SNR within a bin, where mse_x0 follows 1/λ(σ)."""
+
+    def mean_over(one: SnrBin) -> float:
+        step = (one.high - one.low) / points
+        snrs = [math.exp(one.low + step * (k + 0.5)) for k in range(points)]
+        return sum(weight(snr) / edm_lambda(snr**-0.5) for snr in snrs) / points
+
+    return sum(one.share * one.mse_edm * mean_over(one) for one in bins)
 
 
 def test_every_weighting_is_a_sum_over_the_bins() -> None:

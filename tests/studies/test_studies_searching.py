@@ -176,6 +176,20 @@ def test_halving_goes_on_with_the_better_part_from_where_it_stopped(study_file: 
     assert all("latency" in record.metrics and record.detail["rungs"] for record in records)
 
 
+def test_the_model_knows_how_far_each_training_went(study_file: Write, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[tuple[set[float], set[float]]] = []
+    pick = Surrogate.pick
+
+    def listened(self: Surrogate, candidates: Sequence[Candidate], seen: Sequence[Candidate]) -> int:
+        asked.append(({one.known["steps"] for one in candidates}, {one.known["steps"] for one in seen}))
+        return pick(self, candidates, seen)
+
+    monkeypatch.setattr(Surrogate, "pick", listened)
+    run(study_file(search(PRUNED), **LONG))
+    assert all(new == {8.0} for new, _ in asked)
+    assert set.union(*(old for _, old in asked)) >= {2.0, 4.0}
+
+
 def test_states_of_trainings_that_are_over_are_removed_and_a_resumed_halving_keeps_its_budget(
     study_file: Write,
 ) -> None:

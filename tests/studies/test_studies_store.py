@@ -9,7 +9,8 @@ from archspec import UserError
 from archspec.text.atomic import write_text
 from search import optuna_bridge as bridge
 from studies.frame import current, frame, load_results, progress_of
-from studies.records.record import Status, TrialRecord
+from studies.records.reader import sqlite_reader
+from studies.records.record import Glance, Status, TrialRecord
 from studies.records.store import Store, now
 
 
@@ -66,6 +67,32 @@ def test_a_new_database_is_there_whole_or_not_at_all(tmp_path: Path) -> None:
     assert sorted(path.name for path in tmp_path.iterdir() if "study.db" in path.name) == ["study.db"]
     with pytest.raises(UserError, match="has not begun yet"):
         Store(tmp_path)
+    with pytest.raises(UserError, match="has not begun yet"), sqlite_reader(tmp_path):
+        pass
+
+
+def test_progress_is_read_without_optuna(tmp_path: Path) -> None:
+    with sqlite_reader(tmp_path) as none:
+        assert none is None
+    store = Store(tmp_path, "s", create=True)
+    one = record(0, metrics={"loss": 0.5}, violations={"macs": 0.1}, edits=("a", "b"), detail={"long": "x" * 99})
+    two = record(1, "v", 3, "failed", reason="why", fingerprint=None, metrics={"loss": float("inf")})
+    kept(store, one, two)
+    store.remember_study(store.load("ablation"), {"name": "s"}, "f", "name: s")
+    with sqlite_reader(tmp_path) as reader:
+        assert reader is not None
+        assert (reader.name, reader.parts(), reader.remembered_study()) == ("s", ["ablation"], {"name": "s"})
+        assert reader.glances("search") == []
+        assert reader.glances("ablation") == [
+            Glance(
+                part="ablation", trial=0, variant="base", seed=0, status="finished", reason=None, fingerprint="f-base",
+                edits=("a", "b"), metrics={"loss": 0.5}, tuned={}, started=one.started, feasible=False,
+            ),
+            Glance(
+                part="ablation", trial=1, variant="v", seed=3, status="failed", reason="why", fingerprint=None,
+                edits=(), metrics={"loss": float("inf")}, tuned={}, started=two.started, feasible=True,
+            ),
+        ]  # fmt: skip
 
 
 @pytest.mark.parametrize("content", ["text", "foreign"])
@@ -79,6 +106,8 @@ def test_another_file_in_the_place_of_the_database_is_a_users_error(tmp_path: Pa
         connection.close()
     with pytest.raises(UserError, match=r"study.db cannot be opened: .*Is it a study of ushape"):
         Store(tmp_path)
+    with sqlite_reader(tmp_path) as reader:
+        assert reader is None
 
 
 def test_a_database_of_another_version_is_a_users_error(tmp_path: Path) -> None:
@@ -89,6 +118,8 @@ def test_a_database_of_another_version_is_a_users_error(tmp_path: Path) -> None:
     connection.close()
     with pytest.raises(UserError, match=r"study.db cannot be opened"):
         Store(tmp_path)
+    with sqlite_reader(tmp_path) as reader:
+        assert reader is None
 
 
 def test_of_a_cell_the_last_record_counts_and_of_a_variant_its_present_architecture() -> None:

@@ -154,5 +154,7 @@ def test_values_that_no_point_can_have_are_found_before_anything_runs(
 def test_a_base_that_is_not_there_is_said_at_its_line(tmp_path: Path) -> None:
     (tmp_path / "study.yaml").write_text("version: 1\nname: s\nbase: unet.yaml\n")
     assert messages(tmp_path / "study.yaml") == [
-        "study.yaml:3:1: error U001 the base `unet.yaml`: there is no such file. Paths are relative to the study file."
+        "study.yaml:1:1: error U401 the study asks nothing. Add `ablation:` (take parts away) or `search:` (vary "
+        "parameters).",
+        "study.yaml:3:1: error U001 the base `unet.yaml`: there is no such file. Paths are relative to the study file.",
     ]

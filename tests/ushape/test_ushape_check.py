@@ -3,24 +3,20 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
+from studies.study.load import check_study
+from tests.command import ushape
 from tests.tiny_study import ABLATION, TINY
+from ushape.cli.checking import problems_of
 
 UNET = """\
 version: 1
 name: mine
 unet: {ch: 32, out_ch: 1, ch_mult: [1, 2], num_res_blocks: 1, attn_resolutions: [4], in_channels: 1, resolution: 8}
 """
-
-
-def ushape(*arguments: str, cwd: Path) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "ushape", *arguments]
-    return subprocess.run(command, cwd=cwd, capture_output=True, text=True, check=False, timeout=100)
 
 
 def test_fix_corrects_the_file_and_says_what_it_did(tmp_path: Path) -> None:
@@ -111,3 +107,25 @@ def test_variants_of_another_size_and_with_wider_groups_are_doubtful(tmp_path: P
         "silence this if that is the question.",
         "1 of 1 file sound, 0 errors, 4 warnings.",
     ]
+
+
+DATABASE = "run: {storage: {env: USHAPE_NO_SUCH_VARIABLE}}\n"
+
+
+def test_a_variable_that_is_not_set_here_is_a_warning_with_its_place(tmp_path: Path) -> None:
+    pytest.importorskip("psycopg")
+    (tmp_path / "s.yaml").write_text(TINY + ABLATION + DATABASE)
+    found = problems_of(tmp_path / "s.yaml")
+    assert [str(problem).replace(f"{tmp_path}/", "") for problem in found] == [
+        "s.yaml:27:7: warning U408 run.storage names the environment variable USHAPE_NO_SUCH_VARIABLE, which is not "
+        "set. Set it: export USHAPE_NO_SUCH_VARIABLE=postgresql+psycopg://USER:PASSWORD@HOST/DATABASE"
+    ]
+    # Where it is run is where it has to be set: what only looks at the study does not ask.
+    assert check_study(tmp_path / "s.yaml")[1] == ()
+
+
+def test_data_that_do_not_fit_are_told_beside_everything_else(tmp_path: Path) -> None:
+    text = TINY.replace("in_channels: 1", "in_channels: 3").replace("out_ch: 1", "out_ch: 3")
+    text = text.replace("seeds: 2", "seed: 2")
+    (tmp_path / "s.yaml").write_text(text + ABLATION.replace("attention\n", "atention\n") + "name: !tag again\n")
+    assert [problem.code for problem in problems_of(tmp_path / "s.yaml")] == ["U404", "U404", "U010", "U301", "U003"]

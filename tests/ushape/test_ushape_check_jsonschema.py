@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 import archspec
+from tests.command import ushape
 
 pytest.importorskip("check_jsonschema", reason="check-jsonschema is not installed")
 
@@ -33,8 +34,7 @@ def schemas(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     folder = tmp_path_factory.mktemp("schemas")
     made = {kind: folder / f"{kind}.json" for kind in ("architecture", "study")}
     for kind, path in made.items():
-        command = [sys.executable, "-m", "ushape", "schema", kind, "--out", str(path)]
-        subprocess.run(command, check=True, capture_output=True, cwd=ROOT)
+        assert ushape("schema", kind, "--out", str(path), cwd=ROOT).returncode == 0
     return made
 
 

@@ -7,9 +7,16 @@ from pathlib import Path
 
 import pytest
 from jsonschema import Draft202012Validator
+from PIL import Image
 from ruamel.yaml import YAML
+from typer.testing import CliRunner
 
+from archspec import UserError
+from studies.frame import load_results
+from tests.command import ushape
 from tests.tiny_study import ABLATION, SEARCH, TINY
+from ushape.cli.app import app
+from ushape.cli.checking import problems_of
 
 UNET = """\
 version: 1
@@ -18,16 +25,15 @@ unet: {ch: 32, out_ch: 1, ch_mult: [1, 2], num_res_blocks: 1, attn_resolutions: 
 """
 
 
-def ushape(*arguments: str, cwd: Path) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "ushape", *arguments]
-    return subprocess.run(command, cwd=cwd, capture_output=True, text=True, check=False, timeout=250)
-
-
 def test_check_says_that_files_are_sound(tmp_path: Path) -> None:
     (tmp_path / "a.yaml").write_text(UNET)
     (tmp_path / "s.yaml").write_text(TINY + ABLATION)
-    done = ushape("check", "a.yaml", "s.yaml", "zoo/ddpm-cifar10", cwd=tmp_path)
-    assert (done.returncode, done.stdout) == (0, "3 of 3 files sound, 0 errors, 0 warnings.\n")
+    command = [sys.executable, "-m", "ushape", "check", "a.yaml", "s.yaml", "zoo/ddpm-cifar10"]
+    for done in (
+        subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False),
+        ushape(*command[3:], cwd=tmp_path),
+    ):
+        assert (done.returncode, done.stdout, done.stderr) == (0, "3 of 3 files sound, 0 errors, 0 warnings.\n", "")
 
 
 def test_check_lists_every_problem_of_every_file_and_exits_with_2(tmp_path: Path) -> None:
@@ -107,6 +113,57 @@ def test_init_writes_a_sound_study_and_keeps_what_is_there(tmp_path: Path) -> No
     assert ushape("init", "--force", cwd=tmp_path).returncode == 0
 
 
+@pytest.mark.parametrize(
+    ("mode", "size", "more", "expected"),
+    [
+        ("RGB", (40, 50), [], "out_ch: 3|ch_mult: [1, 1, 2]|resolution: 32, channels: 3"),
+        ("L", (20, 20), [], "out_ch: 1|ch_mult: [1, 2]|resolution: 16, channels: 1"),
+        ("RGB", (40, 40), ["--resolution", "64"], "out_ch: 3|ch_mult: [1, 1, 1, 2]|resolution: 64, channels: 3"),
+    ],
+)
+def test_init_writes_a_sound_study_of_a_folder_of_images(
+    tmp_path: Path, mode: str, size: tuple[int, int], more: list[str], expected: str
+) -> None:
+    (tmp_path / "my images").mkdir()
+    for number in range(3):
+        Image.new(mode, size, number).save(tmp_path / "my images" / f"{number}.png")
+    file = tmp_path / "study.yaml"
+    done = CliRunner().invoke(app, ["init", str(file), "--images", str(tmp_path / "my images"), *more])
+    assert (done.exit_code, done.exception) == (0, None)
+    text = file.read_text()
+    assert all(part in text for part in expected.split("|"))
+    assert 'data: {images: "my images",' in text
+    assert problems_of(file) == ()
+    # What it proposes in comments is sound too.
+    searching = "".join(line.removeprefix("# ") for line in text.partition("# search:")[2].splitlines(keepends=True))
+    file.write_text(text.partition("# Does this part")[0] + "search:" + searching)
+    assert problems_of(file) == ()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--images", "none"], "there is no folder none. Name one with images in it."),
+        (["--images", "one"], "one holds one image. A study needs some to train on and some held out."),
+        (["--images", "two", "--resolution", "33"],
+         "--resolution is 33, which cannot be halved down to 8. Say 32, or a double."),
+        (["--resolution", "32"], "--resolution goes with --images. Name the folder: --images FOLDER."),
+    ],
+)  # fmt: skip
+def test_init_says_why_there_is_no_study_of_a_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, arguments: list[str], message: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    for name, number in (("one", 1), ("two", 2)):
+        Path(name).mkdir()
+        for index in range(number):
+            Image.new("RGB", (8, 8)).save(f"{name}/{index}.png")
+    error = CliRunner().invoke(app, ["init", *arguments]).exception
+    assert isinstance(error, UserError)
+    assert str(error) == f"error U090 {message}"
+    assert not Path("study.yaml").exists()
+
+
 def test_the_schemas_accept_good_files_and_refuse_typos(tmp_path: Path) -> None:
     yaml = YAML(typ="safe", pure=True)
     study = Draft202012Validator(json.loads(ushape("schema", cwd=tmp_path).stdout))
@@ -151,18 +208,24 @@ def test_help_teaches(tmp_path: Path) -> None:
 
 def test_check_loads_neither_torch_nor_optuna_nor_pandas(tmp_path: Path) -> None:
     (tmp_path / "a.yaml").write_text(UNET)
+    assert _in_one_process("check", "a.yaml", cwd=tmp_path)[-1] == "[]"
+
+
+def _in_one_process(*arguments: str, cwd: Path) -> list[str]:
+    """What a command prints, and in the last line which heavy packages it has imported."""
     code = (
-        "import sys; from ushape.cli import main; sys.argv = ['ushape', 'check', 'a.yaml']\n"
+        f"import sys; from ushape.cli import main; sys.argv = {['ushape', *arguments]}\n"
         "try: main()\nexcept SystemExit: pass\n"
-        "print([m for m in ('torch', 'optuna', 'pandas', 'plotly') if m in sys.modules])"
+        "print([m for m in ('torch', 'optuna', 'sqlalchemy', 'pandas', 'plotly') if m in sys.modules])"
     )
-    done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=True)
-    assert done.stdout.splitlines()[-1] == "[]"
+    done = subprocess.run([sys.executable, "-c", code], cwd=cwd, capture_output=True, text=True, check=True)
+    return done.stdout.splitlines()
 
 
 def test_run_status_and_report_from_start_to_dashboard(tmp_path: Path) -> None:
     (tmp_path / "s.yaml").write_text(TINY + ABLATION + SEARCH)
-    done = ushape("run", "s.yaml", cwd=tmp_path)
+    command = [sys.executable, "-m", "ushape", "run", "s.yaml"]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False, timeout=250)
     assert done.returncode == 0, done.stderr
     assert done.stdout.splitlines()[-1] == "dashboard: runs/tiny/dashboard.html"
     assert "[4/4] no attention, seed 1: loss " in done.stdout
@@ -174,10 +237,30 @@ def test_run_status_and_report_from_start_to_dashboard(tmp_path: Path) -> None:
     assert status["parts"]["ablation"]["statuses"] == {"finished": 4}
     assert status["parts"]["ablation"]["planned"] == 4
     assert status["parts"]["search"]["best"]["loss"] > 0
-    assert "ablation, 4 trainings: 4 finished\n" in ushape("status", "runs/tiny", cwd=tmp_path).stdout
+    lines = _in_one_process("status", "s.yaml", cwd=tmp_path)
+    assert "ablation, 4 trainings: 4 finished" in lines
+    assert lines[-1] == "[]"
     (folder / "dashboard.html").unlink()
     assert ushape("report", "runs/tiny", "-o", "elsewhere.html", cwd=tmp_path).returncode == 0
     assert (tmp_path / "elsewhere.html").stat().st_size > 1_000_000
+
+
+@pytest.mark.slow
+def test_a_search_with_scores_and_a_prefilter_from_start_to_tables(tmp_path: Path) -> None:
+    scored = "  scores: [flops, snip]\n  prefilter: {by: synflow, keep: 0.5, sample: 8}\n"
+    (tmp_path / "s.yaml").write_text(TINY + SEARCH + scored)
+    done = ushape("run", "s.yaml", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert "Pre-filter: synflow has to be at least " in done.stdout
+    folder = tmp_path / "runs" / "tiny"
+    assert "What zero-cost scores are worth here" in (folder / "dashboard.html").read_text(encoding="utf-8")
+    trials = load_results(folder).trials
+    finished, refused = (trials[trials["status"] == status] for status in ("finished", "refused"))
+    assert finished[["score:flops", "score:snip", "score:synflow"]].notna().all(axis=None)
+    assert len(finished) == 3
+    assert refused["reason"].str.startswith("pre-filter: synflow is ").all()
+    assert ushape("tables", "s.yaml", cwd=tmp_path).returncode == 0
+    assert "| synflow" in (folder / "tables" / "scores.md").read_text(encoding="utf-8")
 
 
 def test_trials_without_result_are_said_and_exit_with_1(tmp_path: Path) -> None:

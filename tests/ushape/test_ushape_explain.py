@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import shlex
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -12,6 +10,7 @@ import pytest
 import archspec
 from archspec.text.explain import page, pages_folder
 from archspec.text.rules import RULES
+from tests.command import ushape
 
 
 def problems(text: str, tmp_path: Path) -> set[str]:
@@ -35,8 +34,9 @@ def problems(text: str, tmp_path: Path) -> set[str]:
 def output(commands: str, tmp_path: Path) -> str:
     said = ""
     for line in commands.splitlines():
-        command = [sys.executable, "-m", *shlex.split(line)]
-        done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False, timeout=100)
+        command, *arguments = shlex.split(line)
+        assert command == "ushape"
+        done = ushape(*arguments, cwd=tmp_path)
         said += done.stdout + done.stderr
     return said
 

@@ -40,5 +40,13 @@ def test_a_line_at_the_start_and_after_each_quiet_half_minute(monkeypatch: pytes
     ]
 
 
+def test_what_is_not_trained_is_called_an_evaluation() -> None:
+    file = io.StringIO()
+    with live.LiveObserver(Console(file=file, width=100), "evaluations") as observer:
+        observer.planned("ablation", 0, 2)
+        observer.planned("ablation", 1, 2)
+    assert file.getvalue() == "ablation: 2 evaluations\nablation: 1 of 2 evaluations are done\n"
+
+
 def test_bars_need_no_remarks(monkeypatch: pytest.MonkeyPatch) -> None:
     assert not [line for line in heard(monkeypatch, terminal=True) if "…" in line]

@@ -72,6 +72,28 @@ def test_the_largest_variant_says_the_memory_where_somebody_can_predict_it(tmp_p
     assert data["memory"] == len(study.base) * 4
 
 
+def test_without_training_nothing_is_called_a_training(tmp_path: Path) -> None:
+    path = write(tmp_path, ABLATION)
+    untrained = "train: {steps: 0, batch: 4}\n  init: {from: net.safetensors}"
+    path.write_text(path.read_text().replace("train: {steps: 2, batch: 4}", untrained).replace("seeds: 6", "seeds: 1"))
+    (tmp_path / "net.safetensors").touch()
+    planned = CliRunner().invoke(app, ["plan", str(path)]).output
+    shown = CliRunner().invoke(app, ["show", str(path)]).output
+    for line in (
+        "evaluations: 2 (1 seed); 2 left",
+        "time: unknown, nothing is recorded yet",
+        "nothing is trained: each variant is evaluated with the weights it keeps",
+    ):
+        assert line in planned
+    assert "2 variants x 1 seed = 2 evaluations" in shown
+    assert "training" not in planned.partition("doubt")[0].replace("nothing is trained", "")
+    study = load_study(path)
+    records = tuple(record("base", seed, 0.5, 0.0, 1.0) for seed in range(3))
+    found = predict_seconds(study, study.folder, Pilot("pilot", records, {"steps": 0, "batch": 4}))
+    assert found is not None
+    assert (found.total, found.how) == (4.0, "as 3 evaluations of pilot took")
+
+
 def test_a_search_has_no_plan(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="the study has no ablation to plan"):
         plan_data(load_study(write(tmp_path, SEARCH)))

@@ -71,6 +71,17 @@ def test_the_designs_are_sound(tmp_path: Path) -> None:
         assert len(loaded.expansion().variants) > 10
 
 
+def test_what_a_network_and_a_run_can_say_is_sound(tmp_path: Path) -> None:
+    study, unet, run = yaml_with("name: digits"), yaml_with("norm_type:"), yaml_with("workers:")
+    path = tmp_path / "study.yaml"
+    unet = unet.replace("    skip: add\n", "")  # which the study's own variant sets
+    path.write_text(study.replace("    resolution: 8\n", "    resolution: 8\n" + unet) + run, encoding="utf-8")
+    loaded, problems = check_study(path)
+    assert [str(problem) for problem in problems if problem.severity == "error"] == []
+    assert loaded is not None
+    assert loaded.file.run.workers == 4
+
+
 def test_the_python_runs_and_prints_what_it_says(tmp_path: Path) -> None:
     (block,) = blocks("python")
     done = subprocess.run([sys.executable, "-c", block], cwd=tmp_path, capture_output=True, text=True, check=True)

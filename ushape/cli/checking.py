@@ -29,7 +29,9 @@ def _problems_in(file: Path, text: str) -> tuple[Problem, ...]:
         return error.problems
     if not is_study(document):
         return check_document(document, unread).problems
-    return tuple(unread) or _study_problems(document, file)
+    from studies.study.load import check_study_document
+
+    return check_study_document(document, file, unread, here=True)[1]
 
 
 def fix_file(file: Path) -> list[Problem]:
@@ -45,23 +47,12 @@ def fix_file(file: Path) -> list[Problem]:
     return solved
 
 
-def _study_problems(document: Document, file: Path) -> tuple[Problem, ...]:
-    from studies.study.load import check_study_document
-    from studies.training.data.sources import check_fits
-
-    study, problems = check_study_document(document, file)
-    if study is None:
-        return problems
-    try:
-        check_fits(study.base, study.protocol.data)
-    except UserError as error:
-        at = document.positions
-        told = [at.problem(p.code, p.message, p.hint, path=("protocol", "data"), node=p.node) for p in error.problems]
-        return (*problems, *told)
-    return problems
-
-
 def is_study(document: Document) -> bool:
     """Whether a document is a study rather than an architecture."""
     keys = set(document.data) if isinstance(document.data, dict) else set()
     return bool(keys & {"base", "ablation", "search", "protocol"}) and not keys & {*SHORT_FORMS, "graph"}
+
+
+def is_study_file(file: str | Path) -> bool:
+    """The same of a file, or ``zoo/NAME``; `UserError` if it cannot be read at all."""
+    return is_study(read(read_text(resolve(file), str(file)), str(file))[0])

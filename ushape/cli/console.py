@@ -5,14 +5,16 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Iterable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 from rich.text import Text
 
-from archspec.text.errors import Problem
 from search.objectives import shortened
-from ushape.cli.source import Sources
+
+if TYPE_CHECKING:
+    from archspec.text.errors import Problem
+    from ushape.cli.source import Sources
 
 #: Tables keep their width where nobody looks at a screen: in a pipe or a file nothing is cut.
 _WIDTH = None if sys.stdout.isatty() else 400

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from importlib.util import find_spec
 from pathlib import Path
-from socketserver import ThreadingMixIn
-from typing import Annotated, Any
-from wsgiref.simple_server import WSGIRequestHandler, WSGIServer, make_server
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+
+if TYPE_CHECKING:
+    from wsgiref.simple_server import WSGIServer
 
 _LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
@@ -47,15 +48,6 @@ def dashboard(
         server.server_close()
 
 
-class _Server(ThreadingMixIn, WSGIServer):
-    daemon_threads = True
-
-
-class _Quiet(WSGIRequestHandler):
-    def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 (the base class calls it so)
-        """Say nothing of each request."""
-
-
 def serve(folder: Path, host: str, port: int) -> WSGIServer:
     """A server that is bound and not yet running.
 
@@ -67,7 +59,10 @@ def serve(folder: Path, host: str, port: int) -> WSGIServer:
     Raises:
         UserError: optuna-dashboard is not installed, there is no study, or the address is taken.
     """
+    from wsgiref.simple_server import make_server
+
     from archspec import user_error
+    from ushape.cli.serving import Quiet, Server
 
     if find_spec("optuna_dashboard") is None:
         raise user_error(
@@ -76,7 +71,7 @@ def serve(folder: Path, host: str, port: int) -> WSGIServer:
         )
     app = read_only(_application(folder))
     try:
-        return make_server(host, port, app, server_class=_Server, handler_class=_Quiet)
+        return make_server(host, port, app, server_class=Server, handler_class=Quiet)
     except OSError as error:
         what = error.strerror or str(error)
         raise user_error(

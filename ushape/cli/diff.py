@@ -49,7 +49,9 @@ def architecture(name: str) -> ArchGraph:
     file, mark, variant = name.rpartition("#") if not Path(name).exists() else (name, "", "")
     if mark:
         return _variants(file, variant)[0]
-    if _is_study(name):
+    from ushape.cli.checking import is_study_file
+
+    if is_study_file(name):
         from studies.study.load import load_study
 
         return load_study(name).base
@@ -58,20 +60,13 @@ def architecture(name: str) -> ArchGraph:
     return build(load(name))
 
 
-def _is_study(file: str) -> bool:
-    from archspec.text.files import read_text, resolve
-    from archspec.text.parse import parse
-    from ushape.cli.checking import is_study
-
-    return is_study(parse(read_text(resolve(file), file), file))
-
-
 def _of_study(file: str, variant: str | None) -> list[tuple[ArchGraph, ArchGraph]]:
     from archspec import user_error
+    from ushape.cli.checking import is_study_file
 
     if "#" in file and not Path(file).exists():
         file, _, variant = file.rpartition("#")
-    if not _is_study(file):
+    if not is_study_file(file):
         raise user_error("it is compared to nothing.", "Name a second file, or a study, whose variants are compared.",
                          file=file)  # fmt: skip
     base = architecture(file)

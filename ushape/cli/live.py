@@ -27,10 +27,15 @@ QUIET = 30.0
 
 
 class LiveObserver:
-    """An `Observer` that draws on a console."""
+    """An `Observer` that draws on a console.
 
-    def __init__(self, console: Console) -> None:
-        self._console = console
+    Args:
+        console: where.
+        runs: what trials are called (`Protocol.runs`).
+    """
+
+    def __init__(self, console: Console, runs: str = "trainings") -> None:
+        self._console, self._runs = console, runs
         self._bars = Progress(
             TextColumn("{task.description}"), BarColumn(bar_width=30), MofNCompleteColumn(), TimeElapsedColumn(),
             TimeRemainingColumn(), TextColumn("{task.fields[note]}"), console=console, disable=not console.is_terminal,
@@ -56,7 +61,9 @@ class LiveObserver:
         """A new bar for the part."""
         self._done, self._total, self._best, self._skipped = done, total, None, 0
         self._part = self._bars.add_task(part, total=total, completed=done, note="")
-        self._console.print(f"{part}: {done} of {total} trainings are done" if done else f"{part}: {total} trainings")
+        self._console.print(
+            f"{part}: {done} of {total} {self._runs} are done" if done else f"{part}: {total} {self._runs}"
+        )
 
     def began(self, record: TrialRecord) -> None:
         """A bar for the trial."""

@@ -74,10 +74,11 @@ def plan_data(
         "seeds": list(study.seeds),
         "sequential": study.file.ablation.until is not None,
         "trainings": most_cells(study),
+        "runs": study.protocol.runs,
         "tuning_trainings": len(grid(study)) * len(planned),
         "left": trainings_left(study, study.folder),
         "seconds": None if seconds is None else {"total": seconds.total, "how": seconds.how},
-        "memory": None if predict is None else max(
+        "memory": None if predict is None or not study.protocol.train.steps else max(
             predict(one.graph, study.protocol, study.file.measure) for one in planned
         ),
         "power": _power(study, planned, earlier, spread),
@@ -161,7 +162,8 @@ def _num_effects(study: Study) -> int:
 def _print(data: dict[str, Any]) -> None:
     from rich.markup import escape
 
-    from ushape.cli.console import mebibytes, out, seconds
+    from ushape.cli.console import mebibytes, out
+    from ushape.cli.console import seconds as seconds_text
 
     out.print(f"[bold]{escape(data['name'])}[/bold]  {escape(data['question'] or '')}")
     _print_variants(data["variants"])
@@ -169,16 +171,22 @@ def _print(data: dict[str, Any]) -> None:
         out.print(f"{escape(name)} is the same architecture as {escape(other)}, and is not trained twice.")
     tuning = f", {data['tuning_trainings']} more to tune" if data["tuning_trainings"] else ""
     most = "at most " if data["sequential"] else ""
-    out.print(f"trainings: {most}{data['trainings']} ({len(data['seeds'])} seeds){tuning}; {data['left']} left")
-    time = data["seconds"]
-    out.print(f"time: about {seconds(time['total'])}, {time['how']}" if time else _NO_TIME, markup=False)
+    seeds = f"{len(data['seeds'])} seed{'s' * (len(data['seeds']) != 1)}"
+    out.print(f"{data['runs']}: {most}{data['trainings']} ({seeds}){tuning}; {data['left']} left")
+    trained = data["runs"] == "trainings"
+    time, unknown = data["seconds"], _NO_TIME if trained else _NO_TIME_UNTRAINED
+    out.print(f"time: about {seconds_text(time['total'])}, {time['how']}" if time else unknown, markup=False)
     memory = data["memory"]
-    out.print("memory: not predicted" if memory is None else f"memory: at most {mebibytes(memory)} for a training step")
+    said = "not predicted" if memory is None else f"at most {mebibytes(memory)} for a training step"
+    out.print(
+        f"memory: {said}" if trained else "nothing is trained: each variant is evaluated with the weights it keeps"
+    )
     out.print(_power_text(data["power"], len(data["seeds"])), markup=False)
     for doubt in data["doubts"]:
         out.print(f"[yellow]doubt[/yellow]: {escape(doubt)}")
 
 
+_NO_TIME_UNTRAINED = "time: unknown, nothing is recorded yet"
 _NO_TIME = "time: unknown, no training is recorded yet; run a pilot with fewer seeds, or name one by --pilot"
 
 

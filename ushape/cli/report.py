@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from pathlib import Path
 from typing import Annotated
 
@@ -70,9 +71,17 @@ def write_report(folder: Path, html: Path | None = None, *, refresh: int | None 
 
 
 def folder_of(study: Path) -> Path:
-    """The folder of results that a study file or a folder means."""
+    """The folder of results that a study file or a folder means; `UserError` if the file is not sound and has none."""
     if study.is_dir():
         return study
+    from archspec import UserError
+    from studies.study.place import name_of, results_folder
+
+    # Where there are results the file's name is enough, and the rest of it may be in the middle of a change.
+    with suppress(UserError):
+        folder = results_folder(study, name_of(study))
+        if folder.is_dir():
+            return folder
     from studies.study.load import load_study
 
     return load_study(study).folder

@@ -46,7 +46,7 @@ def run(
     # A scheduler that ends a job sends SIGTERM: what runs is recorded as interrupted, as after Ctrl-C.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
-        with LiveObserver(console) as observer:
+        with LiveObserver(console, loaded.protocol.runs) as observer:
             run_study(loaded, folder, observer, retry_failed=retry_failed)
     except KeyboardInterrupt:
         err.print("Interrupted. What is finished is kept; the same command goes on from there.")

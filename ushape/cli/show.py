@@ -126,6 +126,7 @@ def _study_data(study: Study) -> dict[str, Any]:
         "seeds": list(study.seeds),
         "variants": rows,
         "ablation_trainings": most_cells(study),
+        "runs": study.protocol.runs,
         "search": search_data(study),
         "protocol_hash": study.protocol_hash(),
     }
@@ -150,12 +151,12 @@ def _print_study(data: dict[str, Any]) -> None:
             )  # fmt: skip
         out.print(table)
         variants, seeds = len(data["variants"]), len(data["seeds"])
-        trainings = data["ablation_trainings"]
-        whole = f"{variants} variants x {seeds} seeds = {trainings} trainings"
-        more = f"{variants} variants and those that a path adds: {trainings} trainings at most"
+        trainings, runs = data["ablation_trainings"], data["runs"]
+        whole = f"{variants} variants x {seeds} seed{'s' * (seeds != 1)} = {trainings} {runs}"
+        more = f"{variants} variants and those that a path adds: {trainings} {runs} at most"
         out.print(whole if trainings == variants * seeds else more)
     if data["search"]:
-        print_search(data["search"])
+        print_search(data["search"], data["runs"])
 
 
 def _change(share: float) -> str:

@@ -91,7 +91,7 @@ def _text(value: object) -> str:
     return flat(value)
 
 
-def print_search(search: dict[str, Any]) -> None:
+def print_search(search: dict[str, Any], runs: str) -> None:
     """The search as a table of dimensions and three lines."""
     from rich.markup import escape
     from rich.table import Table
@@ -110,7 +110,7 @@ def print_search(search: dict[str, Any]) -> None:
         by_way.setdefault("minimising" if way == "minimize" else "maximising", []).append(name)
     goals = ", ".join(f"{way} {' and '.join(names)}" for way, names in by_way.items())
     out.print(
-        f"search over {len(search['dimensions'])} dimensions: {points} points, {search['trainings']} trainings by "
+        f"search over {len(search['dimensions'])} dimensions: {points} points, {search['trainings']} {runs} by "
         f"{search['sampler']}, {goals}"
     )
     print_survey(search["survey"])

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import shlex
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 if TYPE_CHECKING:
+    from studies.records.reader import Reader
     from studies.records.record import Glance
 
 
@@ -32,15 +36,15 @@ def status(
     for part, found in data["parts"].items():
         counts = [f"{number} {name}" for name, number in found["statuses"].items()]
         counts += [f"{found['left']} to do"] if found["left"] else []
-        trainings = f", {found['planned']} trainings" if found["planned"] else ""
+        trainings = f", {found['planned']} {data['runs']}" if found["planned"] else ""
         out.print(f"{part}{trainings}: {', '.join(counts) or 'nothing yet'}")
         best = found["best"]
         if best is not None:
             out.print(f"  best loss {best['loss']:.4f}: trial {best['trial']}, {best['what']}", markup=False)
             if part == "search":
-                out.print(
-                    f"  its architecture: {data['folder']}/architectures/{best['fingerprint']}.json", markup=False
-                )
+                file = f"{data['folder']}/architectures/{best['fingerprint']}.json"
+                export = f"ushape export {shlex.quote(data['folder'])} --trial {best['trial']}"
+                out.print(f"  its architecture: {file} (`{export}`)", markup=False)
         if part == "search" and data["screening"]:
             out.print(f"  screening by predicted latency: {data['screening']}", markup=False)
         for under_way in found["running"]:
@@ -54,21 +58,36 @@ def status_data(folder: Path) -> dict[str, Any]:
     """A study's progress as plain data."""
     from studies.latency.account import account_of
     from studies.records.record import current
-    from studies.records.store import Store
 
     account = account_of(folder)
-    store = Store(folder)
-    document = store.remembered_study() or {}
-    records = current([record for part in store.parts() for record in store.glances(part)])
-    running = store.is_driven()
-    parts = {part: [record for record in records if record.part == part] for part in store.parts()}
+    with _reading(folder) as (reader, running):
+        document = reader.remembered_study() or {}
+        found = {part: current(reader.glances(part)) for part in reader.parts()}
     return {
-        "name": store.name,
+        "name": reader.name,
         "folder": str(folder),
         "running": running,
+        "runs": "evaluations" if _steps(document) == 0 else "trainings",
         "screening": account.text() if account is not None else None,
-        "parts": {part: _part_data(found, document, part, running=running) for part, found in parts.items()},
+        "parts": {part: _part_data(records, document, part, running=running) for part, records in found.items()},
     }
+
+
+@contextmanager
+def _reading(folder: Path) -> Iterator[tuple[Reader, bool]]:
+    """What reads the study, and whether a run is working on it."""
+    from studies.records.locks import is_driven
+    from studies.records.reader import sqlite_reader
+
+    with sqlite_reader(folder) as reader:
+        if reader is not None:
+            yield reader, is_driven(folder)
+            return
+    # A server, or a database that only a store can say what is wrong with.
+    from studies.records.store import Store
+
+    store = Store(folder)
+    yield store.reader, store.is_driven()
 
 
 def _part_data(records: list[Glance], document: dict[str, Any], part: str, *, running: bool) -> dict[str, Any]:
@@ -106,6 +125,11 @@ def _what(record: Glance) -> str:
     if record.variant is not None:
         return f"{record.variant}, seed {record.seed}"
     return "; ".join(record.edits) or "the base"
+
+
+def _steps(document: dict[str, Any]) -> int | None:
+    steps: int | None = ((document.get("protocol") or {}).get("train") or {}).get("steps")
+    return steps
 
 
 def _planned(document: dict[str, Any], part: str) -> int:

@@ -9,19 +9,18 @@ from __future__ import annotations
 import logging
 import os
 from collections.abc import Callable
-from itertools import count
+from functools import cached_property
 from types import TracebackType
 from typing import Any, Self
 
 from archspec import user_error
-from studies.driver.launch.remote import Trial, prepare_remote, run_remote, trained
+from studies.driver.launch.remote import RemoteLauncher, Trial, prepare_remote, run_remote, trained
 from studies.study.execution import OnRay, Run
-from studies.trial.job import Job, Outcome, Progress
+from studies.trial.job import Outcome
 from studies.trial.limits import failed
-from studies.trial.worker import Preparation
 
 
-class RayLauncher:
+class RayLauncher(RemoteLauncher):
     """A `Launcher` over a Ray cluster, a running one or one that is started on this machine for the run.
 
     Args:
@@ -32,10 +31,8 @@ class RayLauncher:
 
     def __init__(self, run: Run, trial: Trial = trained, check: Callable[[str], str | None] = prepare_remote) -> None:
         assert isinstance(run.launch, OnRay)
-        self._run, self._options, self._trial, self._check = run, run.launch.ray, trial, check
-        self._places = 1
-        self._tickets = count()
-        self._running: dict[Any, int] = {}
+        super().__init__(run, trial, places=1)  # until the cluster is known
+        self._options, self._check = run.launch.ray, check
         self._started = False
 
     def __enter__(self) -> Self:
@@ -87,7 +84,7 @@ class RayLauncher:
     ) -> None:
         import ray
 
-        for reference in self._running:
+        for reference in self._running.values():
             ray.cancel(reference, force=True)
         if self._started:
             ray.shutdown()
@@ -103,36 +100,31 @@ class RayLauncher:
             retry_exceptions=False, **kind, **more,
         )(function)  # fmt: skip
 
-    def prepare(self, preparation: Preparation) -> None:
-        """Find the device and read the data once on a node, before anything is trained; `UserError` if it cannot."""
+    @cached_property
+    def _remote(self) -> Any:
+        """Made once: Ray sends each new remote function to every process that runs it."""
+        return self._task(run_remote, max_retries=self._options.retries)
+
+    def _answer(self, preparation: str) -> str | None:
         import ray
 
         task = self._task(self._check, max_retries=self._options.retries)
         try:
-            refused = ray.get(task.remote(preparation.model_dump_json()))
+            refused: str | None = ray.get(task.remote(preparation))
         except ray.exceptions.RayError as error:
             raise user_error(f"Ray cannot run a task: {_first_line(error)}.", "Does the cluster have ushape?") from None
-        if refused is not None:
-            raise user_error(refused)
+        return refused
 
-    def room(self) -> bool:
-        """Whether fewer trials run than have room."""
-        return len(self._running) < self._places
-
-    def submit(self, job: Job, on_progress: Callable[[Progress], None]) -> int:
-        """Start a task; it reports no progress."""
-        del on_progress
-        ticket = next(self._tickets)
-        task = self._task(run_remote, max_retries=self._options.retries)
-        self._running[task.remote(self._trial, job.model_dump_json(), self._run.timeout, self._run.memory)] = ticket
-        return ticket
+    def _send(self, *arguments: Any) -> Any:
+        return self._remote.remote(*arguments)
 
     def wait(self) -> tuple[int, Outcome]:
         """The next task that ends, for good: one that Ray begins again has not ended."""
         import ray
 
-        [done], _ = ray.wait(list(self._running), num_returns=1)
-        ticket = self._running.pop(done)
+        [done], _ = ray.wait(list(self._running.values()), num_returns=1)
+        ticket = next(ticket for ticket, reference in self._running.items() if reference == done)
+        del self._running[ticket]
         try:
             return ticket, Outcome.model_validate_json(ray.get(done))
         except ray.exceptions.OutOfMemoryError as error:

@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
-from itertools import count
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
 from archspec import user_error
-from studies.driver.launch.remote import Trial, prepare_remote, run_remote, trained
+from studies.driver.launch.remote import RemoteLauncher, Trial, prepare_remote, run_remote, trained
 from studies.study.execution import OnSlurm, Run, SlurmJobs
-from studies.trial.job import Job, Outcome, Progress
+from studies.trial.job import Outcome
 from studies.trial.limits import failed
-from studies.trial.worker import Preparation
 
 #: Jobs in Slurm's queue at a time where the study does not say.
 PLACES = 16
@@ -22,7 +19,7 @@ PLACES = 16
 _POLL = {"slurm": 5.0, "local": 0.1}
 
 
-class SlurmLauncher:
+class SlurmLauncher(RemoteLauncher):
     """A `Launcher` of Slurm's jobs.
 
     Args:
@@ -33,11 +30,8 @@ class SlurmLauncher:
 
     def __init__(self, run: Run, folder: Path, trial: Trial = trained) -> None:
         assert isinstance(run.launch, OnSlurm)
-        self._run, self._options, self._trial = run, run.launch.slurm, trial
-        self._folder = folder / "slurm"
-        self._places = run.workers or PLACES
-        self._tickets = count()
-        self._running: dict[int, Any] = {}
+        super().__init__(run, trial, run.workers or PLACES)
+        self._options, self._folder = run.launch.slurm, folder / "slurm"
 
     def __enter__(self) -> Self:
         try:
@@ -60,31 +54,20 @@ class SlurmLauncher:
         for job in self._running.values():
             job.cancel(check=False)
 
-    def prepare(self, preparation: Preparation) -> None:
-        """Find the device and read the data once in a job, before anything is trained; `UserError` if it cannot."""
+    def _answer(self, preparation: str) -> str | None:
         from submitit.core.utils import FailedSubmissionError, UncompletedJobError
 
         try:
-            job = self._executor.submit(prepare_remote, preparation.model_dump_json())
+            job = self._executor.submit(prepare_remote, preparation)
             self._wait_for([job])
-            refused = job.result()
+            refused: str | None = job.result()
         except (FailedSubmissionError, UncompletedJobError) as error:
             hint = f"Its output is in {self._folder}."
             raise user_error(f"Slurm cannot run a job: {_first_line(error)}.", hint) from None
-        if refused is not None:
-            raise user_error(refused)
+        return refused
 
-    def room(self) -> bool:
-        """Whether another job may be queued."""
-        return len(self._running) < self._places
-
-    def submit(self, job: Job, on_progress: Callable[[Progress], None]) -> int:
-        """Queue a job; it reports no progress."""
-        del on_progress
-        ticket = next(self._tickets)
-        limits = (self._run.timeout, self._run.memory)
-        self._running[ticket] = self._executor.submit(run_remote, self._trial, job.model_dump_json(), *limits)
-        return ticket
+    def _send(self, *arguments: Any) -> Any:
+        return self._executor.submit(run_remote, *arguments)
 
     def wait(self) -> tuple[int, Outcome]:
         """The next job that ends; one that Slurm ended is a failed trial."""

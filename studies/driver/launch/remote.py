@@ -1,14 +1,20 @@
-"""What runs on the other side of Ray and Slurm: text in, text out, under the limits of the study.
+"""What Ray and Slurm have in common: how a driver queues trials there, and what runs on the other side.
 
-No exception of a trial's leaves it, so that whatever these systems report as a failure is one of theirs.
+Text goes in and text comes out, under the limits of the study. No exception of a trial's leaves it, so that whatever
+these systems report as a failure is one of theirs.
 """
 
 from __future__ import annotations
 
 import time
+from abc import ABC, abstractmethod
 from collections.abc import Callable
+from itertools import count
+from typing import Any
 
-from studies.trial.job import Job, Outcome
+from archspec import user_error
+from studies.study.execution import Run
+from studies.trial.job import Job, Outcome, Progress
 from studies.trial.limits import TimeIsOver, limit_memory, time_limit, timed_out
 from studies.trial.worker import Preparation, prepared
 
@@ -47,3 +53,44 @@ def prepare_remote(preparation: str) -> str | None:
     """Why a study cannot be run where this process is; None if it can."""
     refused, _ = prepared(Preparation.model_validate_json(preparation))
     return refused
+
+
+class RemoteLauncher(ABC):
+    """What every `Launcher` of another system does: as many trials at a time as have room, none telling its progress.
+
+    Args:
+        run: what the study says of its run.
+        trial: what runs there.
+        places: trials at a time.
+    """
+
+    def __init__(self, run: Run, trial: Trial, places: int) -> None:
+        self._run, self._trial, self._places = run, trial, places
+        self._tickets = count()
+        #: ticket -> what the system calls the trial
+        self._running: dict[int, Any] = {}
+
+    def prepare(self, preparation: Preparation) -> None:
+        """Find the device and read the data once there, before anything is trained; `UserError` if it cannot."""
+        refused = self._answer(preparation.model_dump_json())
+        if refused is not None:
+            raise user_error(refused)
+
+    def room(self) -> bool:
+        """Whether another trial may be queued."""
+        return len(self._running) < self._places
+
+    def submit(self, job: Job, on_progress: Callable[[Progress], None]) -> int:
+        """Queue a trial; it reports no progress."""
+        del on_progress
+        ticket = next(self._tickets)
+        self._running[ticket] = self._send(self._trial, job.model_dump_json(), self._run.timeout, self._run.memory)
+        return ticket
+
+    @abstractmethod
+    def _answer(self, preparation: str) -> str | None:
+        """Why a study (JSON of `Preparation`) cannot be run there; None if it can."""
+
+    @abstractmethod
+    def _send(self, *arguments: Any) -> Any:
+        """Have `run_remote` called there with these arguments; returns what the system calls it."""

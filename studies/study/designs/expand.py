@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 
 from archspec import fingerprint
 from archspec.build import check_spec
-from archspec.graphs.graph import ArchGraph
 from studies.study.designs.add_one_in import add_one_in
 from studies.study.designs.factorial import factorial
 from studies.study.designs.forms import BASE, Fault, Losses, Origin, Proposal, Proposed
@@ -100,8 +99,3 @@ def _fixed(ablation: Ablation, origin: Origin) -> Iterator[Proposal | Fault]:
         section = getattr(ablation, key)
         if section:
             yield from propose(section, origin)
-
-
-def graph_of(origin: Origin, one: Proposal) -> ArchGraph:
-    """The sound graph of a variant."""
-    return check_spec(origin.spec.with_edits(one.edits)).sound()

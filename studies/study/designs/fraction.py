@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import string
 from dataclasses import dataclass
 from itertools import combinations
 
@@ -67,14 +66,3 @@ def aliases(runs: Runs, factors: list[str], order: int = 2) -> list[list[tuple[s
         # A constant column cannot be told from the mean; of two of opposite sign one is the other's negative.
         groups.setdefault(tuple(product * product[0]), []).append(effect)
     return list(groups.values())
-
-
-def word_length(runs: Runs) -> int:
-    """The resolution of a fraction as counted from its runs: the fewest columns whose product is constant."""
-    names = list(string.ascii_lowercase[: runs.shape[1]])
-    column = {name: runs[:, index] for index, name in enumerate(names)}
-    for effect in effects_up_to(names, len(names)):
-        product = np.prod([column[name] for name in effect], axis=0)
-        if np.all(product == product[0]):
-            return len(effect)
-    return 0

@@ -20,6 +20,7 @@ from archspec.text.errors import UserError, user_error
 from studies.sections.evaluation import FeatureNetwork
 from studies.sections.protocol import Digits, Source
 from studies.training.data.dataset import Dataset, load, split
+from studies.training.data.digits import digits_table
 from studies.training.sampling.classifier import Task, classifier, rotations
 from studies.training.sampling.draw import as_bytes
 
@@ -77,11 +78,8 @@ def _labelled(source: Source, labels: NDArray[np.int64], images: Tensor, tests: 
 
 
 def _digit_labels(source: Digits) -> NDArray[np.int64]:
-    from sklearn.datasets import load_digits
-
     del source
-    labels: NDArray[np.int64] = load_digits().target.astype(np.int64)
-    return labels
+    return digits_table()[:, 64]
 
 
 # One row per source that has labels, in the order of its images.
