@@ -44,7 +44,7 @@ def added_to(x: Tensor, other: Tensor) -> Tensor:
 
 def _takes(x: Tensor, other: Tensor) -> bool:
     alike = other.shape != x.shape or other.stride() == x.stride()
-    return alike and x.dtype == other.dtype and torch.broadcast_shapes(x.shape, other.shape) == x.shape
+    return alike and x.dtype == other.dtype and torch.broadcast_shapes(x.shape, other.shape) == x.shape  # type: ignore[no-untyped-call]
 
 
 def drawn_from(x: Tensor) -> Tensor:

@@ -102,7 +102,7 @@ class _Tied(torch.autograd.Function):
         return (*found, value) if recipe.shown else tuple(found)
 
     @staticmethod
-    @once_differentiable  # type: ignore[untyped-decorator]  # torch's own
+    @once_differentiable  # torch's own
     def backward(ctx: Any, *grads: Tensor | None) -> tuple[Tensor | None, ...]:
         recipe, saved, wanted = ctx.recipe, ctx.saved_tensors, ctx.needs_input_grad[2:]
         leaves = [
@@ -155,7 +155,7 @@ _Autocast: TypeAlias = tuple[str, torch.dtype] | None
 
 
 def _autocast(kind: str) -> _Autocast:
-    available = torch.amp.is_autocast_available(kind)  # type: ignore[attr-defined]  # torch's stubs lack it
+    available = torch.amp.is_autocast_available(kind)  # torch's stubs lack it
     return (kind, torch.get_autocast_dtype(kind)) if available and torch.is_autocast_enabled(kind) else None
 
 
