@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -96,7 +96,7 @@ def searches(studies: Sequence[StudyResults]) -> Searches:
 
 def _unlike(first: StudyResults, other: StudyResults) -> list[str]:
     """What keeps two searches from being compared by the volume they dominate."""
-    asked = {
+    asked: dict[str, Callable[[StudyResults], Any]] = {
         "objectives": lambda s: (s.objectives, s.maximised),
         "budgets": lambda s: s.budgets,
         "base": lambda s: s.base,
