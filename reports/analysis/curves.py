@@ -42,15 +42,18 @@ def smoothed(
 
     The mean is over finite values only; a window without any is left out.
     """
+    if not points:
+        return []
     width = max(1, len(points) // windows)
-    found: list[tuple[float, float]] = []
     every = max(1, math.ceil(len(points) / most))
-    # Counted from the end, which is always kept.
-    for index in range(len(points) - 1, -1, -every):
-        near = [v for _, v in points[max(0, index - width + 1) : index + 1] if math.isfinite(v)]
-        if near:
-            found.append((float(points[index][0]), sum(near) / len(near)))
-    return found[::-1]
+    steps, values = np.asarray(points, dtype=float).T
+    last = np.arange(len(points) - 1, -1, -every)[::-1]  # counted from the end, which is always kept
+    near = last[:, None] - np.arange(width)
+    known = (near >= 0) & np.isfinite(values[np.maximum(near, 0)])
+    counts = known.sum(axis=1)
+    totals = np.where(known, values[np.maximum(near, 0)], 0.0).sum(axis=1)
+    some = counts > 0
+    return list(zip(steps[last[some]].tolist(), (totals[some] / counts[some]).tolist(), strict=True))
 
 
 def variant_curves(results: StudyResults) -> list[Curve]:

@@ -12,7 +12,7 @@ import pandas as pd
 
 from reports.analysis.answer import best_trial
 from reports.analysis.pareto import pareto_kinds
-from reports.analysis.trials import parameter_columns, part, replayed_trial
+from reports.analysis.trials import as_records, parameter_columns, part, replayed_trial
 from reports.metrics import METRICS
 
 if TYPE_CHECKING:
@@ -46,7 +46,7 @@ def search_points(results: StudyResults) -> list[Point]:
     rows = part(results.trials, "search").sort_values("trial")
     if rows.empty:
         return []
-    told = rows[["part", "replay_of"]].to_dict("records")
+    told = as_records(rows[["part", "replay_of"]])
     rows = rows[[(replayed_trial(row) or ("",))[0] != "search" for row in told]]
     # Of several points that replay one trial of the ablation the first stands for the architecture.
     rows = rows[rows["replay_of"].isna() | ~rows["replay_of"].duplicated()]
@@ -66,7 +66,7 @@ def search_points(results: StudyResults) -> list[Point]:
             best=int(row["trial"]) == best_number,
             replay_of=replayed_trial(row),
         )
-        for kind, row in zip(kinds, rows.to_dict("records"), strict=True)
+        for kind, row in zip(kinds, as_records(rows), strict=True)
     ]
 
 

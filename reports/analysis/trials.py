@@ -83,6 +83,13 @@ def replayed_trial(row: pd.Series | Mapping[Any, Any]) -> tuple[str, int] | None
     return (name if slash else str(row["part"])), int(float(number))
 
 
+def as_records(trials: pd.DataFrame) -> list[dict[Any, Any]]:
+    """The rows as plain data, as ``to_dict("records")`` gives them, in a fraction of its time."""
+    names = list(trials.columns)
+    columns = [trials[name].tolist() for name in names]
+    return [dict(zip(names, values, strict=True)) for values in zip(*columns, strict=True)]
+
+
 def has_values(trials: pd.DataFrame, metric: str) -> bool:
     """Say whether any trial has a value of the metric."""
     return metric in trials.columns and bool(trials[metric].notna().any())

@@ -19,7 +19,7 @@ import pandas as pd
 from archspec import ArchGraph, UserError, from_document, total_price
 from reports.analysis.ablation import BASE
 from reports.analysis.answer import best_trial, primary_metric
-from reports.analysis.trials import USABLE, part, usable
+from reports.analysis.trials import USABLE, as_records, part, usable
 from reports.figures.unet_svg import LEGEND, unet_pair, unet_svg
 from reports.figures.unet_units import Network
 from reports.metrics import Metric, metric_of, metrics_of, percent_text
@@ -130,7 +130,7 @@ def _search_labels(results: StudyResults) -> dict[str, str]:
     rows = rows.sort_values([name, "trial"]) if name in rows.columns else rows.sort_values("trial")
     found: dict[str, str] = {}
     again: dict[str, list[str]] = {}
-    for row in rows.to_dict("records"):
+    for row in as_records(rows):
         mark = row["fingerprint"]
         if not isinstance(mark, str):
             continue

@@ -21,8 +21,9 @@ def spec_text(architectures: Mapping[str, dict[str, Any]], fingerprint: str) -> 
     nodes = ((architectures.get(fingerprint) or {}).get("graph") or {}).get("nodes")
     if not nodes:
         return ""
-    counted = Counter(str(node.get("op")).replace("_", " ") for node in nodes.values() if node.get("op") != "input")
-    words = ", ".join(f"{number} {name}" for name, number in counted.most_common(8))
+    counted = Counter(str(node.get("op")) for node in nodes.values())
+    del counted["input"]
+    words = ", ".join(f"{number} {name.replace('_', ' ')}" for name, number in counted.most_common(8))
     return f"{words}; in full: architectures/{fingerprint}.json beside the records"
 
 
@@ -45,10 +46,11 @@ def small_curve(curve: Sequence[tuple[int, float]], *, ended_early: bool, most: 
     words = f"training loss {significant(start, 3)} at step {first:,}, {significant(end, 3)} at step {last:,}"
     x, y = points[-1]
     cross = f'<path class="cross" d="M{x - 3:.0f} {y - 3:.1f}l6 6m0 -6l-6 6"/>' if ended_early else ""
+    # Numbers and our own words alone: nothing here needs escaping.
     return Markup(
-        '<p class="small-curve"><svg width="{:.0f}" height="{:.0f}" role="img" aria-label="{}">'
-        '<polyline points="{}"/>{}</svg> {}</p>'
-    ).format(_WIDE + 2 * _PAD, _HIGH + 2 * _PAD, words, line, Markup(cross), words)
+        f'<p class="small-curve"><svg width="{_WIDE + 2 * _PAD:.0f}" height="{_HIGH + 2 * _PAD:.0f}" role="img" '
+        f'aria-label="{words}"><polyline points="{line}"/>{cross}</svg> {words}</p>'
+    )
 
 
 def _placed(curve: Sequence[tuple[int, float]]) -> list[tuple[float, float]]:

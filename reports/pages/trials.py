@@ -16,6 +16,7 @@ from reports.analysis.search import pieces, text_of, value_text
 from reports.analysis.trials import (
     USABLE,
     Status,
+    as_records,
     has_values,
     parameter_columns,
     part,
@@ -84,8 +85,7 @@ def context(results: StudyResults, charts: Charts) -> dict[str, Any] | None:
     shown = _Shown(metrics, parameters, units)
     statuses = [status_of(name) for name in status_counts(trials)]
     rows = [
-        _row(results, row, shown, kinds.get((str(row["part"]), int(row["trial"])), ""))
-        for row in trials.to_dict("records")
+        _row(results, row, shown, kinds.get((str(row["part"]), int(row["trial"])), "")) for row in as_records(trials)
     ]
     return {
         "metrics": metrics,

@@ -7,6 +7,7 @@ and anything else.
 from __future__ import annotations
 
 import re
+import resource
 import traceback
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
@@ -74,8 +75,16 @@ def is_out_of_memory(error: BaseException) -> bool:
 
     if isinstance(error, torch.OutOfMemoryError | MemoryError):
         return True
-    words = ("DefaultCPUAllocator: can't allocate memory", "std::bad_alloc", "CUBLAS_STATUS_ALLOC_FAILED")
+    words = ["DefaultCPUAllocator: can't allocate memory", "std::bad_alloc", "CUBLAS_STATUS_ALLOC_FAILED"]
+    if _is_limited():
+        words += ["could not create a primitive", "could not execute a primitive"]  # oneDNN, of its own buffers
     return isinstance(error, RuntimeError) and any(word in str(error) for word in words)
+
+
+def _is_limited() -> bool:
+    """Whether this process may ask for so much memory and no more."""
+    limits = (resource.getrlimit(kind)[0] for kind in (resource.RLIMIT_DATA, resource.RLIMIT_AS))
+    return any(limit != resource.RLIM_INFINITY for limit in limits)
 
 
 def is_device_lost(error: BaseException) -> bool:

@@ -277,3 +277,12 @@ def with_status(results: StudyResults, status: str, reason: str | None) -> Study
     frame[metrics] = np.nan
     frame = frame.assign(status=status, reason=reason, feasible=False)
     return replace(results, trials=frame, curves={}, loss_bins={})
+
+
+def read_exactly(path: Path) -> pd.DataFrame:
+    """A CSV file whose numbers are read to the last digit, by any version of pandas."""
+    frame = pd.read_csv(path, dtype=str)
+    for column in frame:
+        whole = pd.read_csv(path, usecols=[column])[column]
+        frame[column] = [float(text) for text in frame[column]] if whole.dtype == float else whole
+    return frame

@@ -21,7 +21,7 @@ from reports.pages.charts import Charts, safe_json
 from reports.tables import write_results_csv
 from reports.theme import CONFIG
 from studies.frame import StudyResults, frame
-from tests.reports.synthetic_study import full_page, full_study, make_study, with_status, without
+from tests.reports.synthetic_study import full_page, full_study, make_study, read_exactly, with_status, without
 
 EVIL = "<script>alert('x')</script>\"'><img src=x onerror=alert(1)>&amp;{{ 7*7 }}"
 
@@ -250,7 +250,7 @@ def test_an_architecture_that_cannot_be_read_is_left_out() -> None:
 def test_the_csv_gives_back_every_digit(tmp_path: Path) -> None:
     study = full_study()
     path = write_results_csv(study, tmp_path / "deep" / "results.csv")
-    back = pd.read_csv(path, float_precision="round_trip")
+    back = read_exactly(path)
     assert list(back.columns) == list(study.trials.columns)
     for column in ("loss", "latency", "latency_ratio", "memory"):
         pd.testing.assert_series_equal(back[column], study.trials[column], check_exact=True)

@@ -11,7 +11,7 @@ from archspec import UserError
 from reports.analysis.ablation import compare
 from reports.tables import write_tables
 from reports.tables.content import tables
-from tests.reports.synthetic_study import full_study, make_study, without
+from tests.reports.synthetic_study import full_study, make_study, read_exactly, without
 
 
 def test_every_table_in_every_format(tmp_path: Path) -> None:
@@ -27,7 +27,7 @@ def test_numbers_come_back_as_they_are(tmp_path: Path) -> None:
     results = full_study()
     write_tables(results, tmp_path, ("csv", "parquet"))
     effects = {effect.variant: effect for effect in compare(results.trials, "loss")}
-    written = pd.read_csv(tmp_path / "ablation.csv", float_precision="round_trip")
+    written = read_exactly(tmp_path / "ablation.csv")
     for frame in (written, pd.read_parquet(tmp_path / "ablation.parquet")):
         rows = frame[frame["metric"] == "loss"].set_index("variant")
         assert set(rows.index) == set(effects)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import resource
 import signal
 from pathlib import Path
 
@@ -60,6 +61,15 @@ def test_other_errors_keep_their_kind() -> None:
     assert explained(Diverged(7), "training") == ("diverged", "the training loss became NaN or infinite at step 7")
     assert explained(user_error("no such thing."), "training")[0] == "failed"
     assert explained(MeasuringFailed("oom", "it was too large"), "measuring") == ("oom", "it was too large")
+
+
+def test_onednn_without_memory_is_told_by_the_limit(monkeypatch: pytest.MonkeyPatch) -> None:
+    error = RuntimeError("could not create a primitive")
+    limits = {resource.RLIMIT_DATA: resource.RLIM_INFINITY, resource.RLIMIT_AS: resource.RLIM_INFINITY}
+    monkeypatch.setattr(resource, "getrlimit", lambda kind: (limits[kind], resource.RLIM_INFINITY))
+    assert not is_out_of_memory(error)
+    limits[resource.RLIMIT_DATA] = 2**30
+    assert is_out_of_memory(error)
 
 
 # dead workers

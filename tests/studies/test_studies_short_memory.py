@@ -48,14 +48,14 @@ def outcome(mebibytes: int, **train: Any) -> dict[str, Any]:
 
 @pytest.mark.skipif(sys.platform != "linux", reason="limits of address space are Linux's")
 def test_a_batch_that_does_not_fit_is_recorded_and_with_auto_it_is_split() -> None:
-    short = outcome(350, batch=2048)
+    short = outcome(700, batch=4096)
     assert short["status"] == "oom"
     assert short["reason"].startswith("out of memory while training")
-    split = outcome(350, batch=2048, micro_batch="auto")
+    split = outcome(700, batch=4096, micro_batch="auto")
     assert split["status"] == "finished", split["reason"]
     kept = split["detail"]["micro_batch"]
-    assert kept["batch"] == 2048
-    assert kept["ran_out"][0] == 2048
-    assert kept["micro_batch"] * 2 ** len(kept["ran_out"]) == 2048
-    roomy = outcome(20_000, batch=2048)
+    assert kept["batch"] == 4096
+    assert kept["ran_out"][0] == 4096
+    assert kept["micro_batch"] * 2 ** len(kept["ran_out"]) == 4096
+    roomy = outcome(20_000, batch=4096)
     assert roomy["curve"][0][1] == pytest.approx(split["curve"][0][1], rel=1e-5)
