@@ -163,9 +163,13 @@ def _templates() -> jinja2.Environment:
     environment.filters["opening"] = lambda text: f"{text[:1].upper()}{text[1:]}"
     environment.filters["signed"] = signed
     # What stands between backticks in our sentences is a command.
-    environment.filters["coded"] = lambda text: Markup(re.sub(r"`(ushape [a-z]+)`", r"<code>\1</code>", escape(text)))
+    environment.filters["coded"] = _coded
     environment.filters["raw_number"] = lambda value: "" if value is None else repr(float(value))
     return environment
+
+
+def _coded(text: str) -> Markup:
+    return Markup(re.sub(r"`(ushape [a-z]+)`", r"<code>\1</code>", str(escape(text))))
 
 
 def _file(name: str) -> str:

@@ -3,7 +3,7 @@ from dataclasses import replace
 import pytest
 
 from reports.analysis.answer import answer, best_trial, counts_text
-from tests.reports.synthetic_study import full_study, make_study, with_status, without
+from tests.reports.synthetic_study import full_page, full_study, make_study, with_status, without
 
 
 def plain(text: object) -> str:
@@ -20,6 +20,10 @@ def test_verdicts_come_worst_first_with_their_numbers() -> None:
         "−15 %). It lost 1 more seed without a result: this is the mean of the survivors."
     )
     assert plain(said.ablation[3]).startswith("attention-at-8 is better than the base: held-out loss −0.0058 ")
+
+
+def test_a_command_in_a_sentence_is_set_as_one() -> None:
+    assert "so no winner is claimed; <code>ushape confirm</code> trains the best with fresh seeds." in full_page()
 
 
 def test_few_seeds_are_said_once() -> None:
