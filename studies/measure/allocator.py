@@ -10,19 +10,33 @@ from __future__ import annotations
 import ctypes
 import ctypes.util
 import platform
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 _TRIM_THRESHOLD, _MMAP_THRESHOLD = -1, -3
-#: Blocks below so many bytes come from the heap; its unused end is given back above so many.
-_BLOCK, _HEAP = 2**30, 2**31 - 1
+#: (blocks below so many bytes come from the heap, its unused end is given back above so many): while memory is kept,
+#: and afterwards, which is where glibc's own adjustment ends.
+_KEPT, _USUAL = (2**30, 2**31 - 1), (2**25, 2**26)
 
 
-def keep_freed_memory() -> bool:
-    """Let this process keep the memory that it frees, for its next blocks.
+@contextmanager
+def freed_memory_kept() -> Iterator[bool]:
+    """Let this process keep the memory that it frees inside of this block, and give it back at its end.
 
-    Returns:
+    Only for timing: a heap that keeps everything has gaps, so that a training at its limit may find no room in it.
+
+    Yields:
         Whether the C library is one that can be told.
     """
-    if platform.libc_ver()[0] != "glibc":
-        return False
-    library = ctypes.CDLL(ctypes.util.find_library("c") or "libc.so.6")
-    return bool(library.mallopt(_MMAP_THRESHOLD, _BLOCK) and library.mallopt(_TRIM_THRESHOLD, _HEAP))
+    library = ctypes.CDLL(ctypes.util.find_library("c") or "libc.so.6") if platform.libc_ver()[0] == "glibc" else None
+    try:
+        yield library is not None and _told(library, _KEPT)
+    finally:
+        if library is not None:
+            _told(library, _USUAL)
+            library.malloc_trim(0)
+
+
+def _told(library: ctypes.CDLL, thresholds: tuple[int, int]) -> bool:
+    block, heap = thresholds
+    return bool(library.mallopt(_MMAP_THRESHOLD, block) and library.mallopt(_TRIM_THRESHOLD, heap))

@@ -11,7 +11,6 @@ from pathlib import Path
 import torch
 
 from archspec.text.errors import user_error
-from studies.measure.allocator import keep_freed_memory
 from studies.measure.lock import Turn, identity
 
 Fact = str | int | float | None
@@ -37,7 +36,7 @@ def choose(name: str) -> torch.device:
 
 
 def pin(threads: int | None) -> int:
-    """Fix what would make equal runs differ: CPU threads, the memory allocator, and cuDNN's choice of algorithms.
+    """Fix what would make equal runs differ: CPU threads, and cuDNN's choice of algorithms.
 
     Args:
         threads: CPU threads of torch's operations; None is what torch takes by itself.
@@ -46,7 +45,6 @@ def pin(threads: int | None) -> int:
         The number of threads.
     """
     torch.set_num_threads(threads or _OWN_THREADS)
-    keep_freed_memory()
     torch.backends.cudnn.deterministic = True
     torch.backends.cudnn.benchmark = False
     return torch.get_num_threads()

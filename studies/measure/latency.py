@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from studies.measure.allocator import freed_memory_kept
 from studies.measure.calls import Call
 from studies.measure.conditions import Conditions, Watch
 from studies.measure.intervals import Interval, half_width, median_interval, pooled
@@ -105,7 +106,8 @@ def take(
     best: Taken | None = None
     for attempt in range(1, measure.repeats + 2):
         watching = watch(device)
-        sample = race(calls, seconds_of, measure, seed=attempt - 1)
+        with freed_memory_kept():
+            sample = race(calls, seconds_of, measure, seed=attempt - 1)
         taken = Taken(sample=sample, conditions=watching.ended(), attempts=attempt)
         if not taken.conditions.disturbed:
             return taken

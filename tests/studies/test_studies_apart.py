@@ -64,6 +64,7 @@ def tiny() -> Protocol:
     return Protocol.model_validate({"train": {"steps": 2, "batch": 4}, "evaluate": {"strata": 2, "images": 4}})
 
 
+@pytest.mark.slow
 def test_a_trial_measured_in_two_processes_puts_them_together() -> None:
     how = QUICK.model_copy(update={"processes": 2, "memory": False})
     outcome = run_trial(Job(document=document(), protocol=tiny(), measure=how, seed=0), lambda progress: None)

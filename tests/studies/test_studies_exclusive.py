@@ -88,6 +88,7 @@ EVALUATIONS: dict[str, dict[str, Any]] = {
 }
 
 
+@pytest.mark.slow
 def test_an_evaluation_pauses_while_another_times(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("USHAPE_LOCKS", str(tmp_path / "locks"))
     worker = Worker(tmp_path / "worker.log")

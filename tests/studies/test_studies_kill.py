@@ -55,7 +55,7 @@ def driver_of(path: Path) -> Iterator[subprocess.Popen[str]]:
         driver.communicate()
 
 
-@pytest.mark.parametrize("times", [2, pytest.param(5, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("times", [1, pytest.param(5, marks=pytest.mark.slow)])
 def test_killed_again_and_again_every_finished_trial_is_there_once(study_file: Write, times: int) -> None:
     path = study_file(ABLATION, SEARCH, **{"seeds: 2": "seeds: 4", "trials: 3": "trials: 4"})
     folder = load_study(path).folder

@@ -82,6 +82,7 @@ def test_an_ablation_without_training(study_file: Write) -> None:
     assert "no attention" in page
 
 
+@pytest.mark.slow
 def test_a_short_fine_tune_starts_there_too(study_file: Write) -> None:
     found = records(pretrained(study_file, "1", layout="compvis"))
     losses = {key: record.metrics["loss"] for key, record in found.items()}

@@ -47,6 +47,7 @@ def outcome(mebibytes: int, **train: Any) -> dict[str, Any]:
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="limits of address space are Linux's")
+@pytest.mark.slow
 def test_a_batch_that_does_not_fit_is_recorded_and_with_auto_it_is_split() -> None:
     short = outcome(700, batch=4096)
     assert short["status"] == "oom"
