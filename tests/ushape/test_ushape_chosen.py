@@ -12,9 +12,9 @@ from archspec import build, fingerprint, from_document, load
 from builder import assemble, initialise
 from studies.frame import load_results
 from studies.study.load import load_study
+from tests import command
 from tests.studies.fake_run import run_fake
 from tests.tiny_study import SEARCH, TINY
-from ushape.cli.app import main
 
 
 @pytest.fixture(scope="module")
@@ -27,16 +27,13 @@ def study(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def ushape(monkeypatch, capsys, tmp_path):
+def ushape(monkeypatch, tmp_path):
     """The command, inside of this process: its exit code, output and errors."""
     monkeypatch.chdir(tmp_path)
 
     def call(*arguments: str) -> tuple[int, str, str]:
-        monkeypatch.setattr("sys.argv", ["ushape", *arguments])
-        with pytest.raises(SystemExit) as left:
-            main()
-        said = capsys.readouterr()
-        return int(left.value.code or 0), said.out, said.err
+        done = command.ushape(*arguments, cwd=Path())
+        return done.returncode, done.stdout, done.stderr
 
     return call
 

@@ -13,7 +13,7 @@ from safetensors.torch import load_file, save_file
 from archspec import build, load
 from builder import assemble, initialise
 from builder.weights.diffusers import to_diffusers
-from ushape.cli.app import main
+from tests import command
 
 UNET = """\
 version: 1
@@ -34,15 +34,12 @@ def network(tmp_path, monkeypatch):
 
 
 @pytest.fixture
-def ushape(monkeypatch, capsys):
-    """The command, inside of this process: its exit code, output and errors without line breaks."""
+def ushape():
+    """The command, inside of this process: its exit code, output and errors."""
 
     def call(*arguments: str) -> tuple[int, str, str]:
-        monkeypatch.setattr("sys.argv", ["ushape", *arguments])
-        with pytest.raises(SystemExit) as left:
-            main()
-        said = capsys.readouterr()
-        return int(left.value.code or 0), said.out, said.err
+        done = command.ushape(*arguments, cwd=Path())
+        return done.returncode, done.stdout, done.stderr
 
     return call
 
@@ -109,11 +106,11 @@ REFUSED = {
 def test_what_is_no_checkpoint_of_it_is_refused_and_nothing_is_written(network, ushape, made):
     file = made()
     before = {path.name for path in Path.cwd().iterdir()}
-    for command in (
+    for arguments in (
         ("weights", "convert", file, "out.safetensors", "--for", "a.yaml"),
         ("export", "a.yaml", "--to", "python", "--weights", file, "-o", "out.py"),
     ):
-        code, _, error = ushape(*command)
+        code, _, error = ushape(*arguments)
         assert code == 2
         assert "Traceback" not in error
         for words in REFUSED[made]:
