@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, fx, nn
 from torch.nn import functional
 
+from builder.layers.fused import attend
 from builder.network import NODE_ID, Network
 
 
@@ -123,7 +124,7 @@ def _traced(module: nn.Module, num_given: int) -> fx.Graph | None:
     names = list(_parameters(module))
     absent = dict.fromkeys(names[num_given:])
     try:
-        graph = _Opener().trace(module, concrete_args=absent)
+        graph = _Opener(autowrap_functions=(attend,)).trace(module, concrete_args=absent)
     except Exception:  # noqa: BLE001 - whatever tracing does not understand stays as it is
         return None
     for node in list(graph.nodes):

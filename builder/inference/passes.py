@@ -23,6 +23,7 @@ from builder.inference.calls import (
     stacked,
 )
 from builder.inference.flat import Flat
+from builder.layers.fused import attend
 
 #: Arguments of forward that are feature maps.
 _MAPS = ("x", "context", "control")
@@ -32,7 +33,7 @@ _FRESH = frozenset(
     {
         torch.conv2d, torch.conv_transpose2d, torch.group_norm, group_norm, torch.layer_norm, torch.cat,
         embedding_into, add_into, silu_into, functional.linear, functional.silu, operator.add, operator.mul,
-        functional.scaled_dot_product_attention,
+        functional.scaled_dot_product_attention, attend,
     }
 )  # fmt: skip
 

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional
 
 from builder.layers.conv import conv2d
+from builder.layers.fused import attend
 from builder.layers.norm import NormOptions
 
 
@@ -91,7 +91,7 @@ class AttentionBlock(nn.Module):
         # Positions before channels, and contiguous: on strided tensors the fused kernels lose most of their gain.
         projected = self.qkv(h).chunk(3, dim=1) if self.fused else (self.q(h), self.k(h), self.v(h))
         q, k, v = (_split_heads(part, self.heads).transpose(2, 3).contiguous() for part in projected)
-        attended = functional.scaled_dot_product_attention(q, k, v).transpose(2, 3)
+        attended = attend(q, k, v).transpose(2, 3)
         out: Tensor = self.proj_out(_join_heads(attended, x.shape[2:]))
         return self.options.result(x, out, residual=self.residual)
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional
 
 from builder.layers.filters import Resample
+from builder.layers.fused import attend
 from builder.layers.magnitude import MpConv2d, MpLinear, mp_silu, mp_sum, pixel_norm, unit_magnitude
 
 
@@ -87,6 +87,6 @@ class MpAttention(nn.Module):
         split = self.qkv(x).reshape(batch, 3, heads, self.head_dim, height * width)
         normed = unit_magnitude(split, (3,)).transpose(3, 4).contiguous()
         q, k, v = normed.unbind(1)
-        attended = functional.scaled_dot_product_attention(q, k, v)
+        attended = attend(q, k, v)
         joined = attended.transpose(2, 3).reshape(batch, channels, height, width)
         return mp_sum(x, self.proj(joined), self.t)

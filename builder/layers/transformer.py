@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from builder.layers.conv import conv2d
+from builder.layers.fused import attend
 from builder.layers.norm import NormOptions
 
 
@@ -58,7 +59,7 @@ class TokenAttention(nn.Module):
         """Attention over `over`, or over `x` itself."""
         source = x if over is None else over
         q, k, v = self._split(self.to_q(x)), self._split(self.to_k(source)), self._split(self.to_v(source))
-        attended = functional.scaled_dot_product_attention(q, k, v)
+        attended = attend(q, k, v)
         out: Tensor = self.to_out(attended.transpose(1, 2).flatten(2))
         return out
 

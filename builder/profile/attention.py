@@ -15,6 +15,8 @@ from torch import Tensor
 from torch.nn import functional
 from torch.overrides import TorchFunctionMode
 
+from builder.layers.fused import in_blocks, query_blocks
+
 aten = torch.ops.aten
 Attend = Callable[..., Tensor]
 
@@ -23,10 +25,14 @@ _FLASH_HEAD = 256
 
 
 def _on_cpu(query: Tensor, key: Tensor, value: Tensor, mask: Tensor | None, scale: float | None) -> Tensor:
-    """The CPU's flash kernel."""
-    return aten._scaled_dot_product_flash_attention_for_cpu(  # type: ignore[no-any-return]  # noqa: SLF001
-        query, key, value, attn_mask=mask, scale=scale
-    )[0]
+    """The CPU's flash kernel, over the blocks that the layers divide their queries into."""
+
+    def kernel(q: Tensor, k: Tensor, v: Tensor) -> Tensor:
+        return aten._scaled_dot_product_flash_attention_for_cpu(  # type: ignore[no-any-return]  # noqa: SLF001
+            q, k, v, attn_mask=mask, scale=scale
+        )[0]
+
+    return in_blocks(kernel, query, key, value, 1 if mask is not None else query_blocks(query, key, value))
 
 
 def _on_cuda(query: Tensor, key: Tensor, value: Tensor, mask: Tensor | None, scale: float | None) -> Tensor:
