@@ -8,6 +8,7 @@ from functools import partial
 from typing import Any
 from weakref import WeakKeyDictionary
 
+import torch
 from torch import Tensor, fx, nn
 from torch.utils.checkpoint import checkpoint, noop_context_fn
 
@@ -102,7 +103,8 @@ def recomputing(
     Results and gradients are those of a plain pass, but for the last bit where kernels sum in another order. Gradients
     of gradients are refused by torch. Hooks on modules inside of the network are not called, but on those that are not
     looked into: modules that torch.fx cannot trace, and those that change their weights in training. In evaluation mode
-    nothing changes. The network's modules stay those of the first call.
+    nothing changes, nor under torch.compile, which plans by itself what is kept. The network's modules stay those of
+    the first call.
 
     Args:
         network: whose forward is called.
@@ -121,8 +123,18 @@ def recomputing(
     with ExitStack() as stack:
         for path in program.whole:
             stack.enter_context(_replaced(network.get_submodule(path), partial(_whole, within)))
-        stack.enter_context(_replaced(network, lambda _: program))
+        stack.enter_context(_replaced(network, partial(_planned, program)))
         yield
+
+
+def _planned(program: Program, plain: Callable[..., Any]) -> Callable[..., Any]:
+    """The program, and the plain forward where torch.compile, which plans by itself what is kept, traces it."""
+
+    def forward(*args: Tensor | None, **kwargs: Tensor | None) -> Tensor:
+        found: Tensor = plain(*args, **kwargs) if torch.compiler.is_compiling() else program(*args, **kwargs)
+        return found
+
+    return forward
 
 
 def _whole(within: Within | None, plain: Callable[..., Any]) -> Callable[..., Any]:

@@ -1,5 +1,8 @@
 """Training in less memory: the same gradients, and a plan that fits its budget."""
 
+import copy
+import os
+import pickle
 from contextlib import nullcontext
 from itertools import accumulate
 
@@ -124,3 +127,44 @@ def test_nothing_changes_in_evaluation_and_gradients_of_gradients_are_refused():
     (slope,) = torch.autograd.grad(out.sum(), x, create_graph=True)
     with pytest.raises(RuntimeError, match="trying to differentiate twice a function that was marked"):
         slope.sum().backward()
+
+
+def test_it_works_inside_of_data_parallel_and_copies_stay_plain(tmp_path):
+    network = assemble(GRAPH).train()
+    initialise(network, seed=0)
+    given = network_arguments(GRAPH, batch=2, device="cpu")
+    expected, wanted = gradients(network, given)
+    gradients(network, given, ["mid.block_1"])  # its program is kept beside the network, and not copied with it
+    for copied in (copy.deepcopy(network), pickle.loads(pickle.dumps(network))):
+        assert "forward" not in vars(copied)
+        assert torch.equal(gradients(copied, given, ["mid.block_1"])[0], expected)
+    network.zero_grad(set_to_none=True)
+    os.environ.setdefault("GLOO_SOCKET_IFNAME", "lo")
+    store = torch.distributed.FileStore(str(tmp_path / "store"), 1)
+    torch.distributed.init_process_group("gloo", store=store, rank=0, world_size=1)
+    try:
+        wrapped = torch.nn.parallel.DistributedDataParallel(network)
+        with recomputing(network, ["mid.block_1"]):
+            result = wrapped(**given)
+        assert torch.equal(result, expected)
+        result.square().mean().backward()
+    finally:
+        torch.distributed.destroy_process_group()
+    for key, value in network.named_parameters():
+        torch.testing.assert_close(value.grad, wanted[key], rtol=1e-5, atol=1e-7)
+
+
+def test_torch_compile_gives_the_same_gradients():
+    network = assemble(GRAPH).train()
+    initialise(network, seed=0)
+    given = network_arguments(GRAPH, batch=2, device="cpu")
+    expected, wanted = gradients(network, given)
+    torch.compiler.reset()
+    compiled = torch.compile(network, backend="aot_eager")
+    network.zero_grad(set_to_none=True)
+    with recomputing(network, ["mid.block_1"]):
+        result = compiled(**given)
+    result.square().mean().backward()
+    torch.testing.assert_close(result, expected, rtol=1e-5, atol=1e-6)
+    for key, value in network.named_parameters():
+        torch.testing.assert_close(value.grad, wanted[key], rtol=1e-4, atol=1e-6)
