@@ -18,8 +18,8 @@ from itertools import accumulate
 
 import torch
 from networks import SIZES, Pair, pair
-from table import add_options, chosen, circumstances_of, device_of, print_table, published
-from timing import clock, interleaved, ratio, shown
+from table import add_options, chosen, device_of, machine_of, print_table, published, table, with_published
+from timing import clock, interleaved, load, ratio, shown
 
 from archspec import UserError
 from builder.allocations import allocations
@@ -100,10 +100,11 @@ def main() -> None:
     if device is None:
         return
     now = clock(device, cpu_seconds=options.cpu_seconds)
-    rows = []
+    machine, rows = machine_of(options, device), []
+    header = ["network", "batch", "what", "how", "peak, MiB", "peak / diffusers'", "seconds / diffusers'", "load"]
     for name in chosen(options, SIZES):
         for batch in options.batch or [BATCHES.get(name, 16)]:
-            made = pair(name, batch, device)
+            busy, made = load(), pair(name, batch, device)
             for kind, calls in (("inference", inference(made)), ("training", training(made, device))):
                 peaks = {what: peak(call, device) for what, call in calls.items()}
                 rounds = options.rounds or (3 if options.quick else None)
@@ -111,11 +112,12 @@ def main() -> None:
                 for what in calls:
                     share = peaks[what] / peaks["diffusers"]
                     slower = shown(ratio(seconds[what], seconds["diffusers"]))
-                    row = [name, batch, kind, what, f"{peaks[what] / 2**20:.1f}", f"{share:.2f}", slower]
+                    row = [name, batch, kind, what, f"{peaks[what] / 2**20:.1f}", f"{share:.2f}", slower, busy]
                     rows.append(row)
                     print(*row, sep=" | ", flush=True)
-    header = ["network", "batch", "what", "how", "peak, MiB", "peak / diffusers'", "seconds / diffusers'"]
-    published(options, "memory", print_table(header, rows, circumstances_of(options, device)))
+            so_far = with_published(options, "memory", header, rows, machine, keys=2)
+            published(options, "memory", table(header, so_far, machine))
+    print_table(header, rows, machine)
 
 
 if __name__ == "__main__":

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Iterable, Sequence
+from itertools import chain
 from pathlib import Path
 
 import torch
@@ -66,18 +67,24 @@ def with_published(
         options: of the command.
         block: name of the table on the page.
         header: of the table; if the page's is another, it starts anew.
-        rows: take the place of the page's rows whose first cells are the same.
+        rows: take the place of all of the page's rows whose first cells are the same.
         note: how the note below the table begins; if the page's begins otherwise, the table starts anew.
         keys: how many cells say which row it is; the first is the network, the second the batch.
     """
-    found = {tuple(str(cell) for cell in row[:keys]): [str(cell) for cell in row] for row in rows}
+    found = _by_key([[str(cell) for cell in row] for row in rows], keys)
     if options.publish:
         first, *rest = _block(block).strip().split("\n")
         if _cells(first) == list(header) and rest[-1].startswith(note):
-            before = [_cells(line) for line in rest[1:] if line.startswith("|")]
-            found = {tuple(row[:keys]): row for row in before} | found
+            found = _by_key([_cells(line) for line in rest[1:] if line.startswith("|")], keys) | found
     names = list(SIZES)
-    return sorted(found.values(), key=lambda row: (names.index(row[0]), int(row[1])))
+    return sorted(chain(*found.values()), key=lambda row: (names.index(row[0]), int(row[1])))
+
+
+def _by_key(rows: Iterable[list[str]], keys: int) -> dict[tuple[str, ...], list[list[str]]]:
+    found: dict[tuple[str, ...], list[list[str]]] = {}
+    for row in rows:
+        found.setdefault(tuple(row[:keys]), []).append(row)
+    return found
 
 
 def _cells(line: str) -> list[str]:
