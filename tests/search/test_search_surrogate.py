@@ -7,13 +7,14 @@ import numpy as np
 import pytest
 
 from search import samplers
+from search.candidate import Candidate
 from search.dimension import Dimension
 from search.feasible import Assessment
 from search.hypervolume import boxes, front_of, hypervolume, improvement
 from search.objectives import budgets
 from search.pool import Pool
 from search.space import at_random, fill, primitives
-from search.surrogate import Candidate, Surrogate
+from search.surrogate import Surrogate
 
 SPACE = {
     "ch": Dimension(choice=(8, 16, 24, 32, 48)),

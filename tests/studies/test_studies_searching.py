@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 from archspec import UserError, fingerprint, from_document, total_price
-from search.surrogate import Candidate, Surrogate
+from search.candidate import Candidate
+from search.surrogate import Surrogate
 from studies.driver.ledger import Ledger
 from studies.driver.loop import drive
 from studies.driver.searching import SearchQuestion
