@@ -102,6 +102,41 @@ def test_a_resumed_search_meets_its_budget_and_repeats_nothing(study_file: Write
     assert run(path)[1].jobs == []
 
 
+def test_a_resumed_search_reads_its_records_once(study_file: Write, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = study_file(search())
+    run(path)
+    path.write_text(path.read_text().replace("trials: 8", "trials: 10"))
+    study, read, records = load_study(path), list[str](), Store.records
+    monkeypatch.setattr(Store, "records", lambda self, part: read.append(part) or records(self, part))  # type: ignore[func-returns-value]
+    store = Store(study.folder)
+    ledger = Ledger(study, store, Heard())
+    assert study.file.search is not None
+    question = SearchQuestion(study, study.file.search, ledger)
+    assert read == ["search"]
+    drive(question, Pretended(1, trained), nothing)
+    assert question.next() is None
+    assert [record.status for record in ledger.records("search")] == ["finished"] * 10
+    assert ledger.records("search") == records(store, "search")
+    assert ledger.records("ablation") == []
+
+
+def test_a_trial_left_open_is_known_as_interrupted(study_file: Write) -> None:
+    path = study_file(search())
+    study = load_study(path)
+    assert study.file.search is not None
+    task = SearchQuestion(
+        study, study.file.search, Ledger(study, Store(study.folder, study.name, create=True), Heard())
+    ).next()
+    assert task is not None
+    ledger = Ledger(study, Store(study.folder), Heard())
+    assert [record.status for record in ledger.records("search")] == ["running"]
+    assert ledger.settle() == 1
+    assert [record.status for record in ledger.records("search")] == ["interrupted"]
+    again = SearchQuestion(study, study.file.search, ledger).next()
+    assert again is not None
+    assert again.begun.fingerprint == task.begun.fingerprint
+
+
 def test_picked_points_and_neighbours_of_the_base_come_first(study_file: Write) -> None:
     path = study_file(search("  start: [{skip: add}, {attn_type: none, num_groups: 8}]\n  near_base: 2\n"))
     records, _, _ = run(path)
