@@ -92,7 +92,7 @@ def test_a_finished_trial_has_its_details(finished: tuple[Outcome, list[Progress
         *("seconds", "evaluation", "loss_bins", "snr_bins", "latency", "train_latency", "memory", "train_memory"),
         *("conditions", "timer", "turns", "load_average", "steps"),
     }
-    assert list(outcome.detail["seconds"]) == ["load", "build", "train", "evaluate", "measure"]
+    assert list(outcome.detail["seconds"]) == ["load", "build", "predict", "train", "evaluate", "measure"]
     assert [bounds[:2] for bounds in outcome.detail["loss_bins"]] == [[0, 71], [71, 214], [214, 518], [518, 1000]]
     mean = sum((high - low) * mse for low, high, mse in outcome.detail["loss_bins"]) / 1000
     assert outcome.metrics["loss"] == pytest.approx(mean)
