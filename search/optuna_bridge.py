@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 import math
 import warnings
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from importlib.util import find_spec
 from typing import Any
@@ -133,6 +133,25 @@ def ask(study: optuna.Study, fill: Fill) -> tuple[Trial, dict[str, Scalar]]:
             return value
 
         return trial, fill(choose)
+
+
+def begin(study: optuna.Study, chosen: Mapping[str, Scalar], fill: Fill) -> tuple[Trial, dict[str, Scalar]]:
+    """A new trial of a point that is chosen already, written in one step; returns as `ask` does.
+
+    The caller makes sure that it is a point of the space.
+    """
+    among: dict[str, BaseDistribution] = {}
+
+    def choose(name: str, primitive: Primitive) -> Scalar:
+        among[name] = distribution(primitive)
+        return chosen[name]
+
+    reached = fill(choose)
+    made = optuna.trial.create_trial(state=TrialState.RUNNING, params=dict(reached), distributions=among)
+    with quiet():
+        # Past `add_trial`, which does the same and does not say which trial it is.
+        number = study._storage.create_new_trial(study._study_id, template_trial=made)  # noqa: SLF001
+        return Trial(study, number), reached
 
 
 def _suggested(trial: Trial, name: str, among: BaseDistribution) -> Any:

@@ -7,10 +7,10 @@ from collections import Counter
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
 
+from search.candidate import Candidate
 from search.dimension import Scalar
 from search.feasible import Assessment
 from search.space import Space, at_random, fill, mutate
-from search.surrogate import Candidate
 
 #: Judges a point beforehand.
 Judge = Callable[[dict[str, Scalar]], Assessment]

@@ -13,15 +13,18 @@ from __future__ import annotations
 import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cache
 from typing import Any
 
 import numpy as np
-from scipy.stats import norm
+from scipy.special import ndtr, ndtri
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.gaussian_process import GaussianProcessRegressor
 from sklearn.gaussian_process.kernels import ConstantKernel, Matern, WhiteKernel
+from threadpoolctl import ThreadpoolController
 
-from search.dimension import Categorical, Integer, Primitive, Real, Scalar, same
+from search.candidate import Candidate
+from search.dimension import Categorical, Integer, Primitive, Real, same
 from search.hypervolume import Array, front_of, improvement
 
 #: Draws of what is not known, for each candidate.
@@ -31,23 +34,6 @@ _MOST_FRONT = {1: 1_000, 2: 200, 3: 40, 4: 14}
 #: Hyperparameters are fitted anew each time that so many results have come in.
 _REFIT = 4
 _MAX_RESULTS = 300
-
-
-@dataclass(frozen=True)
-class Candidate:
-    """A point that may be trained, and the metrics that are known of it.
-
-    Attributes:
-        chosen: its plain choices.
-        known: metric -> value, known or predicted before training.
-        found: metric -> value after training; None if it is not trained or under way.
-        failed: whether its training came to nothing.
-    """
-
-    chosen: Mapping[str, Scalar]
-    known: Mapping[str, float]
-    found: Mapping[str, float] | None = None
-    failed: bool = False
 
 
 @dataclass
@@ -76,16 +62,29 @@ class Surrogate:
             candidates: new points, at least one; all know the same metrics.
             seen: what was trained, in order, and what is under way (neither `found` nor `failed`).
         """
+        with _one_thread().limit(limits=1):
+            return self._pick(candidates, seen)
+
+    def prepare(self, candidates: Sequence[Candidate], seen: Sequence[Candidate]) -> None:
+        """Fit the hyperparameters that the next `pick` will want when one more result is in; arguments as there."""
+        done = _done(seen)
+        if len(seen) < self.startup or len(done) < 2:
+            return
+        with _one_thread().limit(limits=1):
+            x = self._features([*seen, *candidates])[done]
+            for name in self._unknown(candidates):
+                self._kernel(name, x, _logarithms(name, [seen[i] for i in done]), max(len(x) // _REFIT * _REFIT, 2))
+
+    def _pick(self, candidates: Sequence[Candidate], seen: Sequence[Candidate]) -> int:
         features = self._features([*seen, *candidates])
         old, new = features[: len(seen)], features[len(seen) :]
-        done = [index for index, one in enumerate(seen) if one.found is not None]
+        done = _done(seen)
         if len(seen) < self.startup or len(done) < 2:
             return _farthest(old, new)
-        done = done[-_MAX_RESULTS:]
-        unknown = [name for name in {**self.objectives, **self.limits} if name not in candidates[0].known]
-        models = {name: self._model(name, old[done], [seen[i] for i in done]) for name in unknown}
+        results = [seen[i] for i in done]
+        models = {name: self._fitted(name, old[done], _logarithms(name, results)) for name in self._unknown(candidates)}
         probability = self._keeps(models, new) * self._succeeds(seen, old, new)
-        gain = self._gain(models, [seen[i] for i in done], candidates, new)
+        gain = self._gain(models, results, candidates, new)
         waiting = [old[i] for i, one in enumerate(seen) if one.found is None and not one.failed]
         if gain is None or not (gain * probability).any():
             return int(np.argmax(probability * _distance(np.array([*old[done], *waiting]), new)))
@@ -102,13 +101,16 @@ class Surrogate:
         matrix = np.array(columns, dtype=float).T
         return matrix[:, np.ptp(matrix, axis=0) > 0] if np.ptp(matrix, axis=0).any() else matrix
 
-    def _model(self, metric: str, x: Array, results: Sequence[Candidate]) -> GaussianProcessRegressor:
-        """A process for the logarithm of a metric."""
-        y = np.log([max(float((one.found or {})[metric]), 1e-12) for one in results])
-        return self._fitted(metric, x, y)
+    def _unknown(self, candidates: Sequence[Candidate]) -> list[str]:
+        return [name for name in {**self.objectives, **self.limits} if name not in candidates[0].known]
 
     def _fitted(self, name: str, x: Array, y: Array) -> GaussianProcessRegressor:
-        fitted = max(len(x) // _REFIT * _REFIT, 2)
+        # Without the last result, so that they can be fitted before it is in, while it trains.
+        kernel = self._kernel(name, x, y, max((len(x) - 1) // _REFIT * _REFIT, 2))
+        return GaussianProcessRegressor(kernel, optimizer=None, normalize_y=True).fit(x, y)
+
+    def _kernel(self, name: str, x: Array, y: Array, fitted: int) -> Any:
+        """The kernel with the hyperparameters of the first `fitted` results."""
         key = (name, fitted * 1_000 + x.shape[1])
         if key not in self._kernels:
             scale = ConstantKernel(1.0, (1e-2, 1e2))
@@ -117,8 +119,7 @@ class Surrogate:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore", ConvergenceWarning)
                 self._kernels[key] = first.fit(x[:fitted], y[:fitted]).kernel_
-        model = GaussianProcessRegressor(self._kernels[key], optimizer=None, normalize_y=True)
-        return model.fit(x, y)
+        return self._kernels[key]
 
     def _keeps(self, models: Mapping[str, GaussianProcessRegressor], new: Array) -> Array:
         """Probability that a candidate keeps the budgets that only a training can tell."""
@@ -126,7 +127,7 @@ class Surrogate:
         for name, limit in self.limits.items():
             if name in models:
                 mean, deviation = models[name].predict(new, return_std=True)
-                probability *= norm.cdf((np.log(limit) - mean) / np.maximum(deviation, 1e-9))
+                probability *= ndtr((np.log(limit) - mean) / np.maximum(deviation, 1e-9))
         return probability
 
     def _succeeds(self, seen: Sequence[Candidate], old: Array, new: Array) -> Array:
@@ -164,7 +165,7 @@ class Surrogate:
     ) -> Array:
         """Possible objectives of each candidate, shape (candidates, draws, objectives)."""
         rng = np.random.default_rng(self.seed)
-        normal = norm.ppf((np.arange(_DRAWS) + 0.5) / _DRAWS)
+        normal = ndtri((np.arange(_DRAWS) + 0.5) / _DRAWS)
         drawn = np.empty((len(candidates), _DRAWS, len(self.objectives)))
         for column, (name, sign) in enumerate(self.objectives.items()):
             if name in models:
@@ -180,6 +181,22 @@ class Surrogate:
     def _is_feasible(self, one: Candidate) -> bool:
         found = {**one.known, **(one.found or {})}
         return all(found[name] <= limit for name, limit in self.limits.items() if name in found)
+
+
+@cache
+def _one_thread() -> ThreadpoolController:
+    """Of the linear algebra: more threads make products this small slower, and take the cores of what trains."""
+    return ThreadpoolController()
+
+
+def _done(seen: Sequence[Candidate]) -> list[int]:
+    """The last of those that have a result, by index."""
+    return [index for index, one in enumerate(seen) if one.found is not None][-_MAX_RESULTS:]
+
+
+def _logarithms(metric: str, results: Sequence[Candidate]) -> Array:
+    """Of a metric that was found, shape (results,)."""
+    return np.asarray(np.log([max(float((one.found or {})[metric]), 1e-12) for one in results]))
 
 
 _ABSENT = object()

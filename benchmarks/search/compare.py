@@ -26,10 +26,11 @@ from problems import PROBLEMS, Problem
 
 from search import optuna_bridge as bridge
 from search import samplers
+from search.candidate import Candidate
 from search.hypervolume import hypervolume
 from search.pool import Pool
 from search.space import fill
-from search.surrogate import Candidate, Surrogate
+from search.surrogate import Surrogate
 
 HERE = Path(__file__).parent
 

@@ -36,10 +36,10 @@ class AblationQuestion:
 
     def __init__(self, study: Study, ledger: Ledger, *, retry_failed: bool) -> None:
         self._study, self._ledger = study, ledger
-        records = ledger.store.records("ablation")
+        records = ledger.records("ablation")
         self._state_margin(records)
         self._optuna_study: optuna.Study = ledger.open("ablation", ["loss"])
-        self._tuned = Tuned(study, ledger.store.records("tuning"))
+        self._tuned = Tuned(study, ledger.records("tuning"))
         self._settled: dict[tuple[str, int], TrialRecord] = {}
         self._learn(
             record

@@ -83,7 +83,7 @@ class ConfirmQuestion:
         self._ledger = ledger
         done = {
             (record.variant, record.seed): record.fingerprint
-            for record in ledger.store.records("confirmation")
+            for record in ledger.records("confirmation")
             if record.status in SETTLED and not (retry_failed and record.status not in WITH_RESULT)
         }
         planned = [(one, seed) for seed in seeds for one in chosen]

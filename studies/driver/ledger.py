@@ -70,7 +70,10 @@ class Ledger:
         self._waiting: dict[Key, list[Task]] = defaultdict(list)
         search = study.file.search
         self._weights = KeptWeights(store.folder, study.run.keep_weights, search.objectives if search else {})
-        everything = [record for part in store.parts() for record in store.records(part)]
+        self._records: dict[Part, dict[int, TrialRecord]] = {
+            part: {record.trial: record for record in store.records(part)} for part in store.parts()
+        }
+        everything = [record for records in self._records.values() for record in records.values()]
         self.known.add(everything)
         self._weights.begin(everything)
         #: the budgets as numbers; one relative to the base is missing until the base's trial has ended
@@ -83,6 +86,21 @@ class Ledger:
         self.store.write_architecture(base, to_document(self.study.base))
         self.store.remember_study(optuna_study, self.study.document(), base, self.study.source)
         return optuna_study
+
+    def records(self, part: Part) -> list[TrialRecord]:
+        """The record of every trial of a part as it is now; read once, since ten thousand take two seconds."""
+        return list(self._records.get(part, {}).values())
+
+    def _begin(self, trial: Trial, record: TrialRecord) -> None:
+        self.store.begin(trial, record)
+        self._remember(record)
+
+    def _keep(self, trial: Trial, record: TrialRecord) -> None:
+        self.store.keep(trial, record)
+        self._remember(record)
+
+    def _remember(self, record: TrialRecord) -> None:
+        self._records.setdefault(record.part, {})[record.trial] = record
 
     @property
     def num_waiting(self) -> int:
@@ -127,7 +145,7 @@ class Ledger:
         weights = self._weights.place(begun)
         job = Job(document=document, protocol=protocol, measure=measure, seed=begun.seed, weights=weights)
         task = Task(trial, begun, job)
-        self.store.begin(trial, begun)
+        self._begin(trial, begun)
         if key in self._under_way:
             self._waiting[key].append(task)
             return None
@@ -149,7 +167,7 @@ class Ledger:
         record = _recorded(task.begun, outcome)
         self.store.write_curve(record.part, record.trial, outcome.curve)
         record = record.model_copy(update={"status": "running", "violations": violations(record.metrics, self.limits)})
-        self.store.begin(task.trial, record)
+        self._begin(task.trial, record)
         return record
 
     def pruned(self, task: Task, reason: str) -> list[TrialRecord]:
@@ -175,7 +193,7 @@ class Ledger:
         search = self.study.file.search
         if record.part == "search" and search is not None:
             record = record.model_copy(update={"violations": violations(record.metrics, self.limits)})
-        self.store.keep(trial, record)
+        self._keep(trial, record)
         self.tell(trial, record)
         self.observer.ended(record)
         return record
@@ -188,7 +206,7 @@ class Ledger:
                 interrupted = record.model_copy(
                     update={"status": "interrupted", "reason": "the run was stopped before it ended"}
                 )
-                self.store.keep(trial, interrupted)
+                self._keep(trial, interrupted)
                 self.tell(trial, interrupted)
             else:
                 self.tell(trial, record)

@@ -4,21 +4,25 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 import numpy as np
 from optuna.trial import Trial
 
 from search import optuna_bridge as bridge
 from search import samplers
+from search.candidate import Candidate
 from search.hypervolume import front_of
 from search.objectives import KNOWN_BEFOREHAND, TIMED, Metric, signs
 from search.pool import Judge, Pool
 from search.space import Scalar, fill, size
-from search.surrogate import Candidate, Surrogate
 from studies.driver.ledger import Ledger
 from studies.records.record import WITH_RESULT, TrialRecord
 from studies.study.document import Search
 from studies.study.study import Study
+
+if TYPE_CHECKING:
+    from search.surrogate import Surrogate
 
 #: Draws in a row that bring no new point before the space counts as exhausted.
 _DRAWS = 2_000
@@ -53,13 +57,18 @@ class Proposals:
         self._seen: dict[int, TrialRecord] = {record.trial: record for record in records}
         self._pool = Pool(search.space, study.levels, judge, self._seed)
         self._points = size(search.space, study.levels)
-        self._surrogate = Surrogate(
-            primitives,
-            dict(zip(map(_modelled, search.objectives), signs(search.objectives), strict=True)),
-            {str(name): limit for name, limit in ledger.limits.items()},
-            int(self.sampler.options.get("startup") or 1),
-            self._seed,
-        )
+        self._signs = dict(zip(map(_modelled, search.objectives), signs(search.objectives), strict=True))
+        self._surrogate = self._made() if self._own else None
+
+    def _made(self) -> Surrogate:
+        # Only who asks the model pays for scikit-learn: a second, and 80 MiB.
+        from search.surrogate import Surrogate
+
+        startup = int(self.sampler.options.get("startup") or 1)
+        return Surrogate(self._study.primitives(), self._signs, self._limits(), startup, self._seed)
+
+    def _limits(self) -> dict[str, float]:
+        return {str(name): limit for name, limit in self._ledger.limits.items()}
 
     def learn(self, record: TrialRecord) -> None:
         """Take in a trial: begun, ended, refused or replayed."""
@@ -67,11 +76,10 @@ class Proposals:
 
     def ask(self) -> tuple[Trial, dict[str, Scalar]]:
         """The next point: one that was enqueued, or a new one."""
-        if self._own and not bridge.waiting(self.optuna_study):
-            chosen = self._best()
-            if chosen is not None:
-                bridge.enqueue(self.optuna_study, chosen)
         space, levels = self._search.space, self._study.levels
+        chosen = self._best() if self._own and not bridge.waiting(self.optuna_study) else None
+        if chosen is not None:
+            return bridge.begin(self.optuna_study, chosen, lambda choose: fill(space, levels, choose))
         return bridge.ask(self.optuna_study, lambda choose: fill(space, levels, choose))
 
     def ahead(self) -> None:
@@ -80,6 +88,9 @@ class Proposals:
             return
         self._new()
         self._pool.grow(int(self.sampler.options["grow"]), self._good())
+        candidates = self._asked()
+        if self._surrogate is not None and candidates:
+            self._surrogate.prepare(candidates, self._known())
 
     def any_left(self) -> bool:
         """Whether there may be a point that nobody has trained; Optuna's samplers cannot tell."""
@@ -104,13 +115,18 @@ class Proposals:
             self._pool.grow(64)
 
     def _best(self) -> dict[str, Scalar] | None:
-        self._surrogate.limits = {str(name): limit for name, limit in self._ledger.limits.items()}
-        candidates = self._new()
-        if not candidates:
-            return None
-        seen = [one for record in self._seen.values() if (one := self._candidate(record)) is not None]
-        asked = [self._after(one, self._study.protocol.train.steps) for one in candidates]
-        return dict(asked[self._surrogate.pick(asked, seen)].chosen)
+        assert self._surrogate is not None
+        self._surrogate.limits = self._limits()
+        candidates = self._asked()
+        return dict(candidates[self._surrogate.pick(candidates, self._known())].chosen) if candidates else None
+
+    def _asked(self) -> list[Candidate]:
+        """The new candidates as they are asked for: after a whole training."""
+        return [self._after(one, self._study.protocol.train.steps) for one in self._new()]
+
+    def _known(self) -> list[Candidate]:
+        """The trials that the model learns from."""
+        return [one for record in self._seen.values() if (one := self._candidate(record)) is not None]
 
     def _after(self, one: Candidate, steps: int) -> Candidate:
         """The same after so many steps of training, which the model has to know where not all are trained equally."""
@@ -139,7 +155,7 @@ class Proposals:
     def _good(self) -> list[dict[str, Scalar]]:
         """The points that no other feasible one beats."""
         told = [
-            (record, [sign * self._found(record)[name] for name, sign in self._surrogate.objectives.items()])
+            (record, [sign * self._found(record)[name] for name, sign in self._signs.items()])
             for record in self._seen.values()
             if record.status in WITH_RESULT
             and record.feasible

@@ -53,7 +53,7 @@ class SearchQuestion:
         scorer: Scorer | None = None,
     ) -> None:
         self._study, self._search, self._ledger, self._predict = study, search, ledger, predict
-        records = ledger.store.records("search")
+        records = ledger.records("search")
         taken_over = reusable(study, search)
         ledger.known.add(taken_over)
         if search.reuse:

@@ -69,7 +69,7 @@ class TuningQuestion:
         self._study, self._ledger = study, ledger
         done = {
             (record.variant, record.tuned.get("lr"), record.seed): record.fingerprint
-            for record in ledger.store.records("tuning")
+            for record in ledger.records("tuning")
             if record.status in SETTLED and not (retry_failed and record.status not in WITH_RESULT)
         }
         planned = [(variant, rate, seed) for rate, seed in grid(study) for variant in variants(study)]

@@ -14,13 +14,8 @@ from typing import Any
 
 from optuna.distributions import BaseDistribution, json_to_distribution
 from optuna.trial import FrozenTrial, TrialState
-from sqlalchemy import Connection, DateTime, Engine, bindparam, text
+from sqlalchemy import BindParameter, Connection, DateTime, Engine, TextClause, bindparam, text
 
-_WHERE = "t.study_id = :study AND (t.trial_id > :after OR t.trial_id IN :ids)"
-_TRIALS = (
-    f"SELECT t.trial_id, t.number, t.state, t.datetime_start, t.datetime_complete FROM trials t WHERE {_WHERE} "
-    "ORDER BY t.trial_id"
-)
 #: What hangs on a trial: table, columns, order.
 _PARTS = {
     "params": ("trial_params", "p.param_name, p.param_value, p.distribution_json", "p.param_id"),
@@ -31,6 +26,34 @@ _PARTS = {
         "trial_intermediate_values", "p.step, p.intermediate_value, p.intermediate_value_type", "p.step",
     ),
 }  # fmt: skip
+
+
+class _Queries:
+    """The statements that read some trials, made once.
+
+    Names and clauses are constants of this file; values are bound.
+    """
+
+    def __init__(self, where: str, *bound: BindParameter[Any]) -> None:
+        trials = "SELECT t.trial_id, t.number, t.state, t.datetime_start, t.datetime_complete FROM trials t"
+        self.trials = (
+            text(f"{trials} WHERE {where} ORDER BY t.trial_id")
+            .bindparams(*bound)
+            .columns(datetime_start=DateTime(), datetime_complete=DateTime())
+        )
+        self.parts = {
+            name: text(
+                f"SELECT p.trial_id, {columns} FROM {table} p JOIN trials t ON t.trial_id = p.trial_id "
+                f"WHERE {where} ORDER BY {order}"
+            ).bindparams(*bound)
+            for name, (table, columns, order) in _PARTS.items()
+        }
+
+
+_MANY = _Queries(
+    "t.study_id = :study AND (t.trial_id > :after OR t.trial_id IN :ids)", bindparam("ids", expanding=True)
+)
+_ONE = _Queries("t.trial_id = :trial")
 _SPECIAL = {"INF_POS": math.inf, "INF_NEG": -math.inf, "NAN": math.nan}
 
 #: A study has few distributions and many values.
@@ -43,25 +66,26 @@ def read_trials(engine: Engine, study_id: int, ids: Collection[int], after: int)
 
     The same as Optuna's own reading, but that equal distributions are one object.
     """
-    values = {"study": study_id, "after": after, "ids": list(ids) or [-1]}
+    return _read(engine, _MANY, {"study": study_id, "after": after, "ids": list(ids) or [-1]})
+
+
+def read_trial(engine: Engine, trial_id: int) -> FrozenTrial | None:
+    """One trial by its id; None if there is none."""
+    return next(iter(_read(engine, _ONE, {"trial": trial_id})), None)
+
+
+def _read(engine: Engine, queries: _Queries, values: dict[str, Any]) -> list[FrozenTrial]:
     with engine.connect() as connection:
-        query = text(_TRIALS).columns(datetime_start=DateTime(), datetime_complete=DateTime())
-        trials = connection.execute(query.bindparams(bindparam("ids", expanding=True)), values).all()
+        trials = connection.execute(queries.trials, values).all()
         if not trials:
             return []
-        parts = {name: _part(connection, name, values) for name in _PARTS}
+        parts = {name: _part(connection, query, values) for name, query in queries.parts.items()}
     return [_frozen(row, {name: found.pop(row[0], []) for name, found in parts.items()}) for row in trials]
 
 
-def _part(connection: Connection, name: str, values: dict[str, Any]) -> _Rows:
-    table, columns, order = _PARTS[name]
-    # Names and clauses are constants of this file; values are bound.
-    query = text(
-        f"SELECT p.trial_id, {columns} FROM {table} p JOIN trials t ON t.trial_id = p.trial_id "
-        f"WHERE {_WHERE} ORDER BY {order}"
-    )
+def _part(connection: Connection, query: TextClause, values: dict[str, Any]) -> _Rows:
     found: _Rows = defaultdict(list)
-    for trial_id, *rest in connection.execute(query.bindparams(bindparam("ids", expanding=True)), values):
+    for trial_id, *rest in connection.execute(query, values):
         found[trial_id].append(rest)
     return dict(found)
 

@@ -18,7 +18,7 @@ from optuna.trial import FrozenTrial
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 
 from archspec import user_error
-from studies.records.frozen import read_trials
+from studies.records.frozen import read_trial, read_trials
 
 #: Seconds that a server may be away before the run gives up; nothing finished is lost then, it goes on later.
 PATIENCE = 600.0
@@ -28,7 +28,7 @@ _PAUSES = (0.1, 0.2, 0.5, 1.0, 2.0, 5.0)
 #: nothing; a trial made twice leaves one that is never told, which the next run closes.
 _READS = (
     "get_study_id_from_name", "get_study_name_from_id", "get_study_directions", "get_study_user_attrs",
-    "get_study_system_attrs", "get_all_studies", "get_trial", "get_trial_id_from_study_id_trial_number",
+    "get_study_system_attrs", "get_all_studies", "get_trial_id_from_study_id_trial_number",
     "get_trial_user_attrs", "get_trial_system_attrs", "get_trial_param", "_get_best_trial_id",
 )  # fmt: skip
 _WRITES = (
@@ -169,6 +169,13 @@ class PatientStorage(RDBStorage):
     ) -> None:
         self.patience = patience
         super().__init__(url, engine_kwargs=engine_kwargs, skip_table_creation=skip_table_creation)
+
+    def get_trial(self, trial_id: int) -> FrozenTrial:
+        """A trial by its id; KeyError if there is none. Optuna reads one several times for each that is run."""
+        found: FrozenTrial | None = self.patience(lambda: read_trial(self.engine, trial_id))
+        if found is None:
+            raise KeyError(f"No trial with trial-id {trial_id} found.")
+        return found
 
     def _get_trials(
         self, study_id: int, states: Any, included_trial_ids: set[int], trial_id_greater_than: int

@@ -103,6 +103,7 @@ class _Trial:
                     return
                 with self._in("build"):
                     module = self._build(graph, device)
+                self._predict(graph)
                 with self._in("train"):
                     trained = self._train(module, data, device)
                 with self._in("evaluate"):
@@ -150,7 +151,6 @@ class _Trial:
             self.detail["inherited"] = take_over(self.job.protocol.init, module)
         self.metrics["parameters"] = float(sum(p.numel() for p in module.parameters()))
         self.metrics["macs"] = float(total_price(graph).macs)
-        self._predict(graph)
         return module.to(device)
 
     def _score(self, graph: ArchGraph, data: Dataset, device: torch.device) -> None:
@@ -166,10 +166,12 @@ class _Trial:
 
         if not self.job.measure.memory:
             return
+        start = time.perf_counter()
         try:
             self.metrics |= predicted_metrics(graph, self.job.protocol, self.job.measure)
         except Exception as error:  # noqa: BLE001 - an operation from outside need not run on meta; training matters more
             self.detail["prediction"] = f"{type(error).__name__}: {error}"
+        self.detail["seconds"]["predict"] = round(time.perf_counter() - start, 4)
 
     def _train(self, module: nn.Module, data: Dataset, device: torch.device) -> nn.Module:
         """Train `module` in place and return the network that is evaluated."""

@@ -48,6 +48,26 @@ def test_an_enqueued_point_comes_next() -> None:
     assert len(made.trials) == 1
 
 
+def test_a_point_that_is_chosen_begins_as_one_that_was_enqueued() -> None:
+    space = {
+        "kind": Dimension(choice=("a", "b")),
+        "heads": Dimension.model_validate({"choice": [1, 2, 4], "when": {"kind": "b"}}),
+        "p": Dimension.model_validate({"float": [0.1, 1.0]}),
+    }
+    made, chosen = study(), {"kind": "a", "heads": 4, "p": 0.5}
+    bridge.enqueue(made, chosen)
+    asked, of_asked = bridge.ask(made, lambda choose: fill(space, 1, choose))
+    begun, of_begun = bridge.begin(made, chosen, lambda choose: fill(space, 1, choose))
+    assert of_asked == of_begun == {"kind": "a", "p": 0.5}
+    assert (asked.number, begun.number) == (0, 1)
+    first, second = made.trials
+    assert first.state == second.state == TrialState.RUNNING
+    assert first.params == second.params == of_begun
+    assert first.distributions == second.distributions
+    bridge.tell(begun, [1.0], {})
+    assert made.trials[1].values == [1.0]
+
+
 def test_a_point_that_waits_already_is_not_enqueued_twice() -> None:
     made = study()
     for _ in range(2):

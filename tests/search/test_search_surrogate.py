@@ -5,15 +5,17 @@ import random
 
 import numpy as np
 import pytest
+from threadpoolctl import threadpool_info, threadpool_limits
 
 from search import samplers
+from search.candidate import Candidate
 from search.dimension import Dimension
 from search.feasible import Assessment
 from search.hypervolume import boxes, front_of, hypervolume, improvement
 from search.objectives import budgets
 from search.pool import Pool
 from search.space import at_random, fill, primitives
-from search.surrogate import Candidate, Surrogate
+from search.surrogate import Surrogate
 
 SPACE = {
     "ch": Dimension(choice=(8, 16, 24, 32, 48)),
@@ -149,3 +151,32 @@ def test_budgets_as_sentences_and_relative_to_the_base() -> None:
     for mistyped in ("0.5 * bse", "base * 0.5", "half * base"):
         with pytest.raises(ValueError, match=r"`0\.9 \* base`"):
             budgets({"latency": mistyped})
+
+
+def test_what_is_prepared_is_not_fitted_again_when_the_next_result_is_in() -> None:
+    rng = random.Random(0)
+    points = [fill(SPACE, 1, at_random(rng)) for _ in range(40)]
+    results = [Candidate(one, judge(one).metrics, train(one)) for one in points[:9]]
+    candidates = [Candidate(one, judge(one).metrics) for one in points[9:]]
+    for number in range(4, 9):
+        surrogate = Surrogate(primitives(SPACE, 1), {"loss": 1.0, "macs": 1.0}, {}, 3, 0)
+        under_way = Candidate(results[number].chosen, results[number].known)
+        surrogate.prepare(candidates, [*results[:number], under_way])
+        fitted = dict(surrogate._kernels)
+        assert len(fitted) == 1
+        surrogate.pick(candidates, results[: number + 1])
+        assert surrogate._kernels == fitted
+
+
+def test_its_linear_algebra_has_one_thread(monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: list[int] = []
+
+    def watched(self: Surrogate, candidates: object, results: object) -> int:
+        seen.extend(one["num_threads"] for one in threadpool_info())
+        return 0
+
+    monkeypatch.setattr(Surrogate, "_pick", watched)
+    with threadpool_limits(2):
+        Surrogate(primitives(SPACE, 1), {"loss": 1.0}, {}, 3, 0).pick([], [])
+    assert seen
+    assert set(seen) == {1}

@@ -16,7 +16,8 @@ from optuna.trial import FrozenTrial, TrialState
 from benchmarks.scale.make import make
 from search.optuna_bridge import quiet
 from studies.records import tables
-from studies.records.frozen import read_trials
+from studies.records.frozen import read_trial, read_trials
+from studies.records.patience import DISK_FULL, Patience, PatientStorage
 from studies.records.store import Store
 from studies.study.load import load_study
 
@@ -75,6 +76,17 @@ def test_a_part_of_them_is_the_same(storage: RDBStorage) -> None:
     ours = read_trials(storage.engine, study_id, {3, 5}, 9)
     assert [trial._trial_id for trial in ours] == [trial._trial_id for trial in theirs] == [3, 5, 10, 11, 12, 13, 14]
     assert read_trials(storage.engine, study_id, set(), 99) == []
+
+
+def test_each_of_them_is_the_same(storage: RDBStorage) -> None:
+    with quiet():
+        patient = PatientStorage(str(storage.engine.url), {}, Patience("here", DISK_FULL))
+    for trial_id in range(1, 15):
+        found = patient.get_trial(trial_id)
+        same(found, storage.get_trial(trial_id))
+    assert read_trial(storage.engine, 99) is None
+    with pytest.raises(KeyError):
+        patient.get_trial(99)
 
 
 def test_the_benchmarks_study_is_one_that_optuna_reads(tmp_path: Path) -> None:

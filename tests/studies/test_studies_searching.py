@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 from archspec import UserError, fingerprint, from_document, total_price
-from search.surrogate import Candidate, Surrogate
+from search.candidate import Candidate
+from search.surrogate import Surrogate
 from studies.driver.ledger import Ledger
 from studies.driver.loop import drive
 from studies.driver.searching import SearchQuestion
@@ -99,6 +100,41 @@ def test_a_resumed_search_meets_its_budget_and_repeats_nothing(study_file: Write
     assert len(launcher.jobs) == 5
     assert len({record.fingerprint for record in records}) == 13
     assert run(path)[1].jobs == []
+
+
+def test_a_resumed_search_reads_its_records_once(study_file: Write, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = study_file(search())
+    run(path)
+    path.write_text(path.read_text().replace("trials: 8", "trials: 10"))
+    study, read, records = load_study(path), list[str](), Store.records
+    monkeypatch.setattr(Store, "records", lambda self, part: read.append(part) or records(self, part))  # type: ignore[func-returns-value]
+    store = Store(study.folder)
+    ledger = Ledger(study, store, Heard())
+    assert study.file.search is not None
+    question = SearchQuestion(study, study.file.search, ledger)
+    assert read == ["search"]
+    drive(question, Pretended(1, trained), nothing)
+    assert question.next() is None
+    assert [record.status for record in ledger.records("search")] == ["finished"] * 10
+    assert ledger.records("search") == records(store, "search")
+    assert ledger.records("ablation") == []
+
+
+def test_a_trial_left_open_is_known_as_interrupted(study_file: Write) -> None:
+    path = study_file(search())
+    study = load_study(path)
+    assert study.file.search is not None
+    task = SearchQuestion(
+        study, study.file.search, Ledger(study, Store(study.folder, study.name, create=True), Heard())
+    ).next()
+    assert task is not None
+    ledger = Ledger(study, Store(study.folder), Heard())
+    assert [record.status for record in ledger.records("search")] == ["running"]
+    assert ledger.settle() == 1
+    assert [record.status for record in ledger.records("search")] == ["interrupted"]
+    again = SearchQuestion(study, study.file.search, ledger).next()
+    assert again is not None
+    assert again.begun.fingerprint == task.begun.fingerprint
 
 
 def test_picked_points_and_neighbours_of_the_base_come_first(study_file: Write) -> None:

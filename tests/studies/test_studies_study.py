@@ -114,6 +114,15 @@ def test_planning_and_records_load_no_torch() -> None:
     assert done.stdout.strip() == "[]"
 
 
+def test_a_search_without_our_model_loads_neither_it_nor_designs() -> None:
+    code = (
+        "import sys, studies.driver.searching;"
+        "print([m for m in ('sklearn', 'pyDOE3', 'scipy.stats', 'pandas') if m in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
+
+
 @pytest.mark.parametrize(
     ("sampler", "message"),
     [

@@ -1,3 +1,4 @@
+import functools
 import json
 import subprocess
 import sys
@@ -11,6 +12,7 @@ from torch import Tensor, nn
 import archspec
 from studies.sections.protocol import Measure, Protocol
 from studies.training.failures import explained
+from studies.trial import worker
 from studies.trial.job import Job, Outcome, Progress
 from studies.trial.run import _Trial, run_trial
 
@@ -90,7 +92,7 @@ def test_a_finished_trial_has_its_details(finished: tuple[Outcome, list[Progress
         *("seconds", "evaluation", "loss_bins", "snr_bins", "latency", "train_latency", "memory", "train_memory"),
         *("conditions", "timer", "turns", "load_average", "steps"),
     }
-    assert list(outcome.detail["seconds"]) == ["load", "build", "train", "evaluate", "measure"]
+    assert list(outcome.detail["seconds"]) == ["load", "build", "predict", "train", "evaluate", "measure"]
     assert [bounds[:2] for bounds in outcome.detail["loss_bins"]] == [[0, 71], [71, 214], [214, 518], [518, 1000]]
     mean = sum((high - low) * mse for low, high, mse in outcome.detail["loss_bins"]) / 1000
     assert outcome.metrics["loss"] == pytest.approx(mean)
@@ -260,3 +262,18 @@ def test_a_trial_prints_nothing(tmp_path: Path) -> None:
     command = [sys.executable, "-W", "error", "-c", code, str(tmp_path / "job.json")]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+
+
+def test_a_worker_sets_its_imports_aside_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    done: list[str] = []
+
+    class Connection:
+        def send(self, message: tuple[str, Any]) -> None:
+            done.append(message[0])
+
+    monkeypatch.setattr(worker.gc, "freeze", lambda: done.append("freeze"))
+    monkeypatch.setattr(worker, "_set_imports_aside", functools.cache(worker._set_imports_aside.__wrapped__))
+    broken = job(measure=Measure(device="cuda:99"))
+    for _ in range(2):
+        worker._do_job(Connection(), broken.model_dump(mode="json"))  # type: ignore[arg-type]
+    assert done == ["outcome", "freeze", "outcome"]

@@ -8,7 +8,6 @@ from typing import Annotated
 
 import numpy as np
 from pydantic import Field, model_validator
-from pyDOE3 import fullfact
 
 from studies.sections.protocol import Section
 from studies.study.designs.forms import BASE, Fault, Label, Origin, Proposal, Proposed
@@ -66,6 +65,9 @@ def combinations_of(section: Factorial, levels: dict[str, Levels]) -> list[dict[
         if np.prod(counts) > MOST_CELLS:
             message = f"the full factorial has {int(np.prod(counts))} combinations; at most {MOST_CELLS} are made."
             return Fault(("factorial",), message, "State a `resolution` for a fraction, or leave factors out.")
+        # Here, since pyDOE3 brings scipy.stats and more: 80 MiB for every study that has no such design.
+        from pyDOE3 import fullfact
+
         return [_row(levels, indices) for indices in fullfact(counts).astype(int).tolist()]
     more = [name for name, count in zip(levels, counts, strict=True) if count != 2]
     if more:

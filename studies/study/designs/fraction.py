@@ -7,7 +7,6 @@ from itertools import combinations
 
 import numpy as np
 from numpy.typing import NDArray
-from pyDOE3 import fracfact
 
 #: (factors, resolution) -> generators of the standard fraction with the fewest runs (Box, Hunter & Hunter 1978,
 #: table 12.15). pyDOE3's `fracfact_by_res` is not used: it misses fractions (2^(5-1) of resolution V) and gives
@@ -48,6 +47,9 @@ def fraction(num_factors: int, resolution: int) -> Fraction | None:
     if not good:
         return None
     _, found, text = min(good)
+    # Here, as in `factorial`: it is heavy, and few studies need it.
+    from pyDOE3 import fracfact
+
     runs: Runs = np.asarray(fracfact(text), dtype=float)
     return Fraction(runs * -runs[0], found)
 
