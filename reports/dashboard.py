@@ -75,8 +75,8 @@ COMPARISON: tuple[Section[Sequence[StudyResults]], ...] = (
 
 
 SCRIPTS = (
-    "architectures.js",
     "dashboard.js",
+    "architectures.js",
     "table.js",
     "linking.js",
     "layers.js",

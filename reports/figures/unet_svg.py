@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import zlib
 from dataclasses import dataclass, field
 
 from markupsafe import Markup
@@ -50,16 +48,25 @@ class _Look:
     """Node -> what its counterpart in another network is found by; see `unet_keys`."""
 
 
-def unet_svg(network: Network, title: str, *, keyed: bool = False) -> Markup:
+def unet_svg(network: Network, title: str) -> Markup:
     """Draw one network.
 
     Args:
         network: a built graph (shaped and priced), as `Network(graph)`.
         title: read by screen readers.
-        keyed: whether its elements carry what it takes to mark, in the page, how another network differs.
     """
     (drawn,) = layout([network])
-    return _svg(network, drawn, title, _Look(keys=unet_keys(network) if keyed else None))
+    return _svg(network, drawn, title, _Look())
+
+
+def unet_form(network: Network) -> Markup:
+    """Draw one network without its words, which the page fills in.
+
+    Its boxes and skips carry what it takes to find their counterparts in another network, and its texts how many
+    letters they have room for and the width into which more are squeezed.
+    """
+    (drawn,) = layout([network])
+    return _svg(network, drawn, "", _Look(keys=unet_keys(network)))
 
 
 def unet_pair(base: Network, other: Network, titles: tuple[str, str]) -> tuple[Markup, Markup, Difference | None]:
@@ -90,15 +97,17 @@ def _ghosts(of: Layout, marks: dict[str, Mark], into: Layout) -> tuple[Box, ...]
     return tuple(box for box in ours if (box.x, box.y) not in taken and box.w > MERGE)
 
 
+LETTER = 5.9
+"""Width of a letter in a box, about."""
+
 # ---- drawing -------------------------------------------------------------------------------------------------------
 
 _SVG = Markup('<svg class="unet" viewBox="0 0 {:.0f} {:.0f}" role="group" aria-label="{}"><title>{}</title>{}</svg>')
 _STRIPE = Markup('<rect class="stripe" x="0" y="{:.1f}" width="{:.0f}" height="{:.1f}" rx="4"/>')
 _STRIPE_LABEL = Markup('<text class="stripe-label" x="8" y="{:.1f}">{}</text>')
-_NODE = Markup(
-    '<g class="node k-{}{}" tabindex="0" role="img" aria-label="{}" data-node="{}"{}><title>{}</title>{}</g>'
-)
-_KEYS = Markup(' data-key="{}" data-op="{}" data-meant="{}" data-flow="{}"')
+_NODE = Markup('<g class="node k-{}{}" tabindex="0" role="img" aria-label="{}" data-node="{}"><title>{}</title>{}</g>')
+_BLANK = Markup('<g class="node k-{}" tabindex="0" role="img" data-node="{}" data-key="{}"><title></title>{}</g>')
+_BLANK_TEXT = Markup('<text x="{:.1f}" y="{:.1f}" data-letters="{:.0f}" data-room="{:.0f}"></text>')
 _RECT = Markup('<rect x="{:.1f}" y="{:.1f}" width="{:.1f}" height="{:.1f}" rx="3"/>')
 _TEXT = Markup('<text x="{:.1f}" y="{:.1f}"{}>{}</text>')
 _BADGE = Markup(
@@ -128,10 +137,13 @@ def _svg(network: Network, drawn: Layout, title: str, look: _Look) -> Markup:
 
 def _node(graph: ArchGraph, node: str, box: Box, look: _Look) -> Markup:
     mark = look.nodes.get(node, "")
+    if look.keys is not None:
+        room = _BLANK_TEXT.format(*_text_at(box), (box.w - 6) // LETTER, box.w - 8)
+        return _wrap(graph, node, look, _RECT.format(box.x, box.y, box.w, box.h) + room)
     label = node_label(graph, node)
     # Text that would touch the frame is squeezed rather than cut: the whole label is the point of the picture.
     squeeze = Markup(' textLength="{:.0f}" lengthAdjust="spacingAndGlyphs"').format(box.w - 8)
-    text = _TEXT.format(*_text_at(box), squeeze if len(label) * 5.9 > box.w - 6 else "", label)
+    text = _TEXT.format(*_text_at(box), squeeze if len(label) > (box.w - 6) // LETTER else "", label)
     body = _RECT.format(box.x, box.y, box.w, box.h) + text + _badge(box, mark)
     return _wrap(graph, node, look, body)
 
@@ -148,22 +160,11 @@ def _merge(graph: ArchGraph, node: str, box: Box, look: _Look) -> Markup:
 def _wrap(graph: ArchGraph, node: str, look: _Look, body: Markup) -> Markup:
     mark = look.nodes.get(node, "")
     kind = KINDS.get(type(op_of(graph, node)), "other")
+    if look.keys is not None:
+        return _BLANK.format(kind, node, look.keys.get(node, node), body)
     label = f"{node}: {node_label(graph, node)}{f', {mark}' if mark else ''}"
     tooltip = node_tooltip(graph, node, look.was.get(node, ""))
-    keys = "" if look.keys is None else _KEYS.format(look.keys.get(node, node), *_signature(graph, node))
-    return _NODE.format(kind, f" m-{mark}" if mark else "", label, node, keys, tooltip, body)
-
-
-def _signature(graph: ArchGraph, node: str) -> tuple[str, str, str]:
-    """An operation as it is written, as it is meant and what passes through it: short marks, equal where those are."""
-    op, inputs = op_of(graph, node), input_shapes(graph, node)
-    flow = {**{port: str(shape) for port, shape in inputs.items()}, "": str(shape_of(graph, node))}
-    return _mark_of(op.model_dump(mode="json")), _mark_of(op.canonical(inputs)), _mark_of(flow)
-
-
-def _mark_of(value: object) -> str:
-    text = json.dumps(value, sort_keys=True, default=str)
-    return f"{zlib.crc32(text.encode()):x}"
+    return _NODE.format(kind, f" m-{mark}" if mark else "", label, node, tooltip, body)
 
 
 def _badge(box: Box, mark: Mark) -> Markup:

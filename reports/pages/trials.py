@@ -85,8 +85,8 @@ def context(results: StudyResults, charts: Charts) -> dict[str, Any] | None:
     ablated, searched = len(part(trials, "ablation")) > 0, len(part(trials, "search")) > 0
     parameters = parameter_columns(trials)
     kinds = _kinds(results)
-    searched, predicted = ([c for c in map(str, trials) if c.startswith(p)] for p in ("param:", "predicted_"))
-    shown = _Shown(metrics, parameters, searched, predicted, units)
+    space, predictions = ([c for c in map(str, trials) if c.startswith(p)] for p in ("param:", "predicted_"))
+    shown = _Shown(metrics, parameters, space, predictions, units)
     statuses = [status_of(name) for name in status_counts(trials)]
     rows = [
         _row(results, row, shown, kinds.get((str(row["part"]), int(row["trial"])), "")) for row in as_records(trials)
