@@ -183,11 +183,14 @@ def _ratios(ranks: Floats, kept: npt.NDArray[np.bool_], groups: npt.NDArray[np.i
         kept: which trials count in each row, shape (rows, n).
         groups: shape (n,).
     """
-    member = np.eye(int(groups.max()) + 1)[groups]
-    centred = ranks - ranks.mean()
-    sizes = kept @ member
+    # Group by group, added up side by side: a product of matrices would wake threads for as little as this.
+    order = np.argsort(groups, kind="stable")
+    starts = np.flatnonzero(np.diff(groups[order], prepend=-1))
+    centred = (ranks - ranks.mean())[:, order]
+    kept = kept[:, order]
+    sizes = np.add.reduceat(kept, starts, axis=1, dtype=float)
     counted = np.maximum(sizes, 1)
-    sums = (kept * centred) @ member
+    sums = np.add.reduceat(kept * centred, starts, axis=1)
     n, k = kept.sum(axis=1), (sizes > 0).sum(axis=1)
     between = (sums**2 / counted).sum(axis=1) - sums.sum(axis=1) ** 2 / n
     total = (kept * centred**2).sum(axis=1) - sums.sum(axis=1) ** 2 / n

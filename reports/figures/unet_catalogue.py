@@ -8,10 +8,11 @@ for the others only the words in the boxes are exchanged.
 from __future__ import annotations
 
 import zlib
-from collections.abc import Mapping
+from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass
 from graphlib import CycleError, TopologicalSorter
-from typing import Any
+from operator import itemgetter
+from typing import Any, TypeAlias
 
 from archspec import Price, UserError, from_document
 from archspec.ops import Input, Op
@@ -24,6 +25,10 @@ from reports.figures.unet_units import Network
 
 MOST_BLOCKS, MOST_FORMS = 20_000, 250
 """A block takes about 0.1 ms, a form about 10 ms: beyond so many, only what is made of known ones can be drawn."""
+
+
+_Key: TypeAlias = tuple[Hashable, tuple[str, ...], tuple[int, ...]]
+"""Of a block: its operation as it is written, its ports and the numbers of the shapes there."""
 
 
 @dataclass(frozen=True)
@@ -46,10 +51,10 @@ class _Block:
 
 @dataclass(frozen=True)
 class _Wiring:
-    """The nodes of a graph in an order of computation: each one's place, its ports, and the places that fill them."""
+    """The nodes of a graph in an order of computation: each one's place, its ports, and how to find what fills them."""
 
     number: int
-    steps: tuple[tuple[int, tuple[str, ...], tuple[int, ...]], ...]
+    steps: tuple[tuple[int, tuple[str, ...], Callable[[list[int]], tuple[int, ...]]], ...]
 
 
 class _UndrawableError(Exception):
@@ -65,7 +70,7 @@ class Catalogue:
         self.forms: list[tuple[str, list[str]]] = []
         """SVG without words, and the nodes whose blocks an entry lists."""
         self._most = (most_blocks or MOST_BLOCKS, most_forms or MOST_FORMS)
-        self._known: dict[tuple[Any, ...], _Block | None] = {}
+        self._known: dict[_Key, _Block] = {}
         self._wirings: dict[tuple[Any, ...], _Wiring | None] = {}
         self._form_of: dict[tuple[Any, ...], int | None] = {}
         self._shapes: dict[Shape, int] = {}
@@ -76,8 +81,8 @@ class Catalogue:
         """Take in an architecture, given in full; None if it can not be drawn."""
         try:
             return self._entry(document)
-        except (_UndrawableError, UserError, KeyError):
-            # Its numbers stand, only its picture is missing.
+        except (_UndrawableError, UserError, KeyError, TypeError, ValueError, AttributeError):
+            # Damaged, or of another version of the vocabulary: its numbers stand, only its picture is missing.
             return None
 
     def _entry(self, document: Mapping[str, Any]) -> Entry:
@@ -85,11 +90,10 @@ class Catalogue:
         wiring, data = self._wiring(nodes, document["graph"]["edges"]), list(nodes.values())
         shapes, numbers, looks = ([0] * len(data) for _ in range(3))
         parameters = macs = 0
-        for at, ports, sources in wiring.steps:
-            key = (repr(data[at]), ports, *[shapes[source] for source in sources])
-            block = self._known[key] if key in self._known else self._add_block(key, data[at])
-            if block is None:
-                raise _UndrawableError
+        known = self._known
+        for at, ports, arriving in wiring.steps:
+            key = (_written(data[at]), ports, arriving(shapes))
+            block = known.get(key) or self._add_block(key, data[at])
             shapes[at], numbers[at], looks[at] = block.shape, block.number, block.look
             parameters += block.price.parameters
             macs += block.price.macs
@@ -105,14 +109,16 @@ class Catalogue:
             raise _UndrawableError
         return found
 
-    def _add_block(self, key: tuple[Any, ...], data: dict[str, Any]) -> _Block | None:
+    def _add_block(self, key: _Key, data: dict[str, Any]) -> _Block:
         if len(self.blocks) >= self._most[0]:
-            return None
-        _, ports, *arriving = key
+            raise _UndrawableError
+        _, ports, arriving = key
         op, _ = read_op(data, NOWHERE)
         given = dict(zip(ports, (self._shape[shape] for shape in arriving), strict=True))
         inputs = None if op is None else _in_order(op, given)
-        self._known[key] = None if op is None or inputs is None else self._block(op, inputs)
+        if op is None or inputs is None:
+            raise _UndrawableError
+        self._known[key] = self._block(op, inputs)
         return self._known[key]
 
     def _block(self, op: Op, inputs: dict[str, Shape]) -> _Block:
@@ -152,7 +158,22 @@ def _wired(number: int, nodes: list[str], edges: list[list[str]]) -> _Wiring | N
         order = list(TopologicalSorter({at: ports.values() for at, ports in enumerate(filled)}).static_order())
     except CycleError:
         return None
-    return _Wiring(number, tuple((at, tuple(filled[at]), tuple(filled[at].values())) for at in order))
+    return _Wiring(number, tuple((at, tuple(filled[at]), _picker(list(filled[at].values()))) for at in order))
+
+
+def _written(data: dict[str, Any]) -> Hashable:
+    """An operation as a key: its items, which cost less than their text, where none holds a list."""
+    return tuple(data.items()) if _HOLDERS.isdisjoint(map(type, data.values())) else repr(data)
+
+
+_HOLDERS = frozenset((list, dict))
+
+
+def _picker(places: list[int]) -> Callable[[list[int]], tuple[int, ...]]:
+    """What takes the values at these places out of a list."""
+    if len(places) > 1:
+        return itemgetter(*places)
+    return lambda values: tuple([values[place] for place in places])
 
 
 def _in_order(op: Op, given: dict[str, Shape]) -> dict[str, Shape] | None:
