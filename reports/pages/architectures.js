@@ -36,6 +36,12 @@ page.architectures = (() => {
     text.setAttribute("textLength", text.dataset.room);
     text.setAttribute("lengthAdjust", "spacingAndGlyphs");
   };
+  // Both at one scale: the narrower one does not fill its half.
+  const fit = (...places) => {
+    const pictures = places.map((place) => place.firstElementChild);
+    const widths = pictures.map((picture) => picture.viewBox.baseVal.width);
+    pictures.forEach((picture, at) => { picture.style.width = `${(100 * widths[at]) / Math.max(...widths)}%`; });
+  };
   const draw = (place, { blocks, forms, entries }, fingerprint) => {
     const [label, , form, numbers] = entries[fingerprint];
     const [svg, names] = forms[form];
@@ -152,6 +158,7 @@ page.architectures = (() => {
       const [here, there] = ["left", "right"].map((name) => section.querySelector(`[data-slot="${name}"]`));
       draw(here, known, a);
       draw(there, known, b);
+      fit(here, there);
       fill({
         left_caption: known.entries[a][1], left_title: label(left),
         right_caption: known.entries[b][1], right_title: label(right),

@@ -16,6 +16,8 @@ from tests.reports.synthetic_study import full_study, make_study
 
 pytestmark = pytest.mark.browser
 
+SIDES = ("left", "right")
+
 
 def fingerprint_of(watched: Watched, label: str) -> str:
     option = watched.page.locator("#architecture-choice option", has_text=re.compile(label)).first
@@ -59,6 +61,11 @@ def test_any_two_are_marked_as_the_analysis_marks_them(watched: Watched, left: s
     assert marks(watched, "right") == {node: mark for node, mark in found.other.items() if mark}
     removed = watched.page.locator('[data-slot="left"] .skip.m-removed').count()
     assert removed == list(found.base_skips.values()).count("removed")
+    # At one scale, whatever their widths are.
+    boxes = [watched.page.locator(f'[data-slot="{s}"] [data-node="mid.block_1"] rect').bounding_box() for s in SIDES]
+    assert boxes[0] is not None
+    assert boxes[1] is not None
+    assert boxes[0]["width"] == pytest.approx(boxes[1]["width"], rel=0.01)
     words = watched.page.locator('[data-slot="difference"]').inner_text()
     for mark, number in found.counts.items():
         shown = {"follows": "with other channels only"}.get(mark, mark)
