@@ -11,6 +11,7 @@ import zlib
 from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass
 from graphlib import CycleError, TopologicalSorter
+from itertools import chain
 from operator import itemgetter
 from typing import Any, TypeAlias
 
@@ -101,7 +102,7 @@ class Catalogue:
         return Entry(form, tuple(numbers), Price(parameters, macs))
 
     def _wiring(self, nodes: Mapping[str, Any], edges: list[list[str]]) -> _Wiring:
-        key = (*nodes, repr(edges))
+        key = (tuple(nodes), *chain.from_iterable(edges))
         if key not in self._wirings:
             self._wirings[key] = _wired(len(self._wirings), list(nodes), edges)
         found = self._wirings[key]
