@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import base64
+import gc
 import hashlib
 import re
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from importlib import resources
 from pathlib import Path
@@ -75,8 +78,8 @@ COMPARISON: tuple[Section[Sequence[StudyResults]], ...] = (
 
 
 SCRIPTS = (
-    "architectures.js",
     "dashboard.js",
+    "architectures.js",
     "table.js",
     "linking.js",
     "layers.js",
@@ -112,13 +115,43 @@ def render(results: StudyResults, *, refresh: int | None = None) -> str:
 
 
 def write_comparison(several: Sequence[StudyResults], path: Path) -> Path:
-    """Write the page of several studies; as `write_dashboard`."""
-    title = join_words(results.name for results in several)
-    write_text(path, _page(Head(f"{len(several)} studies", title), COMPARISON, several, None))
+    """Write the page of several studies; as `write_dashboard`. Those of one name are numbered as they are given."""
+    told = _told_apart(several)
+    title = join_words(results.name for results in told)
+    write_text(path, _page(Head(f"{len(told)} studies", title), COMPARISON, told, None))
     return path
 
 
+def _told_apart(several: Sequence[StudyResults]) -> list[StudyResults]:
+    """The studies with names that differ."""
+    number = Counter(results.name for results in several)
+    seen: Counter[str] = Counter()
+    told = []
+    for results in several:
+        seen[results.name] += 1
+        name = results.name if number[results.name] == 1 else f"{results.name} ({seen[results.name]})"
+        told.append(replace(results, name=name))
+    return told
+
+
 def _page(head: Head, sections: tuple[Section[T], ...], subject: T, refresh: int | None) -> str:
+    with _without_pauses():
+        return _rendered(head, sections, subject, refresh)
+
+
+@contextmanager
+def _without_pauses() -> Iterator[None]:
+    """Keep the collector of cycles from walking a study of thousands of trials again and again; none are made here."""
+    running = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if running:
+            gc.enable()
+
+
+def _rendered(head: Head, sections: tuple[Section[T], ...], subject: T, refresh: int | None) -> str:
     charts = Charts()
     gathered = [(section, section.context(subject, charts)) for section in sections]
     shown = [(section, content) for section, content in gathered if content is not None]

@@ -65,12 +65,17 @@ METRICS: dict[str, Metric] = {
 }
 
 
+_MMACS = replace(METRICS["macs"], unit="M", factor=1e-6)
+
+
 def metrics_of(trials: pd.DataFrame) -> dict[str, Metric]:
     """Return the metrics with units that suit this study's sizes: MMACs for small networks, GMACs for large ones."""
-    scaled = dict(METRICS)
-    if "macs" in trials.columns and not float(trials["macs"].max()) >= 1e9:
-        scaled["macs"] = replace(METRICS["macs"], unit="M", factor=1e-6)
-    return scaled
+    return metrics_up_to(float(trials["macs"].max())) if "macs" in trials.columns else dict(METRICS)
+
+
+def metrics_up_to(macs: float) -> dict[str, Metric]:
+    """Return the metrics with units that suit networks of at most so many MACs."""
+    return dict(METRICS) if macs >= 1e9 else {**METRICS, "macs": _MMACS}
 
 
 def metric_of(name: str, metrics: dict[str, Metric]) -> Metric:

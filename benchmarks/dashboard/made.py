@@ -1,4 +1,7 @@
-"""A made-up study of any size: conditional parameters, three objectives, budgets, trials that failed, curves."""
+"""A made-up study of any size: conditional parameters, three objectives, budgets, trials that failed, curves.
+
+Nearly every trial has an architecture of its own.
+"""
 
 from __future__ import annotations
 
@@ -7,6 +10,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from benchmarks.dashboard.architectures import Architectures
 from studies.frame import StudyResults
 from tests.reports.synthetic_study import COLUMNS, make_study
 
@@ -62,7 +66,8 @@ def large_study(trials: int, seed: int = 0) -> StudyResults:
     table["param:heads"] = table["param:heads"].where(table["param:attn_resolutions"] != "none")
     for name in RANGES:
         table[f"param:{name}"] = numbers[name]
-    documents = list(study.architectures.values())
+    made = Architectures()
+    settings = [{name: values[chosen[name][i]] for name, values in PARAMETERS.items()} for i in range(trials)]
     steps = range(0, 1000, 10)
     decay = np.exp(-np.arange(100) / 20)
     curves = {
@@ -77,7 +82,7 @@ def large_study(trials: int, seed: int = 0) -> StudyResults:
             "curves": curves,
             "loss_bins": {},
             "budgets": {"latency": 2e-2},
-            "architectures": {f: documents[i % len(documents)] for i, f in enumerate(table["fingerprint"])},
+            "architectures": {f: made.document(given) for f, given in zip(table["fingerprint"], settings, strict=True)},
             "base": table["fingerprint"].iloc[0],
         }
     )

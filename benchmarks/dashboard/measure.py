@@ -70,10 +70,10 @@ def main() -> None:
             write_dashboard(study, path)
         print(f"written in {time.perf_counter() - wall:.1f} s ({time.process_time() - cpu:.1f} s of CPU)")
         print(f"size {path.stat().st_size / 1e6:.2f} MB")
-        _browse(path)
+        _browse(path, given.trials)
 
 
-def _browse(path: Path) -> None:
+def _browse(path: Path, trials: int) -> None:
     program = next(found for name in NAMES if (found := shutil.which(name)))
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(
@@ -89,6 +89,7 @@ def _browse(path: Path) -> None:
         _first(page, "pareto")
         for key in ("slices", "search-curves"):
             _first(page, key)
+        _architecture(page, trials - 1)
         page.locator("#parallel").scroll_into_view_if_needed()
         page.wait_for_function("() => document.getElementById('parallel').dataset.drawn")
         inspector = page.context.new_cdp_session(page)
@@ -105,6 +106,19 @@ def _browse(path: Path) -> None:
                     f"({busy:.3f} s of the page's CPU)"
                 )
         browser.close()
+
+
+def _architecture(page: Page, trial: int) -> None:
+    """Choose the architecture of a trial that is not in the lists by its number."""
+    number = page.locator("#architecture-trial")
+    if not number.count():
+        return
+    number.scroll_into_view_if_needed()
+    start = time.perf_counter()
+    number.fill(str(trial))
+    number.press("Enter")
+    page.wait_for_function("() => document.getElementById('architecture-pair').dataset.shown")
+    print(f"architecture of trial {trial} drawn {time.perf_counter() - start:.2f} s after its number was given")
 
 
 def _busy(inspector: CDPSession) -> float:

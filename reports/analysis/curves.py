@@ -5,9 +5,11 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 import numpy as np
+import numpy.typing as npt
 
 from reports.analysis.ablation import BASE
 from reports.analysis.search import Point
@@ -47,13 +49,23 @@ def smoothed(
     width = max(1, len(points) // windows)
     every = max(1, math.ceil(len(points) / most))
     steps, values = np.asarray(points, dtype=float).T
-    last = np.arange(len(points) - 1, -1, -every)[::-1]  # counted from the end, which is always kept
-    near = last[:, None] - np.arange(width)
-    known = (near >= 0) & np.isfinite(values[np.maximum(near, 0)])
+    last, near, inside = _windows(len(points), width, every)
+    seen = values[near]
+    known = inside & np.isfinite(seen)
     counts = known.sum(axis=1)
-    totals = np.where(known, values[np.maximum(near, 0)], 0.0).sum(axis=1)
+    totals = np.where(known, seen, 0.0).sum(axis=1)
     some = counts > 0
     return list(zip(steps[last[some]].tolist(), (totals[some] / counts[some]).tolist(), strict=True))
+
+
+@lru_cache(maxsize=64)
+def _windows(
+    number: int, width: int, every: int
+) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.intp], npt.NDArray[np.bool_]]:
+    """The points that are kept, those in the window of each, and which of these there are."""
+    last = np.arange(number - 1, -1, -every)[::-1]  # counted from the end, which is always kept
+    near = last[:, None] - np.arange(width)
+    return last, np.maximum(near, 0), near >= 0
 
 
 def variant_curves(results: StudyResults) -> list[Curve]:

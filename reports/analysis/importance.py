@@ -13,6 +13,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
@@ -94,7 +95,11 @@ def importances(search: pd.DataFrame, objective: str, seed: int = 0) -> Importan
     n = len(rows)
     if n < MIN_TRIALS:
         return Importances(objective, n, ())
-    found = [_importance(rows, column, objective, seed) for column in parameter_columns(search)]
+    drawn: dict[bytes, _Draws] = {}
+    found = [
+        _importance(rows, column, _Draws.of(rows, column, objective, seed, drawn))
+        for column in parameter_columns(search)
+    ]
     return Importances(objective, n, tuple(sorted(found, key=lambda i: -i.share if i.share == i.share else 1.0)))
 
 
@@ -123,22 +128,44 @@ def adjusted_ratio(ranks: Floats, groups: npt.NDArray[np.intp]) -> float:
     return max(0.0, (between - (k - 1) * within) / total)
 
 
-def _importance(rows: pd.DataFrame, column: str, objective: str, seed: int) -> Importance:
+@dataclass(frozen=True)
+class _Draws:
+    """Shuffles and random halves of the trials in which a parameter exists; the same for all that exist in the same."""
+
+    ranks: Floats
+    seed: int
+
+    @classmethod
+    def of(cls, rows: pd.DataFrame, column: str, objective: str, seed: int, known: dict[bytes, _Draws]) -> _Draws:
+        """Those of one parameter, from the known ones if another exists in the same trials."""
+        there = rows[column].notna().to_numpy()
+        key = there.tobytes()
+        if key not in known:
+            ranks = np.asarray(stats.rankdata(rows[objective].to_numpy(dtype=float)[there]), dtype=float)
+            known[key] = cls(ranks, seed)
+        return known[key]
+
+    @cached_property
+    def both(self) -> tuple[Floats, npt.NDArray[np.bool_]]:
+        """Shuffled ranks, shape (shuffles, n), and which trials each half has, shape (halves, n)."""
+        n = len(self.ranks)
+        random = np.random.default_rng(self.seed)
+        effort = min(1.0, FULL_EFFORT / n)
+        shuffles = max(50, round(SHUFFLES * effort))
+        shuffled = random.permuted(np.broadcast_to(self.ranks, (shuffles, n)), axis=1)
+        return shuffled, _halves(n, max(50, round(HALVES * effort)), random)
+
+
+def _importance(rows: pd.DataFrame, column: str, draws: _Draws) -> Importance:
     present = rows[rows[column].notna()]
     name, n = column.removeprefix("param:"), len(present)
     values = present[column].tolist()
     groups = groups_of(values)
     if n < MIN_TRIALS or int(groups.max(initial=0)) < 1:
         return Importance(name, n, *[math.nan] * 5)
-    ranks = np.asarray(stats.rankdata(present[objective].to_numpy(dtype=float)), dtype=float)
-    shuffler = np.random.default_rng(seed)
-    effort = min(1.0, FULL_EFFORT / n)
-    shuffles = max(50, round(SHUFFLES * effort))
-    shuffled = shuffler.permuted(np.broadcast_to(ranks, (shuffles, n)), axis=1)
-    chance = np.quantile(_ratios(shuffled, np.ones((shuffles, n), dtype=bool), groups), 0.95)
-    low, high = np.quantile(
-        _ratios(ranks[None], _halves(n, max(50, round(HALVES * effort)), shuffler), groups), [0.025, 0.975]
-    )
+    ranks, (shuffled, halves) = draws.ranks, draws.both
+    chance = np.quantile(_ratios(shuffled, np.ones(shuffled.shape, dtype=bool), groups), 0.95)
+    low, high = np.quantile(_ratios(ranks[None], halves, groups), [0.025, 0.975])
     trend = float(stats.spearmanr(values, ranks).statistic) if numeric(values) and len(set(ranks)) > 1 else math.nan
     return Importance(name, n, adjusted_ratio(ranks, groups), float(low), float(high), float(chance), trend)
 
@@ -156,11 +183,14 @@ def _ratios(ranks: Floats, kept: npt.NDArray[np.bool_], groups: npt.NDArray[np.i
         kept: which trials count in each row, shape (rows, n).
         groups: shape (n,).
     """
-    member = np.eye(int(groups.max()) + 1)[groups]
-    centred = ranks - ranks.mean()
-    sizes = kept @ member
+    # Group by group, added up side by side: a product of matrices would wake threads for as little as this.
+    order = np.argsort(groups, kind="stable")
+    starts = np.flatnonzero(np.diff(groups[order], prepend=-1))
+    centred = (ranks - ranks.mean())[:, order]
+    kept = kept[:, order]
+    sizes = np.add.reduceat(kept, starts, axis=1, dtype=float)
     counted = np.maximum(sizes, 1)
-    sums = (kept * centred) @ member
+    sums = np.add.reduceat(kept * centred, starts, axis=1)
     n, k = kept.sum(axis=1), (sizes > 0).sum(axis=1)
     between = (sums**2 / counted).sum(axis=1) - sums.sum(axis=1) ** 2 / n
     total = (kept * centred**2).sum(axis=1) - sums.sum(axis=1) ** 2 / n
@@ -171,7 +201,8 @@ def _ratios(ranks: Floats, kept: npt.NDArray[np.bool_], groups: npt.NDArray[np.i
 
 def numeric(values: Sequence[object]) -> bool:
     """Say whether a parameter is a number wherever it exists."""
-    return all(isinstance(v, (int, float, np.integer, np.floating)) and not isinstance(v, bool) for v in values)
+    kinds = {type(v) for v in values}
+    return all(issubclass(k, (int, float, np.integer, np.floating)) and not issubclass(k, bool) for k in kinds)
 
 
 def groups_of(values: Sequence[object]) -> npt.NDArray[np.intp]:

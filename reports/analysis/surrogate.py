@@ -30,6 +30,7 @@ BELIEVED = 0.3
 """A forest that explains less of the held-out variance than this is not believed."""
 
 Floats = npt.NDArray[np.float64]
+Inputs = npt.NDArray[np.float32]
 
 
 @dataclass(frozen=True)
@@ -77,7 +78,8 @@ def surrogate(search: pd.DataFrame, objective: str, seed: int = 0) -> Surrogate:
     random = np.random.default_rng(seed)
     if len(rows) > MOST_TRIALS:
         rows = rows.iloc[np.sort(random.choice(len(rows), MOST_TRIALS, replace=False))]
-    inputs = np.column_stack([_coded(rows[c].tolist()) for c in columns])
+    # In the trees' own type, so that none of them looks at it again.
+    inputs = np.column_stack([_coded(rows[c].tolist()) for c in columns]).astype(np.float32)
     ranks = np.asarray(stats.rankdata(rows[objective].to_numpy(dtype=float)), dtype=float)
     found = np.array([_split(inputs, ranks, random) for _ in range(SPLITS)])
     low, high = np.quantile(found, [0.025, 0.975], axis=0)
@@ -89,7 +91,7 @@ def surrogate(search: pd.DataFrame, objective: str, seed: int = 0) -> Surrogate:
     return Surrogate(len(rows), float(middle[0]), float(low[0]), float(high[0]), tuple(needs))
 
 
-def _split(inputs: Floats, target: Floats, random: np.random.Generator) -> list[float]:
+def _split(inputs: Inputs, target: Floats, random: np.random.Generator) -> list[float]:
     """Held-out R² of one split, and how much of it each input's shuffling costs."""
     order = random.permutation(len(target))
     grown, tested = order[: len(order) // 2], order[len(order) // 2 :]
@@ -99,13 +101,13 @@ def _split(inputs: Floats, target: Floats, random: np.random.Generator) -> list[
     for column in range(inputs.shape[1]):
         copies[column + 1, :, column] = random.permutation(copies[column + 1, :, column])
     flat = copies.reshape(-1, inputs.shape[1])
-    predicted = np.mean([tree.predict(flat) for tree in forest], axis=0).reshape(len(copies), -1)
+    predicted = np.mean([tree.predict(flat, check_input=False) for tree in forest], axis=0).reshape(len(copies), -1)
     spread = float(((target[tested] - target[tested].mean()) ** 2).sum()) or 1.0
     fits = 1 - ((predicted - target[tested]) ** 2).sum(axis=1) / spread
     return [float(fits[0]), *(float(fits[0] - f) for f in fits[1:])]
 
 
-def _forest(inputs: Floats, target: Floats, random: np.random.Generator) -> list[Any]:
+def _forest(inputs: Inputs, target: Floats, random: np.random.Generator) -> list[Any]:
     """Trees, each grown on its own draw of the trials with a third of the inputs looked at in each split.
 
     The library's own forest spends most of its time on managing its trees when they are as small as here.
@@ -117,7 +119,7 @@ def _forest(inputs: Floats, target: Floats, random: np.random.Generator) -> list
     for _ in range(TREES):
         drawn = random.integers(0, len(target), len(target))
         tree = DecisionTreeRegressor(min_samples_leaf=2, max_features=1 / 3, random_state=int(random.integers(2**31)))
-        trees.append(tree.fit(inputs[drawn], target[drawn]))
+        trees.append(tree.fit(inputs[drawn], target[drawn], check_input=False))
     return trees
 
 

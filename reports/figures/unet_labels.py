@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
-from archspec import ops
+from archspec import Price, ops
 from archspec.graphs.graph import ArchGraph, input_shapes, op_of, price_of, shape_of
 from archspec.ops import Attention, Op
 from archspec.ops.shapes import Embedding, FeatureMap, Shape
@@ -13,8 +13,13 @@ from reports.metrics import significant
 
 def node_label(graph: ArchGraph, node: str) -> str:
     """Write what a node is, with its channels in→out: "res 64→128"."""
-    op = op_of(graph, node)
-    return _LABELS.get(type(op), _other_label)(op, _flow(graph, node))
+    return block_label(op_of(graph, node), input_shapes(graph, node), shape_of(graph, node))
+
+
+def block_label(op: Op, inputs: Mapping[str, Shape], shape: Shape) -> str:
+    """As `node_label`, of an operation, the shapes at its ports (main port first) and the shape that it gives."""
+    before, after = _width(next(iter(inputs.values()), None)), _width(shape)
+    return _LABELS.get(type(op), _other_label)(op, after if before in ("", after) else f"{before}→{after}")
 
 
 def node_tooltip(graph: ArchGraph, node: str, was: str = "") -> str:
@@ -22,22 +27,21 @@ def node_tooltip(graph: ArchGraph, node: str, was: str = "") -> str:
 
     The memory is that of the weights, and of the output for one image; in float32. What a pass holds at once is more.
     """
-    op, price = op_of(graph, node), price_of(graph, node)
+    words = f"{node}: {block_words(op_of(graph, node), shape_of(graph, node), price_of(graph, node))}"
+    return f"{words}\nother side: {was}" if was else words
+
+
+def block_words(op: Op, shape: Shape, price: Price) -> str:
+    """As `node_tooltip`, of a block whatever its name."""
     given = op.model_dump(mode="json", exclude_defaults=True, exclude={"op"})
     settings = ", ".join(f"{key} {value}" for key, value in given.items())
     lines = [
-        f"{node}: {op.op}{f' ({settings})' if settings else ''}",
-        f"output {shape_of(graph, node)}",
+        f"{op.op}{f' ({settings})' if settings else ''}",
+        f"output {shape}",
         f"{price.parameters:,} parameters, {_macs(price.macs)}",
-        f"float32: weights {_bytes(price.parameters)}, output {_bytes(_values(shape_of(graph, node)))} an image",
+        f"float32: weights {_bytes(price.parameters)}, output {_bytes(_values(shape))} an image",
     ]
-    return "\n".join([*lines, f"other side: {was}"] if was else lines)
-
-
-def _flow(graph: ArchGraph, node: str) -> str:
-    source = next(iter(input_shapes(graph, node).values()), None)
-    before, after = _width(source), _width(shape_of(graph, node))
-    return after if before in ("", after) else f"{before}→{after}"
+    return "\n".join(lines)
 
 
 def _width(shape: Shape | None) -> str:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import zlib
 from dataclasses import dataclass, field
 
 from markupsafe import Markup
@@ -50,16 +48,25 @@ class _Look:
     """Node -> what its counterpart in another network is found by; see `unet_keys`."""
 
 
-def unet_svg(network: Network, title: str, *, keyed: bool = False) -> Markup:
+def unet_svg(network: Network, title: str) -> Markup:
     """Draw one network.
 
     Args:
         network: a built graph (shaped and priced), as `Network(graph)`.
         title: read by screen readers.
-        keyed: whether its elements carry what it takes to mark, in the page, how another network differs.
     """
     (drawn,) = layout([network])
-    return _svg(network, drawn, title, _Look(keys=unet_keys(network) if keyed else None))
+    return _svg(network, drawn, title, _Look())
+
+
+def unet_form(network: Network) -> Markup:
+    """Draw one network without its words, which the page fills in.
+
+    Its boxes and skips carry what it takes to find their counterparts in another network, and its texts how many
+    letters they have room for and the width into which more are squeezed.
+    """
+    (drawn,) = layout([network])
+    return _svg(network, drawn, "", _Look(keys=unet_keys(network)))
 
 
 def unet_pair(base: Network, other: Network, titles: tuple[str, str]) -> tuple[Markup, Markup, Difference | None]:
@@ -90,24 +97,27 @@ def _ghosts(of: Layout, marks: dict[str, Mark], into: Layout) -> tuple[Box, ...]
     return tuple(box for box in ours if (box.x, box.y) not in taken and box.w > MERGE)
 
 
+LETTER = 5.9
+"""Width of a letter in a box, about."""
+
 # ---- drawing -------------------------------------------------------------------------------------------------------
 
 _SVG = Markup('<svg class="unet" viewBox="0 0 {:.0f} {:.0f}" role="group" aria-label="{}"><title>{}</title>{}</svg>')
-_STRIPE = Markup('<rect class="stripe" x="0" y="{:.1f}" width="{:.0f}" height="{:.1f}" rx="4"/>')
 _STRIPE_LABEL = Markup('<text class="stripe-label" x="8" y="{:.1f}">{}</text>')
-_NODE = Markup(
-    '<g class="node k-{}{}" tabindex="0" role="img" aria-label="{}" data-node="{}"{}><title>{}</title>{}</g>'
-)
-_KEYS = Markup(' data-key="{}" data-op="{}" data-meant="{}" data-flow="{}"')
-_RECT = Markup('<rect x="{:.1f}" y="{:.1f}" width="{:.1f}" height="{:.1f}" rx="3"/>')
+_NODE = Markup('<g class="node k-{}{}" tabindex="0" role="img" aria-label="{}" data-node="{}"><title>{}</title>{}</g>')
+_BLANK = Markup('<g class="node k-{}" tabindex="0" role="img" data-node="{}" data-key="{}"><title></title>{}</g>')
 _TEXT = Markup('<text x="{:.1f}" y="{:.1f}"{}>{}</text>')
-_BADGE = Markup(
-    '<circle class="badge" cx="{0:.1f}" cy="{1:.1f}" r="6"/><text class="sign" x="{0:.1f}" y="{2:.1f}">{3}</text>'
-)
-_PATH = Markup('<path class="{}" d="{}"/>')
 _KEYED_SKIP = Markup('<path class="skip" d="{}" data-key="{}" data-from="{}"/>')
-_GHOST = Markup('<rect class="ghost" x="{:.1f}" y="{:.1f}" width="{:.1f}" height="{:.1f}" rx="3"/>')
 _LABEL = Markup('<text class="input" x="{:.1f}" y="{:.1f}">{}</text>')
+
+# Of numbers and our own words alone: nothing to escape, and made by the thousand.
+_STRIPE = '<rect class="stripe" x="0" y="{:.1f}" width="{:.0f}" height="{:.1f}" rx="4"/>'
+_BLANK_TEXT = '<text x="{:.1f}" y="{:.1f}" data-letters="{:.0f}" data-room="{:.0f}"></text>'
+_RECT = '<rect x="{:.1f}" y="{:.1f}" width="{:.1f}" height="{:.1f}" rx="3"/>'
+_BADGE = '<circle class="badge" cx="{0:.1f}" cy="{1:.1f}" r="6"/><text class="sign" x="{0:.1f}" y="{2:.1f}">{3}</text>'
+_PATH = '<path class="{}" d="{}"/>'
+_GHOST = '<rect class="ghost" x="{:.1f}" y="{:.1f}" width="{:.1f}" height="{:.1f}" rx="3"/>'
+_CIRCLE = '<circle cx="{:.1f}" cy="{:.1f}" r="{:.1f}"/><path d="{}"/>'
 
 
 def _svg(network: Network, drawn: Layout, title: str, look: _Look) -> Markup:
@@ -123,16 +133,19 @@ def _svg(network: Network, drawn: Layout, title: str, look: _Look) -> Markup:
         *_conditioning(network, look),
         *((_merge if node in merges else _node)(graph, node, box, look) for node, box in drawn.boxes.items()),
     ]
-    return _SVG.format(drawn.width, drawn.height, title, title, Markup("").join(parts))
+    return _SVG.format(drawn.width, drawn.height, title, title, Markup("".join(parts)))
 
 
 def _node(graph: ArchGraph, node: str, box: Box, look: _Look) -> Markup:
     mark = look.nodes.get(node, "")
+    if look.keys is not None:
+        room = _BLANK_TEXT.format(*_text_at(box), (box.w - 6) // LETTER, box.w - 8)
+        return _wrap(graph, node, look, Markup(_RECT.format(box.x, box.y, box.w, box.h) + room))
     label = node_label(graph, node)
     # Text that would touch the frame is squeezed rather than cut: the whole label is the point of the picture.
     squeeze = Markup(' textLength="{:.0f}" lengthAdjust="spacingAndGlyphs"').format(box.w - 8)
-    text = _TEXT.format(*_text_at(box), squeeze if len(label) * 5.9 > box.w - 6 else "", label)
-    body = _RECT.format(box.x, box.y, box.w, box.h) + text + _badge(box, mark)
+    text = _TEXT.format(*_text_at(box), squeeze if len(label) > (box.w - 6) // LETTER else "", label)
+    body = Markup(_RECT.format(box.x, box.y, box.w, box.h)) + text + _badge(box, mark)
     return _wrap(graph, node, look, body)
 
 
@@ -141,34 +154,22 @@ def _merge(graph: ArchGraph, node: str, box: Box, look: _Look) -> Markup:
     bars = f"M{x - 1.6:.1f} {y - 3:.1f}v6M{x + 1.6:.1f} {y - 3:.1f}v6"
     cross = f"M{x - 3:.1f} {y:.1f}h6M{x:.1f} {y - 3:.1f}v6"
     sign = bars if not isinstance(op_of(graph, node), Add) else cross
-    circle = Markup('<circle cx="{:.1f}" cy="{:.1f}" r="{:.1f}"/><path d="{}"/>').format(x, y, r, sign)
-    return _wrap(graph, node, look, circle)
+    return _wrap(graph, node, look, Markup(_CIRCLE.format(x, y, r, sign)))
 
 
 def _wrap(graph: ArchGraph, node: str, look: _Look, body: Markup) -> Markup:
     mark = look.nodes.get(node, "")
     kind = KINDS.get(type(op_of(graph, node)), "other")
+    if look.keys is not None:
+        return _BLANK.format(kind, node, look.keys.get(node, node), body)
     label = f"{node}: {node_label(graph, node)}{f', {mark}' if mark else ''}"
     tooltip = node_tooltip(graph, node, look.was.get(node, ""))
-    keys = "" if look.keys is None else _KEYS.format(look.keys.get(node, node), *_signature(graph, node))
-    return _NODE.format(kind, f" m-{mark}" if mark else "", label, node, keys, tooltip, body)
-
-
-def _signature(graph: ArchGraph, node: str) -> tuple[str, str, str]:
-    """An operation as it is written, as it is meant and what passes through it: short marks, equal where those are."""
-    op, inputs = op_of(graph, node), input_shapes(graph, node)
-    flow = {**{port: str(shape) for port, shape in inputs.items()}, "": str(shape_of(graph, node))}
-    return _mark_of(op.model_dump(mode="json")), _mark_of(op.canonical(inputs)), _mark_of(flow)
-
-
-def _mark_of(value: object) -> str:
-    text = json.dumps(value, sort_keys=True, default=str)
-    return f"{zlib.crc32(text.encode()):x}"
+    return _NODE.format(kind, f" m-{mark}" if mark else "", label, node, tooltip, body)
 
 
 def _badge(box: Box, mark: Mark) -> Markup:
     x, y = box.x + box.w - 1, box.y + 1
-    return _BADGE.format(x, y, y + 3.6, SIGNS[mark]) if SIGNS[mark] else Markup("")
+    return Markup(_BADGE.format(x, y, y + 3.6, SIGNS[mark]) if SIGNS[mark] else "")
 
 
 def _text_at(box: Box) -> tuple[float, float]:
@@ -186,13 +187,13 @@ def _skip(graph: ArchGraph, merge: str, ends: tuple[Box, Box], look: _Look) -> M
     if look.keys is not None:
         source = inputs_of(graph, merge)["skip"]
         return _KEYED_SKIP.format(path, look.keys.get(merge, merge), look.keys.get(source, source))
-    line = _PATH.format(f"skip m-{mark}" if mark else "skip", path)
+    line = Markup(_PATH.format(f"skip m-{mark}" if mark else "skip", path))
     if not mark:
         return line
     source = inputs_of(graph, merge)["skip"]
     middle = Box((x1 + x2) / 2, (y1 + y2) / 2, 0, 0)
     tip = Markup("<title>skip {} → {}: {}</title>").format(source, merge, mark)
-    badge = _BADGE.format(middle.x, middle.y, middle.y + 3.6, SIGNS[mark])
+    badge = Markup(_BADGE.format(middle.x, middle.y, middle.y + 3.6, SIGNS[mark]))
     return line + Markup('<g class="m-{}">{}{}</g>').format(mark, tip, badge)
 
 
@@ -228,7 +229,7 @@ def _conditioning(network: Network, look: _Look) -> list[Markup]:
     for node in nodes:
         box = Box(x, 5.0, 104.0)
         if parts:
-            parts.append(_PATH.format("flow", f"M{x - 12:.1f} 15H{x:.1f}"))
+            parts.append(Markup(_PATH.format("flow", f"M{x - 12:.1f} 15H{x:.1f}")))
         parts.append(_node(graph, node, box, look))
         x += 116.0
     if nodes:

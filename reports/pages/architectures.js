@@ -1,12 +1,12 @@
-"use strict";
 // Two architectures side by side: any two that are in the file. Pairs with the base were drawn together, row by row; of
-// any others each is drawn by itself, and what differs is marked here. What a block is stands below while it is pointed at.
-(() => {
+// any others each is a form whose blocks get their words here, and what differs is marked. What a block is stands below
+// while it is pointed at.
+page.architectures = (() => {
   const section = document.getElementById("architecture-pair");
   const left = document.getElementById("architecture-left");
   const right = document.getElementById("architecture-choice");
-  if (!section) return;
-  const $$ = (selector, root = document) => [...root.querySelectorAll(selector)];
+  if (!section) return null;
+  const { $$, stored, unpack } = page;
 
   // ---- what a block is, for those who point and for those who tab
   const readout = document.getElementById("architecture-block");
@@ -16,18 +16,40 @@
   };
   section.addEventListener("focusin", tell);
   section.addEventListener("pointerover", tell);
-  if (!right) return;
+  if (!right) return null;
 
-  const unpack = async (packed) => {
-    const bytes = Uint8Array.from(atob(packed), (letter) => letter.charCodeAt(0));
-    const stream = new Blob([bytes]).stream().pipeThrough(new DecompressionStream("deflate"));
-    return JSON.parse(await new Response(stream).text());
+  const pairs = JSON.parse(document.getElementById("architecture-data").textContent);
+  const base = left.options[0].value;
+  let reading = null;
+  const catalogue = () => (reading ??= stored("architecture-alone"));
+
+  // ---- drawing: the form that an architecture has, with the words of its blocks
+  const put = (node, [label, words, op, meant, flow]) => {
+    const name = node.dataset.node;
+    Object.assign(node.dataset, { op, meant, flow });
+    node.setAttribute("aria-label", `${name}: ${label}`);
+    node.querySelector("title").textContent = `${name}: ${words}`;
+    const text = node.querySelector("text");
+    if (!text) return;
+    text.textContent = label;
+    if (label.length <= Number(text.dataset.letters)) return;
+    text.setAttribute("textLength", text.dataset.room);
+    text.setAttribute("lengthAdjust", "spacingAndGlyphs");
   };
-  const data = (id) => JSON.parse(document.getElementById(id).textContent);
-  const { base, index, chunks } = data("architecture-alone");
-  const alone = async (fingerprint) => {
-    const [chunk, at] = index[fingerprint];
-    return (await unpack(chunks[chunk]))[at];
+  // Both at one scale: the narrower one does not fill its half.
+  const fit = (...places) => {
+    const pictures = places.map((place) => place.firstElementChild);
+    const widths = pictures.map((picture) => picture.viewBox.baseVal.width);
+    pictures.forEach((picture, at) => { picture.style.width = `${(100 * widths[at]) / Math.max(...widths)}%`; });
+  };
+  const draw = (place, { blocks, forms, entries }, fingerprint) => {
+    const [label, , form, numbers] = entries[fingerprint];
+    const [svg, names] = forms[form];
+    place.innerHTML = svg;
+    place.firstElementChild.setAttribute("aria-label", `Architecture: ${label}`);
+    place.querySelector("title").textContent = `Architecture: ${label}`;
+    const numberOf = new Map(names.map((name, at) => [name, numbers[at]]));
+    for (const node of $$(".node", place)) put(node, blocks[numberOf.get(node.dataset.node)]);
   };
 
   // ---- marks
@@ -125,30 +147,55 @@
   const show = async () => {
     const turn = ++last;
     const [a, b] = [left.value, right.value];
-    const drawn = data("architecture-data")[b];
+    const drawn = pairs[b];
     if (a === base && drawn) {
       const pair = await unpack(drawn);
       if (turn !== last) return;
       fill({ ...pair, left_title: label(left) });
     } else {
-      const [one, other] = await Promise.all([alone(a), alone(b)]);
+      const known = await catalogue();
       if (turn !== last) return;
-      fill({
-        left: one.svg, left_caption: one.caption, left_title: label(left),
-        right: other.svg, right_caption: other.caption, right_title: label(right),
-      });
       const [here, there] = ["left", "right"].map((name) => section.querySelector(`[data-slot="${name}"]`));
-      fill({ difference: inWords(markPair(here, there)) });
+      draw(here, known, a);
+      draw(there, known, b);
+      fit(here, there);
+      fill({
+        left_caption: known.entries[a][1], left_title: label(left),
+        right_caption: known.entries[b][1], right_title: label(right),
+        difference: inWords(markPair(here, there)),
+      });
     }
     readout.textContent = "";
     section.dataset.left = a;
     section.dataset.shown = b;
   };
+  // The lists have the first few hundred; another joins them when it is chosen.
+  const choose = async (fingerprint) => {
+    const { entries } = await catalogue();
+    for (const list of [left, right]) {
+      if ([...list.options].some((option) => option.value === fingerprint)) continue;
+      list.add(new Option(entries[fingerprint][0], fingerprint));
+    }
+    right.value = fingerprint;
+    await show();
+  };
+  const drawable = async (fingerprint) => fingerprint in (await catalogue()).entries;
+  const wanted = document.getElementById("architecture-trial");
+  const unknown = document.getElementById("architecture-unknown");
+  const byNumber = async () => {
+    unknown.textContent = "";
+    if (wanted.value === "") return;
+    const { entries, trials } = await catalogue();
+    const found = trials.find(([trial]) => trial === Number(wanted.value));
+    if (found) await choose(Object.keys(entries)[found[1]]);
+    else unknown.textContent = `Trial ${wanted.value} of the search has no architecture that can be drawn here.`;
+  };
   // Before anything else on the page hears of it: this file alone knows what can be drawn.
   document.addEventListener("change", (event) => {
-    if (event.target !== left && event.target !== right) return;
+    if (![left, right, wanted].includes(event.target)) return;
     event.stopPropagation();
-    show();
+    if (event.target === wanted) byNumber();
+    else show();
   }, true);
   document.addEventListener("click", (event) => {
     const button = event.target.closest?.(".draw, #architecture-swap");
@@ -159,7 +206,7 @@
       show();
       return;
     }
-    right.value = button.dataset.fingerprint;
-    show().then(() => document.getElementById("architectures").scrollIntoView());
+    choose(button.dataset.fingerprint).then(() => document.getElementById("architectures").scrollIntoView());
   }, true);
+  return { drawable };
 })();

@@ -1,7 +1,7 @@
 """The architectures: base and best side by side, and any other two of the study on request.
 
-Pairs with the base are drawn together, so that rows line up; of any other pair the page's script takes the two pictures
-and marks what differs. An architecture is drawn once, however many trials trained it.
+Pairs with the base are drawn together, so that rows line up; of any other pair the page's script draws the two from the
+catalogue and marks what differs. An architecture stands there once, however many trials trained it.
 """
 
 from __future__ import annotations
@@ -14,26 +14,24 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
-import pandas as pd
-
-from archspec import ArchGraph, UserError, from_document, total_price
+from archspec import Price, UserError, from_document, total_price
 from reports.analysis.ablation import BASE
 from reports.analysis.answer import best_trial, primary_metric
 from reports.analysis.trials import USABLE, as_records, part, usable
+from reports.figures.unet_catalogue import Catalogue
 from reports.figures.unet_svg import LEGEND, unet_pair, unet_svg
 from reports.figures.unet_units import Network
-from reports.metrics import Metric, metric_of, metrics_of, percent_text
+from reports.metrics import metric_of, metrics_of, metrics_up_to, percent_text
 from reports.pages.charts import Charts, safe_json
+from reports.pages.search_data import packed
 
 if TYPE_CHECKING:
     from studies.frame import StudyResults
 
 MAX_PAIRS = 24
 """Architectures that are drawn together with the base; each takes about 4 kB of the file and 60 ms."""
-ALL_UP_TO, OF_MORE = 300, 120
-"""So many architectures can all be chosen; of more, so many: each takes about 1.2 kB of the file and 40 ms."""
-_CHUNK = 40
-"""Pictures that are compressed together, since they are so alike."""
+MAX_LISTED = 300
+"""Architectures in the lists; others are chosen by the number of a trial, or from its row in the table."""
 
 _COUNTED: dict[str, str] = {
     "changed": "changed", "follows": "with other channels only", "added": "added", "removed": "removed",
@@ -55,21 +53,30 @@ def context(results: StudyResults, charts: Charts) -> dict[str, Any] | None:
     if base is None:
         return None
     choices = [c for c in _choices(results) if c.fingerprint in results.architectures and c.fingerprint != results.base]
-    # Only what is shown is read: a large study has thousands.
-    read = ((c, graph) for c in choices if (graph := _graph(results, c.fingerprint)) is not None)
-    graphs = dict(islice(read, ALL_UP_TO if len(choices) <= ALL_UP_TO else OF_MORE))
-    shown = list(graphs)
-    drawn = {c.fingerprint: _pair(results, base, graph, c.label) for c, graph in islice(graphs.items(), MAX_PAIRS)}
+    catalogue = Catalogue()
+    entries = _entries(results, catalogue, [Choice(results.base, "base"), *choices])
+    shown = [c for c in choices if c.fingerprint in entries]
+    # Only what is drawn here is read in full: a large study has thousands.
+    read = ((c, graph) for c in shown if (graph := _graph(results, c.fingerprint)) is not None)
+    drawn = {c.fingerprint: _pair(base, graph, c.label) for c, graph in islice(read, MAX_PAIRS)}
     first = shown[0] if shown else None
     return {
         "base": results.base,
-        "choices": shown,
+        "choices": shown[:MAX_LISTED],
+        "drawable": len(shown),
         "all": len(choices),
-        "left_out": max(0, len(choices) - len(shown)),
+        "trials": len(_trials(results, entries)) if len(shown) > MAX_LISTED else 0,
         "first": first,
         "pair": drawn[first.fingerprint] if first else _alone(base),
         "pictures": safe_json({key: _packed(pair) for key, pair in drawn.items()}),
-        "alone": safe_json(_each({results.base: base, **{c.fingerprint: graph for c, graph in graphs.items()}}, base)),
+        "alone": packed(
+            {
+                "blocks": catalogue.blocks,
+                "forms": catalogue.forms,
+                "entries": entries,
+                "trials": _trials(results, entries),
+            }
+        ),
         "legend": LEGEND,
     }
 
@@ -82,19 +89,28 @@ def _graph(results: StudyResults, fingerprint: str) -> Network | None:
         return None
 
 
-def _each(networks: Mapping[str, Network], base: Network) -> dict[str, Any]:
-    """Every architecture by itself: which chunk has it and where in it, and the chunks."""
-    marks = list(networks)
-    pictures = [_single(networks[mark], base if mark != marks[0] else None) for mark in marks]
-    chunks = [pictures[at : at + _CHUNK] for at in range(0, len(pictures), _CHUNK)] if len(pictures) > 1 else []
-    index = {mark: divmod(number, _CHUNK) for number, mark in enumerate(marks)}
-    return {"base": marks[0], "index": index, "chunks": [_packed(chunk) for chunk in chunks]}
+def _entries(results: StudyResults, catalogue: Catalogue, choices: Sequence[Choice]) -> dict[str, list[Any]]:
+    """Fingerprint -> [label, caption, form, blocks] of every architecture that can be drawn, the base first."""
+    found: dict[str, list[Any]] = {}
+    base: Price | None = None
+    for choice in choices:
+        entry = catalogue.add(results.architectures[choice.fingerprint])
+        if entry is not None:
+            found[choice.fingerprint] = [choice.label, _price(entry.price, base), entry.form, entry.blocks]
+        if choice.fingerprint == results.base and entry is not None:
+            base = entry.price
+    return found
 
 
-def _single(network: Network, base: Network | None) -> dict[str, str]:
-    title = "The base architecture" if base is None else "An architecture of the study"
-    caption = _price(network.graph, base.graph if base is not None else None)
-    return {"svg": str(unet_svg(network, title, keyed=True)), "caption": caption}
+def _trials(results: StudyResults, entries: Mapping[str, object]) -> list[list[int]]:
+    """[trial, place of its architecture among the entries] of every trial of the search that can be drawn."""
+    place = {fingerprint: at for at, fingerprint in enumerate(entries)}
+    rows = part(results.trials, "search")
+    return [
+        [int(trial), place[fingerprint]]
+        for trial, fingerprint in zip(rows["trial"], rows["fingerprint"], strict=True)
+        if fingerprint in place
+    ]
 
 
 def _choices(results: StudyResults) -> list[Choice]:
@@ -150,7 +166,7 @@ def _also(trials: Sequence[str]) -> str:
     return f", also {', '.join(trials[:6])}{more}"
 
 
-def _pair(results: StudyResults, base: Network, other: Network, label: str) -> dict[str, str]:
+def _pair(base: Network, other: Network, label: str) -> dict[str, str]:
     left, right, found = unet_pair(base, other, ("The base architecture", f"Architecture: {label}"))
     counts = {} if found is None else found.counts
     words = [f"{number} {_COUNTED[mark]}" for mark, number in counts.items() if number]
@@ -160,32 +176,27 @@ def _pair(results: StudyResults, base: Network, other: Network, label: str) -> d
     return {
         "left": str(left),
         "right": str(right),
-        "left_caption": _price(base.graph),
+        "left_caption": _price(total_price(base.graph)),
         "right_title": label,
-        "right_caption": _price(other.graph, base.graph),
+        "right_caption": _price(total_price(other.graph), total_price(base.graph)),
         "difference": difference,
     }
 
 
 def _alone(base: Network) -> dict[str, str]:
-    return {"left": str(unet_svg(base, "The base architecture")), "left_caption": _price(base.graph)}
+    return {"left": str(unet_svg(base, "The base architecture")), "left_caption": _price(total_price(base.graph))}
 
 
-def _price(graph: ArchGraph, base: ArchGraph | None = None) -> str:
-    price, metrics = total_price(graph), _metrics_of(graph)
+def _price(price: Price, base: Price | None = None) -> str:
+    metrics = metrics_up_to(price.macs)
     texts = []
     for name, value, reference in (
-        ("parameters", price.parameters, total_price(base).parameters if base is not None else 0),
-        ("macs", price.macs, total_price(base).macs if base is not None else 0),
+        ("parameters", price.parameters, base.parameters if base is not None else 0),
+        ("macs", price.macs, base.macs if base is not None else 0),
     ):
         change = f" ({percent_text((value / reference - 1) * 100)})" if reference and value != reference else ""
         texts.append(f"{metrics[name].text(value)} {metrics[name].label}{change}")
     return ", ".join(texts)
-
-
-def _metrics_of(graph: ArchGraph) -> Mapping[str, Metric]:
-    """Return the units that suit one network's size."""
-    return metrics_of(pd.DataFrame({"macs": [float(total_price(graph).macs)]}))
 
 
 def _packed(pictures: object) -> str:

@@ -83,5 +83,5 @@ const page = (() => {
     });
   }));
 
-  return { $$, stored, draw, drawn, watch, makers, marked, dark, darkScreen };
+  return { $$, stored, unpack, draw, drawn, watch, makers, marked, dark, darkScreen };
 })();

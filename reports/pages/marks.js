@@ -51,12 +51,12 @@ page.marks = (place, { groups, dark, label, textOf, trialOf, told }) => {
           const [left, top] = [group.px[at] - half, group.py[at] - half];
           context.drawImage(canvas, Math.round(left * ratio) / ratio, Math.round(top * ratio) / ratio, 2 * half, 2 * half);
         });
-        if (!group.texts) return;
+        if (!group.texts.size) return;
         context.fillStyle = tinted(label.colour);
         context.font = label.font;
         context.textAlign = "right";
         group.rows.forEach((index, at) => {
-          if (!wanted || wanted.has(trialOf(index))) context.fillText(textOf(index), group.px[at] - 4, group.py[at] + 14);
+          if (group.texts.has(at) && (!wanted || wanted.has(trialOf(index)))) context.fillText(textOf(index), group.px[at] - 4, group.py[at] + 14);
         });
       });
     }

@@ -7,13 +7,31 @@ page.search.then((search) => {
   const { many } = data;
   const named3 = (index) => `${data.trials[index]}${index === data.base ? " base" : ""}`;
   const LABELLED = 40;
+  const [WIDE, HIGH] = [40, 14];
+  // Numbers that would cover each other are left out, never the base's; which trial a mark is, is said on hovering.
+  const legible = ({ key, layout }, rows, x, y) => {
+    const places = (axis, values, size) => {
+      const moved = values.map((v) => (axis.type === "log" ? Math.log10(v) : v));
+      const [low, high] = axis.range ?? extent(moved);
+      return moved.map((v) => ((v - low) / (high - low || 1)) * size);
+    };
+    const width = document.getElementById(`plot-${key}`).clientWidth - 120;
+    const [px, py] = [places(layout.xaxis, x, width), places(layout.yaxis, y, layout.height - 140)];
+    const kept = [];
+    const first = rows.map((_, at) => at).sort((a, b) => (rows[b] === data.base) - (rows[a] === data.base));
+    for (const at of first) {
+      if (kept.every((other) => Math.abs(px[other] - px[at]) > WIDE || Math.abs(py[other] - py[at]) > HIGH)) kept.push(at);
+    }
+    return new Set(kept);
+  };
   // Key of a plot -> the groups of marks on its canvas, made anew with its figure.
   const groups = {};
   let onDark = false;
 
   // ---- one kind of trial: a trace, or a name in the legend and a group on the canvas
-  const traced = ({ kind, rows, x, y, axes, colour }) => {
+  const traced = ({ kind, rows, x, y, axes, colour }, where) => {
     const front = kind.name === "front";
+    const said = front ? legible(where, rows, x, y) : new Set();
     const plain = front ? { size: 10, line: { width: 0 } } : { size: 9, line: { width: 1.6 } };
     const marker = { symbol: kind.symbol, opacity: 1, ...plain, color: kind.colour };
     if (colour) Object.assign(marker, { color: rows.map((i) => colour.values[i]), coloraxis: "coloraxis" });
@@ -21,7 +39,7 @@ page.search.then((search) => {
     if (kind.symbol === "x-thin") marker.line = { width: 2, color: kind.colour };
     return {
       type: "scatter", mode: front && rows.length <= LABELLED ? "markers+text" : "markers", name: kind.label, marker, x, y,
-      ...axes, customdata: rows.map((i) => data.trials[i]), text: rows.map((i) => (front ? named3(i) : "")),
+      ...axes, customdata: rows.map((i) => data.trials[i]), text: rows.map((i, at) => (said.has(at) ? named3(i) : "")),
       textposition: "bottom left", textfont: { size: 11, color: data.colours.muted }, cliponaxis: false,
       hovertext: rows.map(hover), hoverinfo: "text",
       unselected: { marker: { opacity: 0.15 }, textfont: { color: "rgba(0,0,0,0)" } },
@@ -45,26 +63,27 @@ page.search.then((search) => {
       return `rgb(${mixed.join()})`;
     });
   };
-  const stamped = ({ kind, rows, x, y, axes, colour, span }, trace) => ({
+  const stamped = ({ kind, rows, x, y, axes, colour, span }, trace, where) => ({
     rows, x, y, trace, axes: axes.xaxis ? ["xaxis2", "yaxis2"] : ["xaxis", "yaxis"],
     symbol: kind.symbol, colour: kind.colour, tints: colour ? tints(rows, colour, span) : null,
-    ...(kind.name === "front" ? { size: 10, line: 0 } : { size: 6, line: 1.2 }), texts: kind.name === "front" && rows.length <= LABELLED,
+    ...(kind.name === "front" ? { size: 10, line: 0 } : { size: 6, line: 1.2 }),
+    texts: kind.name === "front" && rows.length <= LABELLED ? legible(where, rows, x, y) : new Set(),
   });
   // Marks on a canvas leave plotly without points: two corners that are not seen tell it how far its axes reach.
   const corners = (x, y, colour, span) => ({
     type: "scatter", mode: "markers", hoverinfo: "skip", showlegend: false, x, y,
     marker: { opacity: 0, size: 9, ...(colour ? { color: span, coloraxis: "coloraxis" } : {}) },
   });
-  const drawn = (key, kinds, before, rows, across, up, colour) => {
+  const drawn = (where, kinds, before, rows, across, up, colour) => {
     const inside = kinds.filter(({ axes }) => !axes.xaxis);
     if (!many) {
       return [...before, ...kinds.flatMap((one) => (colour && inside.includes(one)
-        ? [{ ...traced(one), showlegend: false }, explained(one)] : [traced(one)]))];
+        ? [{ ...traced(one, where), showlegend: false }, explained(one)] : [traced(one, where)]))];
     }
     const known = (values) => rows.map((i) => values[i]).filter((v) => v !== null);
     const span = colour ? colour.view.range ?? extent(known(colour.values)) : null;
     const traces = [...before, corners(extent(known(across)), extent(known(up)), colour, span)];
-    groups[key] = kinds.map((one, at) => stamped({ ...one, span }, traces.length + at));
+    groups[where.key] = kinds.map((one, at) => stamped({ ...one, span }, traces.length + at, where));
     return [...traces, ...kinds.map(explained)];
   };
   const byKind = (rows, across, up, colour) => ["dominated", "infeasible", "front"].flatMap((name) => {
@@ -125,7 +144,7 @@ page.search.then((search) => {
       layout.coloraxis = { colorscale, colorbar: { title: { text: colour.title, side: "right" }, thickness: 12, outlinewidth: 0 } };
       if (range && !log) Object.assign(layout.coloraxis, { cmin: range[0], cmax: range[1] });
     }
-    return { data: drawn("pareto", kinds, stairs(rows, x, y), rows, x.values, y.values, colour), layout, own: many };
+    return { data: drawn({ key: "pareto", layout }, kinds, stairs(rows, x, y), rows, x.values, y.values, colour), layout, own: many };
   };
 
   // Values that are words stand side by side, their marks spread a little so that they do not cover each other.
@@ -146,7 +165,7 @@ page.search.then((search) => {
     budgetLine(layout, y, "y");
     frame(layout, rows, { values: across, view: {} }, y);
     if (!rows.length) note(layout, "no trial with a result has both", { x: 0.5, xref: "paper", y: 0.5, yref: "paper" });
-    return { data: drawn("slices", byKind(rows, across, y.values), [], rows, across, y.values), layout, own: many };
+    return { data: drawn({ key: "slices", layout }, byKind(rows, across, y.values), [], rows, across, y.values), layout, own: many };
   };
 
   const retitle = () => {

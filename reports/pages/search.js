@@ -64,8 +64,9 @@ page.search = page.stored("search-data").then((data) => {
       rows.filter((i) => metric.values[i] < range[0] || metric.values[i] > range[1]).forEach((i) => out.add(i));
     }
     if (out.size) {
-      note(layout, `${out.size} ${out.size === 1 ? "trial" : "trials"} outside this view (double-click)`,
-        { x: 1, xref: "x domain", xanchor: "right", y: 1, yref: "y domain", yanchor: "top" });
+      const told = `${out.size} ${out.size === 1 ? "trial" : "trials"} outside${innerWidth < 600 ? "<br>" : " "}this view (double-click)`;
+      note(layout, told,
+        { x: 1, align: "right", xref: "x domain", xanchor: "right", y: 1, yref: "y domain", yanchor: "top" });
     }
   };
   const value = (id) => document.getElementById(id)?.value ?? "";

@@ -18,7 +18,7 @@ from reports.figures.progress import progress_figure
 from reports.metrics import Metric, join_words, metric_of, metrics_of, signed, significant
 from reports.pages.charts import Chart, Charts
 from reports.pages.scores import scores_context
-from reports.pages.search_data import choices, search_data
+from reports.pages.search_data import choices, differ, search_data
 
 if TYPE_CHECKING:
     from studies.frame import StudyResults
@@ -133,7 +133,7 @@ def _last_growth(found: Progress) -> int:
 
 def _varying(points: Sequence[Point]) -> list[str]:
     names = dict.fromkeys(name for p in points for name in p.parameters)
-    return [n for n in names if len({str(p.parameters[n]) for p in points if n in p.parameters}) > 1]
+    return [n for n in names if differ(str(p.parameters[n]) for p in points if n in p.parameters)]
 
 
 def _parallel(points: Sequence[Point], results: StudyResults) -> dict[str, Any] | None:

@@ -6,7 +6,7 @@ import base64
 import json
 import math
 import zlib
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from markupsafe import Markup
@@ -65,7 +65,18 @@ def choices(results: StudyResults, points: Sequence[Point]) -> list[Metric]:
     """Return the metrics that a plot can show: the objectives first, then the others that vary."""
     metrics = metrics_of(results.trials)
     names = dict.fromkeys([*(results.objectives or ("loss",)), *metrics])
-    return [metric_of(n, metrics) for n in names if len({v for p in points if math.isfinite(v := _value(p, n))}) > 1]
+    return [
+        metric_of(n, metrics)
+        for n in names
+        if differ(v for p in points if math.isfinite(v := p.values.get(n, math.nan)))
+    ]
+
+
+def differ(values: Iterable[object]) -> bool:
+    """Say whether there are two different ones; looks no further than the second."""
+    left = iter(values)
+    first = next(left, None)
+    return any(value != first for value in left)
 
 
 def search_data(results: StudyResults, points: Sequence[Point], curves: dict[int, Curve]) -> Markup:

@@ -1,7 +1,6 @@
 // The table of trials: sorts, filters and opens rows. A long one stands in the file as text and is shown in pages.
 page.table = (() => {
   const { $$ } = page;
-  const choice = document.getElementById("architecture-choice");
   const table = document.getElementById("trial-table");
   if (!table) return null;
   const heads = $$("thead th", table);
@@ -69,8 +68,8 @@ page.table = (() => {
       make("dd", css ? { class: css } : {}, one, text);
     }
     place.insertAdjacentHTML("beforeend", curve);
-    if (fingerprint) make("button", { type: "button", class: "draw", "data-fingerprint": fingerprint }, place, "Compare its architecture with the base");
-    return dressed(body);
+    if (fingerprint) make("button", { type: "button", class: "draw", "data-fingerprint": fingerprint }, place, "Compare its architecture with the base").hidden = true;
+    return body;
   };
   const listed = (statuses, kinds) => ([part, status, trial, kind, cells, details, curve, fingerprint]) => {
     let body = null;
@@ -86,13 +85,6 @@ page.table = (() => {
       element: () => (body ??= built({ part, trial, cells, details, curve, fingerprint, status: statuses[status], kind: kinds[kind] })),
     };
   };
-  const known = choice ? new Set([...choice.options].map((option) => option.value)) : new Set();
-  const dressed = (body) => {
-    $$(".draw", body).forEach((button) => { button.hidden = !known.has(button.dataset.fingerprint); });
-    return body;
-  };
-  rows.forEach((row) => dressed(row.element()));
-
   const find = document.getElementById("trial-filter");
   const part = document.getElementById("trial-part");
   const status = document.getElementById("trial-status");
@@ -165,6 +157,8 @@ page.table = (() => {
     const details = document.getElementById(button.getAttribute("aria-controls"));
     details.hidden = !details.hidden;
     button.setAttribute("aria-expanded", String(!details.hidden));
+    const drawer = details.querySelector(".draw");
+    if (drawer) page.architectures?.drawable(drawer.dataset.fingerprint).then((can) => { drawer.hidden = !can; });
   };
   table.addEventListener("click", ({ target }) => {
     if (target.classList.contains("opener")) open(target);

@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
+from itertools import chain
 from typing import Any
 
 from markupsafe import Markup
@@ -21,10 +23,15 @@ def spec_text(architectures: Mapping[str, dict[str, Any]], fingerprint: str) -> 
     nodes = ((architectures.get(fingerprint) or {}).get("graph") or {}).get("nodes")
     if not nodes:
         return ""
-    counted = Counter(str(node.get("op")) for node in nodes.values())
-    del counted["input"]
-    words = ", ".join(f"{number} {name.replace('_', ' ')}" for name, number in counted.most_common(8))
+    words = _counted(tuple([str(node.get("op")) for node in nodes.values()]))
     return f"{words}; in full: architectures/{fingerprint}.json beside the records"
+
+
+@lru_cache(maxsize=4096)
+def _counted(operations: tuple[str, ...]) -> str:
+    counted = Counter(operations)
+    del counted["input"]
+    return ", ".join(f"{number} {name.replace('_', ' ')}" for name, number in counted.most_common(8))
 
 
 def small_curve(curve: Sequence[tuple[int, float]], *, ended_early: bool, most: int = MOST) -> Markup:
@@ -41,7 +48,8 @@ def small_curve(curve: Sequence[tuple[int, float]], *, ended_early: bool, most: 
     stride = -(-len(known) // most)
     kept = [*known[:-1:stride], known[-1]]
     points = _placed(kept)
-    line = " ".join(f"{x:.0f},{y:.1f}" for x, y in points)
+    # One format for all points: this is done for every trial.
+    line = " ".join(["%.0f,%.1f"] * len(points)) % tuple(chain.from_iterable(points))
     (first, start), (last, end) = known[0], known[-1]
     words = f"training loss {significant(start, 3)} at step {first:,}, {significant(end, 3)} at step {last:,}"
     x, y = points[-1]

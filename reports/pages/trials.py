@@ -68,6 +68,9 @@ class _Shown:
 
     metrics: Sequence[Metric]
     parameters: Sequence[str]
+    searched: Sequence[str]
+    """All columns of the search space, and those of predictions."""
+    predicted: Sequence[str]
     units: dict[str, Metric]
 
 
@@ -82,7 +85,8 @@ def context(results: StudyResults, charts: Charts) -> dict[str, Any] | None:
     ablated, searched = len(part(trials, "ablation")) > 0, len(part(trials, "search")) > 0
     parameters = parameter_columns(trials)
     kinds = _kinds(results)
-    shown = _Shown(metrics, parameters, units)
+    space, predictions = ([c for c in map(str, trials) if c.startswith(p)] for p in ("param:", "predicted_"))
+    shown = _Shown(metrics, parameters, space, predictions, units)
     statuses = [status_of(name) for name in status_counts(trials)]
     rows = [
         _row(results, row, shown, kinds.get((str(row["part"]), int(row["trial"])), "")) for row in as_records(trials)
@@ -171,7 +175,7 @@ def _row(results: StudyResults, row: Mapping[Any, Any], shown: _Shown, kind: str
             ended_early=status.name not in USABLE,
             most=MOST if len(results.trials) <= MOST_WRITTEN else MOST // 2,
         ),
-        "details": _details(results, row, shown.units),
+        "details": _details(results, row, shown),
     }
 
 
@@ -196,8 +200,9 @@ def _key(text: str) -> str:
     return "".join(f"{t:012.4f}" if isinstance(t, float) else t for t in pieces(text))
 
 
-def _details(results: StudyResults, row: Mapping[Any, Any], metrics: dict[str, Metric]) -> list[tuple[str, str, str]]:
+def _details(results: StudyResults, row: Mapping[Any, Any], shown: _Shown) -> list[tuple[str, str, str]]:
     """(term, description, class) of everything else that is known of a trial; unknown things are left out."""
+    metrics = shown.units
     source = replayed_trial(row)
     items = [
         ("Edits", text_of(row["edits"]) or "none: the base as it is", ""),
@@ -206,8 +211,8 @@ def _details(results: StudyResults, row: Mapping[Any, Any], metrics: dict[str, M
         ("Over budget", _over(results, row, metrics), ""),
         ("Latency", _spread(row, metrics["latency"]), ""),
         ("Training step", _spread(row, metrics["train_latency"]), ""),
-        ("Predicted", _predicted(row, metrics), ""),
-        *((c.removeprefix("param:"), value_text(row[c]), "") for c in row if str(c).startswith("param:")),
+        ("Predicted", _predicted(row, shown), ""),
+        *((c.removeprefix("param:"), value_text(row[c]), "") for c in shown.searched),
         ("Wall time", f"{significant(float(row['wall']), 3)}{NARROW}s" if text_of(row["wall"]) else "", ""),
         ("Started", moment(text_of(row["started"])), ""),
         ("Device", text_of(row["device"]), ""),
@@ -228,12 +233,12 @@ def _over(results: StudyResults, row: Mapping[Any, Any], metrics: dict[str, Metr
     return "; ".join(broken)
 
 
-def _predicted(row: Mapping[Any, Any], metrics: dict[str, Metric]) -> str:
+def _predicted(row: Mapping[Any, Any], shown: _Shown) -> str:
     """What was predicted before the training, and how far off it was."""
     said = []
-    for column in (str(name) for name in row if str(name).startswith("predicted_")):
+    for column in shown.predicted:
         name = column.removeprefix("predicted_")
-        predicted, measured, metric = row[column], row.get(name), metric_of(name, metrics)
+        predicted, measured, metric = row[column], row.get(name), metric_of(name, shown.units)
         if pd.isna(predicted):
             continue
         known = measured is not None and not pd.isna(measured) and measured > 0

@@ -1,6 +1,5 @@
 """Any two architectures side by side: marked in the page as the analysis marks them, and told block by block."""
 
-import json
 import re
 from pathlib import Path
 
@@ -16,6 +15,8 @@ from tests.browser.watched import Watched
 from tests.reports.synthetic_study import full_study, make_study
 
 pytestmark = pytest.mark.browser
+
+SIDES = ("left", "right")
 
 
 def fingerprint_of(watched: Watched, label: str) -> str:
@@ -60,6 +61,11 @@ def test_any_two_are_marked_as_the_analysis_marks_them(watched: Watched, left: s
     assert marks(watched, "right") == {node: mark for node, mark in found.other.items() if mark}
     removed = watched.page.locator('[data-slot="left"] .skip.m-removed').count()
     assert removed == list(found.base_skips.values()).count("removed")
+    # At one scale, whatever their widths are.
+    boxes = [watched.page.locator(f'[data-slot="{s}"] [data-node="mid.block_1"] rect').bounding_box() for s in SIDES]
+    assert boxes[0] is not None
+    assert boxes[1] is not None
+    assert boxes[0]["width"] == pytest.approx(boxes[1]["width"], rel=0.01)
     words = watched.page.locator('[data-slot="difference"]').inner_text()
     for mark, number in found.counts.items():
         shown = {"follows": "with other channels only"}.get(mark, mark)
@@ -91,20 +97,49 @@ def test_a_block_in_focus_is_told_with_its_memory(watched: Watched) -> None:
     assert "output 4.00 KiB an image" in told
 
 
-def test_more_architectures_than_are_drawn_are_said(
+def test_any_trial_can_be_chosen_where_the_lists_have_only_some(
     browser: Browser, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for name, number in (("MAX_PAIRS", 1), ("ALL_UP_TO", 3), ("OF_MORE", 2)):
-        monkeypatch.setattr(f"reports.pages.architectures.{name}", number)
+    for name in ("MAX_PAIRS", "MAX_LISTED"):
+        monkeypatch.setattr(f"reports.pages.architectures.{name}", 1)
     study = make_study(seeds=1, trials=6)
     watched = Watched(browser, write_dashboard(study, tmp_path / "page.html"))
     page = watched.page
-    assert page.locator("#architecture-choice option").count() == 3  # two and the base
+    assert page.locator("#architecture-choice option").count() == 2  # one and the base
+    search = study.trials[(study.trials["part"] == "search") & study.trials["fingerprint"].notna()]
+    for trial, fingerprint in zip(search["trial"], search["fingerprint"], strict=True):
+        page.locator("#architecture-trial").fill(str(trial))
+        page.locator("#architecture-trial").press("Enter")
+        page.locator(f'#architecture-pair[data-shown="{fingerprint}"]').wait_for()
+        if fingerprint == study.base:
+            continue
+        graph = from_document(study.architectures[fingerprint])
+        right = page.locator('[data-slot="right"] .node title').evaluate_all("all => all.map(t => t.textContent)")
+        plain = [title.split("\nother side")[0] for title in right]
+        assert set(plain) == {node_tooltip(graph, title.split(":")[0]) for title in plain}
+    page.locator("#architecture-trial").fill("999")
+    page.locator("#architecture-trial").press("Enter")
+    page.get_by_text("Trial 999 of the search has no architecture that can be drawn here.").wait_for()
+    # The same from the row of a variant, which no number names.
+    variant = study.trials[study.trials["variant"] == "skip-add"].iloc[0]
+    page.locator(f'[aria-controls="d-ablation-{variant["trial"]}"]').click()
+    page.locator(f"#d-ablation-{variant['trial']}").get_by_role("button", name="Compare its architecture").click()
+    page.locator(f'#architecture-pair[data-shown="{variant["fingerprint"]}"]').wait_for()
+    page.close()
+    assert watched.complaints == []
+
+
+def test_architectures_beyond_what_a_page_holds_are_counted(
+    browser: Browser, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("reports.figures.unet_catalogue.MOST_FORMS", 3)
+    study = make_study(seeds=1, trials=6)
+    watched = Watched(browser, write_dashboard(study, tmp_path / "page.html"))
+    page = watched.page
+    options = page.locator("#architecture-choice option").count() - 1
     distinct = len(set(study.trials["fingerprint"].dropna()) - {study.base})
-    assert f"2 of {distinct} different architectures can be drawn here" in page.locator("#architectures").inner_text()
-    assert len(json.loads(str(page.locator("#architecture-alone").text_content()))["index"]) == 3
-    second = str(page.locator("#architecture-choice option").nth(1).get_attribute("value"))
-    page.locator("#architecture-choice").select_option(second)
-    page.locator(f'#architecture-pair[data-shown="{second}"]').wait_for()
+    assert 2 <= options < distinct
+    said = f"{options} of {distinct} different architectures can be drawn here"
+    assert said in page.locator("#architectures").inner_text()
     page.close()
     assert watched.complaints == []

@@ -118,3 +118,9 @@ def test_searches_that_ask_something_else_are_not_put_on_one_scale(tmp_path: Pat
     text = write_comparison([first, other], tmp_path / "page.html").read_text(encoding="utf-8")
     assert "There are no two searches here that can be followed on one scale." in text
     assert "other is not drawn beside first: they have not the same budgets, space, protocol or data" in text
+
+
+def test_studies_of_one_name_are_numbered_as_they_are_given(tmp_path: Path) -> None:
+    text = write_comparison([full_study(), make_study(seeds=2, trials=4)], tmp_path / "page.html").read_text()
+    assert "<h1>digits (1) and digits (2)</h1>" in text
+    assert text.count("digits (2)</td>") > 0
