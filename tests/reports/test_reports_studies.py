@@ -118,3 +118,9 @@ def test_searches_that_ask_something_else_are_not_put_on_one_scale(tmp_path: Pat
     text = write_comparison([first, other], tmp_path / "page.html").read_text(encoding="utf-8")
     assert "There are no two searches here that can be followed on one scale." in text
     assert "other is not drawn beside first: they have not the same budgets, space, protocol or data" in text
+
+
+def test_studies_without_a_search_are_compared(tmp_path: Path) -> None:
+    ablations = [named(without(full_study(), "search"), name) for name in ("one", "two")]
+    text = write_comparison(ablations, tmp_path / "page.html").read_text(encoding="utf-8")
+    assert "no-skips" in text
