@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import ConfigDict, Field, GetJsonSchemaHandler, model_validator
 from pydantic.json_schema import JsonSchemaValue
@@ -22,6 +22,7 @@ MAX_EDITS = 200
 _NONE = "has neither a short form (`unet`, `edm2`, `song`) nor `graph` (nodes and edges)"
 _SEVERAL = "has {keys}, which exclude each other"
 #: The keys of which an architecture has exactly one: the short forms, and the long one.
+_ALONE = "A file is named alone: `base: FILE`, or `base: zoo/NAME`; `ushape zoo NAME` prints one of the zoo to change."
 _FORMS = ("unet", "edm2", "song", "graph")
 
 
@@ -57,6 +58,8 @@ def _one_form(schema: dict[str, Any]) -> None:
 
 class Architecture(Form):
     """An architecture: a short form or a graph, and edits on it."""
+
+    OTHER_NAMES: ClassVar[dict[str, str]] = dict.fromkeys(("from", "file", "zoo", "base"), _ALONE)
 
     model_config = ConfigDict(json_schema_extra=_one_form)
 

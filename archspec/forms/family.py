@@ -42,7 +42,10 @@ class Family(Form):
 
     OTHER_NAMES: ClassVar[dict[str, str]] = {
         "model_channels": "Here it is `ch`.",
+        "channels": "Here it is `ch`.",
+        "dim": "Here it is `ch`.",
         "channel_mult": "Here it is `ch_mult`.",
+        "dim_mults": "Here it is `ch_mult`.",
         "num_blocks": "Here it is `num_res_blocks`.",
         "out_channels": "Here it is `out_ch`.",
         "img_channels": "Here it is `in_channels` and `out_ch`.",

@@ -16,13 +16,14 @@ import torch
 from torch import Tensor, fx
 
 from archspec import ArchGraph, fingerprint, to_yaml, total_price
+from archspec.graphs.graph import input_nodes
 from archspec.text.atomic import write_text
 from builder.assemble import assemble
 from builder.export.constructors import constructors
 from builder.export.definitions import Definitions
 from builder.export.source import Readable
 from builder.export.verify import Exported, verified
-from builder.inputs import given
+from builder.inputs import ARGUMENTS, given
 from builder.network import Group, Network
 from builder.weights.files import write
 
@@ -127,7 +128,8 @@ def _docstring(architecture: ArchGraph, spec: str | None) -> str:
             "",
             f"Fingerprint {fingerprint(architecture)}.",
             f"{price.parameters:,} parameters, {price.macs:,} multiply-accumulates per image.",
-            "Use: network = UNet(); network.load_state_dict(safetensors.torch.load_file(PATH)); network(x, ...).",
+            "Use: network = UNet(); network.load_state_dict(safetensors.torch.load_file(PATH)); "
+            f"network({', '.join(f'{name}=...' for name in _arguments(architecture))}).",
             "",
             "The architecture as it was written:",
             "",
@@ -136,6 +138,10 @@ def _docstring(architecture: ArchGraph, spec: str | None) -> str:
             "",
         ]
     )
+
+
+def _arguments(architecture: ArchGraph) -> list[str]:
+    return [ARGUMENTS[kind] for kind in input_nodes(architecture)]
 
 
 def _quoted(text: str) -> str:

@@ -117,7 +117,7 @@ def _few(effects: Sequence[Effect]) -> list[Sentence]:
         return []
     if len({e.n for e in few}) == 1 and len(few) == len(effects):
         head = f"Too few seeds for a verdict (n={few[0].n}; {MIN_SEEDS} needed)."
-        return [Sentence("few", head, "The differences below are shown without one.")]
+        return [Sentence("few", head, "Differences are shown without one.")]
     named = join_words(f"{e.variant} (n={e.n})" for e in few)
     return [Sentence("few", f"Too few seeds for a verdict: {named};", f"{MIN_SEEDS} are needed.")]
 

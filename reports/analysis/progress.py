@@ -72,6 +72,8 @@ def progress_together(
     Returns:
         One for each study; None where fewer than two trials keep the budgets.
     """
+    if not studies:
+        return ()
     told = [[p for p in some if p.status in (*TRAINED, "replayed")] for some in points]
     values = _scaled([_values(study, some) for study, some in zip(studies, told, strict=True)])
     whole = _growth(np.vstack(values), np.arange(sum(map(len, values))))

@@ -7,7 +7,7 @@ the study file's JSON Schema.
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import BeforeValidator, Discriminator, Field, Tag, field_validator, model_validator
 
@@ -130,8 +130,20 @@ def _bytes(value: object) -> object:
         raise ValueError(str(error).removeprefix("train_memory: ")) from None
 
 
+#: What training is called elsewhere -> the key.
+TRAIN_NAMES = {
+    "learning_rate": "lr", "batch_size": "batch", "num_steps": "steps", "iterations": "steps", "max_steps": "steps",
+    "ema_decay": "ema", "warmup_steps": "warmup", "clip": "grad_clip", "wd": "weight_decay",
+}  # fmt: skip
+
+
 class Train(Section):
     """How every trial is trained: AdamW on batches of images with random timesteps and noise."""
+
+    OTHER_NAMES: ClassVar[dict[str, str]] = {
+        **{other: f"Here it is `{key}`." for other, key in TRAIN_NAMES.items()},
+        "epochs": "Training is counted in `steps`: one epoch is the number of images over `batch`.",
+    }
 
     steps: Natural = Field(
         300, description="Number of optimizer steps; 0 evaluates a pretrained network as it is (needs init)."

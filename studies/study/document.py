@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import BeforeValidator, Field, model_validator
 
@@ -154,6 +154,13 @@ class Search(Section):
 
 class StudyFile(Section):
     """A study: one base, one protocol, an ablation or a search or both."""
+
+    OTHER_NAMES: ClassVar[dict[str, str]] = {
+        "edits": "Edits of the base stand in its own file (`ushape zoo NAME` prints one of the zoo to change), those "
+        "of a variant under `ablation: {variants: {NAME: [...]}}`.",
+        "model": "Here it is `base`.",
+        "architecture": "Here it is `base`.",
+    }
 
     version: Literal[1] = Field(description="version of the file format")
     name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$", max_length=80)] = Field(

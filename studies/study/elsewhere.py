@@ -4,13 +4,7 @@ from __future__ import annotations
 
 from studies.sections.evaluation import Evaluate
 from studies.sections.objective import Objective
-from studies.sections.protocol import Protocol, Section, Train
-
-#: What training is called elsewhere -> the key.
-_OTHER_NAMES = {
-    "learning_rate": "lr", "batch_size": "batch", "num_steps": "steps", "iterations": "steps", "ema_decay": "ema",
-    "warmup_steps": "warmup", "clip": "grad_clip", "wd": "weight_decay",
-}  # fmt: skip
+from studies.sections.protocol import TRAIN_NAMES, Protocol, Section, Train
 
 
 def of_the_protocol() -> dict[str, str]:
@@ -19,7 +13,7 @@ def of_the_protocol() -> dict[str, str]:
     places = {key: f"protocol.{name}" for name, model in sections.items() for key in model.model_fields}
     places |= dict.fromkeys(Protocol.model_fields, "protocol")
     said = {key: _sentence(key, place) for key, place in places.items()}
-    return said | {other: said[key] for other, key in _OTHER_NAMES.items()}
+    return said | {other: said[key] for other, key in TRAIN_NAMES.items()}
 
 
 def _sentence(key: str, place: str) -> str:

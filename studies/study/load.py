@@ -9,6 +9,7 @@ from typing import Any
 
 from archspec import Checked, Problem, Spec, UserError, check_data, check_file, zoo_names
 from archspec.document import Architecture
+from archspec.short_forms import SHORT_FORMS
 from archspec.text.errors import merged
 from archspec.text.files import read_text
 from archspec.text.parse import Document, read
@@ -64,6 +65,9 @@ def _check_document(document: Document, path: Path, *, here: bool) -> tuple[Stud
     if not isinstance(data, dict):
         problem = positions.problem("U012", "a study is a mapping of keys to values.", "See `ushape init`.")
         return None, (problem,)
+    if data.keys() & {*SHORT_FORMS, "graph"} and not data.keys() & {"base", "protocol", "ablation", "search"}:
+        hint = f"Name it in a study, `base: {path.name}`, beside what is asked; `ushape init` writes a study."
+        return None, (positions.problem("U401", "this is an architecture, not a study.", hint),)
     file, problems = validate(StudyFile, data, positions)
     base, of_base = _read_base(data.get("base"), path, positions)
     problems += of_base
@@ -106,6 +110,8 @@ def _read_base(data: Any, path: Path, positions: Positions) -> tuple[Checked, li
 
 def _zoo_hint(base: str) -> str | None:
     """What to write for an architecture of the package that is not there."""
+    if base in zoo_names():
+        return f"Did you mean `zoo/{base}`?"
     if Path(base).parent != Path("zoo"):
         return None
     return did_you_mean(base, [f"zoo/{name}" for name in zoo_names()]) or "`ushape zoo` lists those that ship."

@@ -24,7 +24,7 @@ from typing import Any
 
 from pydantic import Field
 
-from archspec import UserError, user_error
+from archspec import Problem, UserError, user_error
 from studies.sections.protocol import Data, Section
 from studies.sections.start import Init
 from studies.training.deaths import OomKills, death, how_it_ended, oom_kills
@@ -290,8 +290,13 @@ def prepared(preparation: Preparation) -> tuple[str | None, int]:
         if preparation.init is not None:
             check_checkpoint(preparation.init)
     except UserError as error:
-        return "; ".join(f"{p.message} {p.hint or ''}".strip() for p in error.problems), 0
+        return "; ".join(_told(problem) for problem in error.problems), 0
     return None, _devices(device.type) if ":" not in preparation.device else 1
+
+
+def _told(problem: Problem) -> str:
+    place = f"{problem.file}: " if problem.file else ""
+    return f"{place}{problem.message} {problem.hint or ''}".strip()
 
 
 def _devices(kind: str) -> int:

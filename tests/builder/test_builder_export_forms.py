@@ -1,6 +1,7 @@
 """Exports that need nothing of ours compute what the compiled model computes, and are not written if they do not."""
 
 import json
+import re
 import subprocess
 import sys
 
@@ -53,6 +54,8 @@ def test_the_file_of_plain_pytorch(name, tmp_path):
     assert exported.difference <= 1e-6
     text = exported.path.read_text(encoding="utf-8")
     assert fingerprint(made.architecture) in text
+    (use,) = re.findall(r"; network\((.*)\)\.$", text, re.MULTILINE)
+    assert {word.removesuffix("=...") for word in use.split(", ")} == set(example_inputs(made, 1))
     for word in ("archspec", "builder", "ushape", "noqa", "type: ignore"):
         assert word not in text.split('"""', 2)[2], word
     assert load_file(weights).keys() == made.state_dict().keys()

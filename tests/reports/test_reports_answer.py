@@ -37,7 +37,7 @@ def test_few_seeds_are_said_once() -> None:
     study = make_study(seeds=3, trials=0)
     frame = study.trials[study.trials["variant"] != "no-skips"]
     assert [plain(s) for s in answer(replace(study, trials=frame)).ablation] == [
-        "Too few seeds for a verdict (n=3; 5 needed). The differences below are shown without one."
+        "Too few seeds for a verdict (n=3; 5 needed). Differences are shown without one."
     ]
 
 

@@ -124,3 +124,9 @@ def test_studies_of_one_name_are_numbered_as_they_are_given(tmp_path: Path) -> N
     text = write_comparison([full_study(), make_study(seeds=2, trials=4)], tmp_path / "page.html").read_text()
     assert "<h1>digits (1) and digits (2)</h1>" in text
     assert text.count("digits (2)</td>") > 0
+
+
+def test_studies_without_a_search_are_compared(tmp_path: Path) -> None:
+    ablations = [named(without(full_study(), "search"), name) for name in ("one", "two")]
+    text = write_comparison(ablations, tmp_path / "page.html").read_text(encoding="utf-8")
+    assert "no-skips" in text

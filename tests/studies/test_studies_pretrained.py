@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import get_args
@@ -109,7 +110,7 @@ def test_what_is_wrong_is_said_before_anything_runs(study_file: Write) -> None:
     checkpoint = study.path.parent / "base.safetensors"
     content = checkpoint.read_bytes()
     checkpoint.write_bytes(content[: len(content) // 2])
-    with pytest.raises(UserError, match="this safetensors file is damaged"):
+    with pytest.raises(UserError, match=f"{re.escape(str(checkpoint))}: this safetensors file is damaged"):
         run_study(study, study.folder, Quiet())
     assert not (study.folder / "study.db").exists()
     checkpoint.unlink()

@@ -53,4 +53,4 @@ def test_the_command_takes_terms_and_lists_them() -> None:
     runner = CliRunner()
     assert runner.invoke(app, ["explain", "p(better)"]).stdout.startswith("P(better): The share of seeds in which")
     assert json.loads(runner.invoke(app, ["explain", "rung", "--json"]).stdout)["term"] == "rung"
-    assert "Terms: ablation, " in " ".join(runner.invoke(app, ["explain"]).stdout.split())
+    assert "Terms: A/A, " in " ".join(runner.invoke(app, ["explain"]).stdout.split())

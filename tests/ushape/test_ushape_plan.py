@@ -55,7 +55,8 @@ def test_the_command_prints_it_before_anything_runs(tmp_path: Path) -> None:
     assert done.exit_code == 0
     for line in (
         "trainings: 54 (6 seeds); 54 left",
-        "time: unknown, no training is recorded yet; run a pilot with fewer seeds, or name one by --pilot",
+        "time: unknown, no training is recorded yet; start `ushape run`, stop it after a training and ask again, or "
+        "name other results by --pilot",
         "MiB for a training step",
         "in loss unknown without a pilot or --spread",
         "doubt: The fraction cannot tell apart: sum = timeless x wide; timeless = sum x wide; wide = sum x timeless.",

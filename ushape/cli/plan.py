@@ -61,8 +61,8 @@ def plan_data(
     from ushape.cli.report import folder_of
 
     if study.file.ablation is None:
-        raise user_error("the study has no ablation to plan.", "`ushape show` says what its search will do.",
-                         file=str(study.path))  # fmt: skip
+        hint = "`ushape show` says what its search will do, `ushape profile` what memory a step of its base takes."
+        raise user_error("the study has no ablation to plan.", hint, file=str(study.path))
     planned = variants(study)
     earlier = _pilot(folder_of(pilot) if pilot else study.folder, asked=pilot is not None)
     seconds = predict_seconds(study, study.folder, earlier) if earlier else None
@@ -175,7 +175,10 @@ def _print(data: dict[str, Any]) -> None:
     out.print(f"{data['runs']}: {most}{data['trainings']} ({seeds}){tuning}; {data['left']} left")
     trained = data["runs"] == "trainings"
     time, unknown = data["seconds"], _NO_TIME if trained else _NO_TIME_UNTRAINED
-    out.print(f"time: about {seconds_text(time['total'])}, {time['how']}" if time else unknown, markup=False)
+    if data["left"]:
+        out.print(f"time: about {seconds_text(time['total'])}, {time['how']}" if time else unknown, markup=False)
+    else:
+        out.print("time: none, all is done")
     memory = data["memory"]
     said = "not predicted" if memory is None else f"at most {mebibytes(memory)} for a training step"
     out.print(
@@ -187,7 +190,10 @@ def _print(data: dict[str, Any]) -> None:
 
 
 _NO_TIME_UNTRAINED = "time: unknown, nothing is recorded yet"
-_NO_TIME = "time: unknown, no training is recorded yet; run a pilot with fewer seeds, or name one by --pilot"
+_NO_TIME = (
+    "time: unknown, no training is recorded yet; start `ushape run`, stop it after a training and ask again, or name "
+    "other results by --pilot"
+)
 
 
 def _power_text(power: dict[str, Any], seeds: int) -> str:

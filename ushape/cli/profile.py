@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 if TYPE_CHECKING:
+    from archspec import ArchGraph
     from builder.profile import Prediction, Profile
 
 
@@ -50,9 +51,13 @@ _BLOCKS = 12
 
 
 def profile(  # noqa: PLR0913 - one parameter an option of the command
-    file: Annotated[Path, typer.Argument(help="An architecture file, or zoo/NAME.", show_default=False)],
+    file: Annotated[
+        Path, typer.Argument(help="An architecture file, zoo/NAME, or a study, for its base.", show_default=False)
+    ],
     *,
-    batch: Annotated[int, typer.Option("--batch", "-b", min=1, help="Images per call.")] = 1,
+    batch: Annotated[
+        int | None, typer.Option("--batch", "-b", min=1, help="Images per call; default 1, or the batch of a study.")
+    ] = None,
     device: Annotated[Device, typer.Option(help="Whose kernels and allocator; it need not be there.")] = Device.cpu,
     dtype: Annotated[Arithmetic, typer.Option(help="Of weights and inputs.")] = Arithmetic.float32,
     autocast: Annotated[Arithmetic | None, typer.Option(help="Arithmetic of the forward by torch.autocast.")] = None,
@@ -82,13 +87,12 @@ def profile(  # noqa: PLR0913 - one parameter an option of the command
     listed by block. With --calibrated the prediction for this machine's CPU is exact to 0.1 %. With --latency STUDY
     the latency that the study would measure is predicted as well, with the error on architectures held out.
     """
-    from archspec import build, load
     from builder.profile import ProfileOptions
     from builder.profile import profile as predicted
     from ushape.cli.console import print_json
     from ushape.cli.latency import latency_data, show_latency
 
-    graph = build(load(file))
+    graph, batch = _asked(file, batch)
     chosen = variant or (Variant.foreach if optimizer.startswith("sgd") else Variant.fused)
     _refuse_fused_sgd(optimizer, chosen)
     options = ProfileOptions(
@@ -111,6 +115,20 @@ def profile(  # noqa: PLR0913 - one parameter an option of the command
     _show(found)
     if foretold:
         show_latency(foretold)
+
+
+def _asked(file: Path, batch: int | None) -> tuple[ArchGraph, int]:
+    """What is profiled, and with how many images: a study's base with the images that it computes at once."""
+    from archspec import build, load
+    from ushape.cli.checking import is_study_file
+
+    if not is_study_file(file):
+        return build(load(file)), batch or 1
+    from studies.study.load import load_study
+
+    study = load_study(file)
+    micro = study.protocol.train.micro_batch
+    return study.base, batch or (micro if isinstance(micro, int) else study.protocol.train.batch)
 
 
 def _refuse_fused_sgd(optimizer: Optimizer, variant: Variant) -> None:

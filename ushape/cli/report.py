@@ -40,6 +40,7 @@ def report(
         written = follow(place, lambda refresh: write_report(place, out, refresh=refresh), console.print)
     else:
         written = write_report(place, out)
+        print_answer(place)
     console.print(f"results: {place / 'results.csv'}")
     console.print(f"dashboard: {written}")
 
@@ -68,6 +69,18 @@ def write_report(folder: Path, html: Path | None = None, *, refresh: int | None 
     results = load_results(folder)
     write_results_csv(results, folder / "results.csv")
     return write_dashboard(results, html or folder / "dashboard.html", refresh=refresh)
+
+
+def print_answer(folder: Path) -> None:
+    """Say what the top of the dashboard says."""
+    from reports.analysis.answer import answer
+    from studies.frame import load_results
+    from ushape.cli.console import out
+
+    said = answer(load_results(folder))
+    for part, sentences in (("ablation", said.ablation), ("search", said.search)):
+        for sentence in sentences:
+            out.print(f"{part}: {sentence}", markup=False)
 
 
 def folder_of(study: Path) -> Path:

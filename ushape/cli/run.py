@@ -55,10 +55,12 @@ def run(
     for part, by_status in progress.counts.items():
         console.print(f"{part}: " + ", ".join(f"{number} {status}" for status, number in by_status.items()))
     if not no_report:
-        from ushape.cli.report import write_report
+        from ushape.cli.report import print_answer, write_report
 
+        written = write_report(folder)
+        print_answer(folder)
         console.print(f"results: {(folder / 'results.csv')}")
-        console.print(f"dashboard: {write_report(folder)}")
+        console.print(f"dashboard: {written}")
     if progress.lost:
         err.print(f"{progress.lost} trial(s) have no result; the dashboard says why.")
         raise typer.Exit(1)

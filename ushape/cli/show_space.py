@@ -14,7 +14,7 @@ def search_data(study: Study) -> dict[str, Any] | None:
     from dataclasses import asdict
 
     from archspec import total_price
-    from search.objectives import absolute
+    from search.objectives import KNOWN_BEFOREHAND, absolute
     from search.samplers import choose
     from search.space import size
     from search.survey import survey
@@ -32,6 +32,7 @@ def search_data(study: Study) -> dict[str, Any] | None:
         "dimensions": {name: dimension_data(dimension) for name, dimension in search.space.items()},
         "points": points if points != float("inf") else None,
         "survey": asdict(found),
+        "judged_later": [name for name in search.budgets if name not in KNOWN_BEFOREHAND],
         "objectives": dict(search.objectives),
         "budgets": search.budgets,
         "sampler": chosen.name,
@@ -113,10 +114,10 @@ def print_search(search: dict[str, Any], runs: str) -> None:
         f"search over {len(search['dimensions'])} dimensions: {points} points, {search['trainings']} {runs} by "
         f"{search['sampler']}, {goals}"
     )
-    print_survey(search["survey"])
+    print_survey(search["survey"], search["judged_later"])
 
 
-def print_survey(survey: dict[str, Any]) -> None:
+def print_survey(survey: dict[str, Any], later: list[str]) -> None:
     """How much of the space is sound and within budget."""
     from rich.markup import escape
 
@@ -125,7 +126,8 @@ def print_survey(survey: dict[str, Any]) -> None:
     refused = [f"{rule} {number}" for rule, number in list(survey["rules"].items())[:3]]
     refused += [f"{name} over budget {number}" for name, number in survey["over"].items()]
     why = f" (of the others: {escape(', '.join(refused))})" if refused else ""
+    unjudged = f"{' and '.join(later)} {'is' if len(later) == 1 else 'are'}"
     out.print(
         f"of {survey['points']} random points {survey['sound']:.0%} are sound and {survey['within']:.0%} within what "
-        f"can be known of the budgets beforehand{why}"
+        f"can be known of the budgets beforehand{why}{f'; {unjudged} not looked at here' if later else ''}"
     )

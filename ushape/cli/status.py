@@ -6,6 +6,7 @@ import shlex
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from statistics import fmean
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -33,25 +34,34 @@ def status(
         return
     state = "running" if data["running"] else "not running"
     out.print(f"[bold]{data['name']}[/bold]  {data['folder']}  ({state})")
-    for part, found in data["parts"].items():
-        counts = [f"{number} {name}" for name, number in found["statuses"].items()]
-        counts += [f"{found['left']} to do"] if found["left"] else []
-        trainings = f", {found['planned']} {data['runs']}" if found["planned"] else ""
-        out.print(f"{part}{trainings}: {', '.join(counts) or 'nothing yet'}")
-        best = found["best"]
-        if best is not None:
-            out.print(f"  best loss {best['loss']:.4f}: trial {best['trial']}, {best['what']}", markup=False)
-            if part == "search":
-                file = f"{data['folder']}/architectures/{best['fingerprint']}.json"
-                export = f"ushape export {shlex.quote(data['folder'])} --trial {best['trial']}"
-                out.print(f"  its architecture: {file} (`{export}`)", markup=False)
-        if part == "search" and data["screening"]:
-            out.print(f"  screening by predicted latency: {data['screening']}", markup=False)
-        for under_way in found["running"]:
-            since = f"since {under_way['started']}"
-            out.print(f"  trial {under_way['trial']} running {since}: {under_way['what']}", markup=False)
-        for failure in found["failures"]:
-            out.print(f"  trial {failure['trial']} {failure['status']}: {failure['reason']}", markup=False)
+    for part in data["parts"]:
+        _print_part(part, data)
+
+
+def _print_part(part: str, data: dict[str, Any]) -> None:
+    from ushape.cli.console import out
+
+    found = data["parts"][part]
+    counts = [f"{number} {name}" for name, number in found["statuses"].items()]
+    counts += [f"{found['left']} to do"] if found["left"] else []
+    trainings = f", {found['planned']} {data['runs']}" if found["planned"] else ""
+    out.print(f"{part}{trainings}: {', '.join(counts) or 'nothing yet'}")
+    best = found["best"]
+    for one in found["variants"]:
+        out.print(f"  {_told(one)}", markup=False)
+    if best is not None and not found["variants"]:
+        out.print(f"  best loss {best['loss']:.4f}: trial {best['trial']}, {best['what']}", markup=False)
+        if part == "search":
+            file = f"{data['folder']}/architectures/{best['fingerprint']}.json"
+            export = f"ushape export {shlex.quote(data['folder'])} --trial {best['trial']}"
+            out.print(f"  its architecture: {file} (`{export}`)", markup=False)
+    if part == "search" and data["screening"]:
+        out.print(f"  screening by predicted latency: {data['screening']}", markup=False)
+    for under_way in found["running"]:
+        since = f"since {under_way['started']}"
+        out.print(f"  trial {under_way['trial']} running {since}: {under_way['what']}", markup=False)
+    for failure in found["failures"]:
+        out.print(f"  trial {failure['trial']} {failure['status']}: {failure['reason']}", markup=False)
 
 
 def status_data(folder: Path) -> dict[str, Any]:
@@ -112,6 +122,7 @@ def _part_data(records: list[Glance], document: dict[str, Any], part: str, *, ru
             "trial": best.trial, "loss": best.metrics["loss"],
             "what": _what(best), "fingerprint": best.fingerprint,
         },
+        "variants": _variants(done) if part in ("ablation", "confirmation") else [],
         "running": [
             {"trial": r.trial, "started": r.started, "what": _what(r)}
             for r in records
@@ -119,6 +130,28 @@ def _part_data(records: list[Glance], document: dict[str, Any], part: str, *, ru
         ],
         "failures": [{"trial": r.trial, "status": r.status, "reason": r.reason} for r in failures],
     }  # fmt: skip
+
+
+def _variants(done: list[Glance]) -> list[dict[str, Any]]:
+    """Mean loss of each variant, and its mean difference to the base over the seeds that both have; no verdict."""
+    losses: dict[str, dict[int, float]] = {}
+    for record in done:
+        losses.setdefault(record.variant or "base", {})[record.seed] = record.metrics["loss"]
+    base, rows = losses.get("base", {}), []
+    for name, by_seed in losses.items():
+        pairs = [loss - base[seed] for seed, loss in by_seed.items() if seed in base] if name != "base" else []
+        rows.append({
+            "variant": name, "seeds": len(by_seed), "loss": fmean(by_seed.values()),
+            "pairs": len(pairs), "difference": fmean(pairs) if pairs else None,
+        })  # fmt: skip
+    return rows
+
+
+def _told(row: dict[str, Any]) -> str:
+    text = f"{row['variant']}: mean loss {row['loss']:.4f} of {row['seeds']} seed{'s' * (row['seeds'] != 1)}"
+    if row["difference"] is None:
+        return text
+    return f"{text}, {row['difference']:+.2g} against the base in {row['pairs']} pair{'s' * (row['pairs'] != 1)}"
 
 
 def _what(record: Glance) -> str:

@@ -30,11 +30,11 @@ def convert(
 
     Nothing in a checkpoint is run, and nothing is written unless every weight fits.
     """
-    from archspec import build, load
     from builder.weights import read_checkpoint, write_checkpoint
     from ushape.cli.console import out
+    from ushape.cli.diff import architecture as graph_of
 
-    graph = build(load(architecture))
+    graph = graph_of(str(architecture))
     found = read_checkpoint(source, graph, layout_name=layout, ema=ema)
     write_checkpoint(target, graph, found.state, to)
     count = sum(value.numel() for value in found.state.values())

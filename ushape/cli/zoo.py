@@ -8,17 +8,24 @@ import typer
 
 
 def zoo(
+    name: Annotated[
+        str | None, typer.Argument(help="One of them, whose file is printed, to be changed.", show_default=False)
+    ] = None,
     *,
     json: Annotated[bool, typer.Option("--json", help="As JSON on standard output.")] = False,
 ) -> None:
     """List the architectures that ship with ushape, with their numbers; each is named zoo/NAME in files and commands.
 
-    [bold]ushape show zoo/seed-256[/bold] shows one of them.
+    [bold]ushape show zoo/seed-256[/bold] shows one of them, [bold]ushape zoo seed-256 > mine.yaml[/bold] writes its
+    text to a file of yours.
     """
     from rich.table import Table
 
     from ushape.cli.console import count, out, print_json
 
+    if name is not None:
+        print(_text(name), end="")  # noqa: T201
+        return
     rows = zoo_rows()
     if json:
         print_json(rows)
@@ -32,6 +39,19 @@ def zoo(
         numbers = (row["image"], f"{row['parameters']:,}", count(row["macs"]))
         table.add_row(f"zoo/{row['name']}", *numbers, row["description"] or "")
     out.print(table)
+
+
+def _text(name: str) -> str:
+    """The file of one of them, as it stands in the package."""
+    from archspec import user_error, zoo_names
+    from archspec.text.files import zoo_folder
+    from archspec.text.suggest import did_you_mean
+
+    bare = name.removeprefix("zoo/")
+    if bare not in zoo_names():
+        hint = did_you_mean(bare, zoo_names()) or "`ushape zoo` lists those that ship."
+        raise user_error(f"there is no `{bare}` in the zoo.", hint)
+    return (zoo_folder() / f"{bare}.yaml").read_text(encoding="utf-8")
 
 
 def zoo_rows() -> list[dict[str, Any]]:
