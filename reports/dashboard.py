@@ -85,6 +85,7 @@ SCRIPTS = (
     "layers.js",
     "search.js",
     "strokes.js",
+    "stamps.js",
     "marks.js",
     "planes.js",
     "curves.js",

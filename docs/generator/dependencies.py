@@ -31,6 +31,7 @@ REASONS: dict[str, tuple[str, str]] = {
     "jinja2": ("BSD-3-Clause", "templates of the dashboard, with escaping"),
     "filelock": ("MIT", "one run at a time a folder, one timing at a time a device"),
     "statsmodels": ("BSD-3-Clause", "effects of factors, Holm's correction"),
+    "threadpoolctl": ("BSD-3-Clause", "the search's linear algebra on one thread: a second one made proposals slower"),
     "pyDOE3": ("BSD-3-Clause", "fractional factorial designs"),
     "safetensors": ("Apache-2.0", "weights in files that hold no code"),
     "psutil": ("BSD-3-Clause", "memory limits, load, processes that are gone"),

@@ -23,12 +23,14 @@ page.layer = (place, paint) => {
     context.scale(ratio, ratio);
     paint(context, places, ratio);
   };
-  // What lies outside an area of two axes is cut off there.
+  // What lies outside an area of two axes is cut off there, but for this many pixels.
+  draw.MARGIN = 6;
   draw.clipped = (context, x, y, inner) => {
     const [across, down] = [place._fullLayout[x], place._fullLayout[y]];
     context.save();
     context.beginPath();
-    context.rect(across._offset - 6, down._offset - 6, across._length + 12, down._length + 12);
+    const around = 2 * draw.MARGIN;
+    context.rect(across._offset - draw.MARGIN, down._offset - draw.MARGIN, across._length + around, down._length + around);
     context.clip();
     inner();
     context.restore();

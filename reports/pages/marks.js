@@ -4,7 +4,7 @@ page.marks = (place, { groups, dark, label, textOf, trialOf, told }) => {
   const { links } = page;
   const NEAR = 9;
 
-  // ---- one mark, drawn once for each symbol and colour and then copied
+  // ---- one mark, drawn once for each symbol and then copied in its colour
   const shapes = {
     "circle-open": (c, r) => { c.arc(0, 0, r, 0, 2 * Math.PI); c.stroke(); },
     "triangle-up-open": (c, r) => {
@@ -15,20 +15,11 @@ page.marks = (place, { groups, dark, label, textOf, trialOf, told }) => {
     "x-thin": (c, r) => { const d = r * 0.8; c.moveTo(-d, -d); c.lineTo(d, d); c.moveTo(d, -d); c.lineTo(-d, d); c.stroke(); },
   };
   const stamps = new Map();
-  const stamp = ({ symbol, size, line }, colour, ratio) => {
-    const key = [symbol, size, colour, ratio].join();
+  const stamp = ({ symbol, size, line }, ratio) => {
+    const key = [symbol, size, ratio].join();
     if (!stamps.has(key)) {
-      const canvas = document.createElement("canvas");
       const half = Math.ceil((size / 2) * 1.3 + line + 1);
-      canvas.width = canvas.height = 2 * half * ratio;
-      const context = canvas.getContext("2d");
-      context.scale(ratio, ratio);
-      context.translate(half, half);
-      context.fillStyle = context.strokeStyle = colour;
-      context.lineWidth = line;
-      context.beginPath();
-      shapes[symbol](context, size / 2);
-      stamps.set(key, { canvas, half });
+      stamps.set(key, page.stamps.shape((context) => shapes[symbol](context, size / 2), half, line, ratio));
     }
     return stamps.get(key);
   };
@@ -43,15 +34,18 @@ page.marks = (place, { groups, dark, label, textOf, trialOf, told }) => {
     });
   };
   const paintRows = (context, ratio, layer, wanted) => {
+    const sheet = page.stamps(context, ratio);
     for (const group of shown) {
+      const box = sheet.box(...group.axes.map((name) => place._fullLayout[name]), layer.MARGIN);
+      const [shape, plain] = [stamp(group, ratio), tinted(group.colour)];
+      group.rows.forEach((index, at) => {
+        if (wanted && !wanted.has(trialOf(index))) return;
+        sheet.put(shape, group.tints ? group.tints[at] : plain, group.px[at], group.py[at], box);
+      });
+    }
+    sheet.lay();
+    for (const group of shown.filter(({ texts }) => texts.size)) {
       layer.clipped(context, ...group.axes, () => {
-        group.rows.forEach((index, at) => {
-          if (wanted && !wanted.has(trialOf(index))) return;
-          const { canvas, half } = stamp(group, group.tints ? group.tints[at] : tinted(group.colour), ratio);
-          const [left, top] = [group.px[at] - half, group.py[at] - half];
-          context.drawImage(canvas, Math.round(left * ratio) / ratio, Math.round(top * ratio) / ratio, 2 * half, 2 * half);
-        });
-        if (!group.texts.size) return;
         context.fillStyle = tinted(label.colour);
         context.font = label.font;
         context.textAlign = "right";

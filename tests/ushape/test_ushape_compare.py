@@ -28,5 +28,5 @@ def test_two_folders_become_one_page(
     report([tmp_path / "a", tmp_path / "b"], out=tmp_path / "page.html", folder=None, watch=False)
     assert "comparison: " in capsys.readouterr().out
     text = (tmp_path / "page.html").read_text(encoding="utf-8")
-    assert "<h1>digits and digits</h1>" in text
+    assert "<h1>digits (1) and digits (2)</h1>" in text
     assert "Same protocol, data, measurement and device" in text
