@@ -54,3 +54,13 @@ page.within = ({ range, lassoPoints }, axes = ["x", "y"]) => {
     return (y0 > b) !== (y1 > b) && a < x0 + ((b - y0) / (y1 - y0)) * (x1 - x0) ? !inside : inside;
   }, false);
 };
+
+// One pixel of an image's data, at `place`: a colour that covers the share `over` of it, laid over what is there.
+page.cover = (data, place, red, green, blue, over) => {
+  const under = (data[place + 3] / 255) * (1 - over);
+  const whole = over + under;
+  data[place] = (red * over + data[place] * under) / whole;
+  data[place + 1] = (green * over + data[place + 1] * under) / whole;
+  data[place + 2] = (blue * over + data[place + 2] * under) / whole;
+  data[place + 3] = whole * 255;
+};

@@ -12,14 +12,7 @@ page.stamps = (context, ratio) => {
       const column = left + xs[at];
       const row = top + ys[at];
       if (column < west || column >= east || row < north || row >= south) continue;
-      const place = 4 * (row * wide + column);
-      const over = covers[at];
-      const under = (data[place + 3] / 255) * (1 - over);
-      const whole = over + under;
-      data[place] = (red * over + data[place] * under) / whole;
-      data[place + 1] = (green * over + data[place + 1] * under) / whole;
-      data[place + 2] = (blue * over + data[place + 2] * under) / whole;
-      data[place + 3] = whole * 255;
+      page.cover(data, 4 * (row * wide + column), red, green, blue, covers[at]);
     }
   };
   // The pixels between two axes and a little around, within the canvas.

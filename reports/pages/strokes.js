@@ -42,12 +42,7 @@ page.strokes = (canvas, width, height, ratio) => {
       if (!ink[at]) continue;
       const over = alpha === 1 ? Math.min(1, ink[at] / FULL) : covers[Math.min(covers.length - 1, ink[at])];
       ink[at] = 0;
-      const under = (data[place + 3] / 255) * (1 - over);
-      const whole = over + under;
-      data[place] = (red * over + data[place] * under) / whole;
-      data[place + 1] = (green * over + data[place + 1] * under) / whole;
-      data[place + 2] = (blue * over + data[place + 2] * under) / whole;
-      data[place + 3] = whole * 255;
+      page.cover(data, place, red, green, blue, over);
     }
   };
   return { line, lay, put: () => context.putImageData(image, 0, 0) };
