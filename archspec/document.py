@@ -21,8 +21,8 @@ MAX_EDITS = 200
 
 _NONE = "has neither a short form (`unet`, `edm2`, `song`) nor `graph` (nodes and edges)"
 _SEVERAL = "has {keys}, which exclude each other"
-#: The keys of which an architecture has exactly one: the short forms, and the long one.
 _ALONE = "A file is named alone: `base: FILE`, or `base: zoo/NAME`; `ushape zoo NAME` prints one of the zoo to change."
+#: The keys of which an architecture has exactly one: the short forms, and the long one.
 _FORMS = ("unet", "edm2", "song", "graph")
 
 
