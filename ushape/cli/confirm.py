@@ -37,7 +37,7 @@ def confirm(
     from ushape.cli.console import err
     from ushape.cli.console import out as console
     from ushape.cli.live import LiveObserver
-    from ushape.cli.report import print_answer, write_report
+    from ushape.cli.report import write_report
     from ushape.cli.run import INTERRUPTED
 
     loaded = load_study(study)
@@ -54,6 +54,4 @@ def confirm(
     except KeyboardInterrupt:
         err.print("Interrupted. What is finished is kept; the same command goes on from there.")
         raise typer.Exit(INTERRUPTED) from None
-    written = write_report(folder)
-    print_answer(folder)
-    console.print(f"dashboard: {written}")
+    console.print(f"dashboard: {write_report(folder, say=True)}")

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from contextlib import suppress
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+if TYPE_CHECKING:
+    from studies.frame import StudyResults
 
 
 def report(
@@ -39,8 +42,7 @@ def report(
     if watch:
         written = follow(place, lambda refresh: write_report(place, out, refresh=refresh), console.print)
     else:
-        written = write_report(place, out)
-        print_answer(place)
+        written = write_report(place, out, say=True)
     console.print(f"results: {place / 'results.csv'}")
     console.print(f"dashboard: {written}")
 
@@ -57,10 +59,10 @@ def _compare(several: list[Path], out: Path | None, *, single: bool) -> Path:
     return write_comparison([load_results(folder_of(one)) for one in several], out)
 
 
-def write_report(folder: Path, html: Path | None = None, *, refresh: int | None = None) -> Path:
+def write_report(folder: Path, html: Path | None = None, *, refresh: int | None = None, say: bool = False) -> Path:
     """Write ``results.csv`` and the dashboard of a folder of results; returns the dashboard's path.
 
-    With `refresh` an open page reads its file again after so many seconds.
+    With `refresh` an open page reads its file again after so many seconds; with `say` its answer is printed too.
     """
     from reports.dashboard import write_dashboard
     from reports.tables import write_results_csv
@@ -68,16 +70,18 @@ def write_report(folder: Path, html: Path | None = None, *, refresh: int | None 
 
     results = load_results(folder)
     write_results_csv(results, folder / "results.csv")
-    return write_dashboard(results, html or folder / "dashboard.html", refresh=refresh)
+    written = write_dashboard(results, html or folder / "dashboard.html", refresh=refresh)
+    if say:
+        _print_answer(results)
+    return written
 
 
-def print_answer(folder: Path) -> None:
+def _print_answer(results: StudyResults) -> None:
     """Say what the top of the dashboard says."""
     from reports.analysis.answer import answer
-    from studies.frame import load_results
     from ushape.cli.console import out
 
-    said = answer(load_results(folder))
+    said = answer(results)
     for part, sentences in (("ablation", said.ablation), ("search", said.search)):
         for sentence in sentences:
             out.print(f"{part}: {sentence}", markup=False)

@@ -55,10 +55,9 @@ def run(
     for part, by_status in progress.counts.items():
         console.print(f"{part}: " + ", ".join(f"{number} {status}" for status, number in by_status.items()))
     if not no_report:
-        from ushape.cli.report import print_answer, write_report
+        from ushape.cli.report import write_report
 
-        written = write_report(folder)
-        print_answer(folder)
+        written = write_report(folder, say=True)
         console.print(f"results: {(folder / 'results.csv')}")
         console.print(f"dashboard: {written}")
     if progress.lost:
