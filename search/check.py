@@ -10,7 +10,7 @@ from archspec.build import Spec, check_spec
 from archspec.edits.edit import Edit
 from archspec.short_forms import SHORT_FORMS
 from archspec.text.suggest import did_you_mean
-from search.decode import decode, edits_of, parameter_path
+from search.decode import decode, edits_of, is_there, parameter_path
 from search.dimension import Categorical, Dimension, Real, Scalar, Value
 from search.space import Space, at_random, fill, loops, point, size
 
@@ -179,7 +179,7 @@ def _silent(spec: Spec, space: Space, levels: int) -> Iterator[Fault]:
         name: value
         for name, dimension in space.items()
         if dimension.target not in ("form", "edits")
-        for value in [value for value in _samples(dimension) if edits_of(name, dimension, value)][:1]
+        for value in [value for value in _telling(dimension) if edits_of(name, dimension, value)][:1]
         if _finds_nothing(spec, name, dimension, value) is not None
     }
     rng = random.Random(0)
@@ -187,7 +187,7 @@ def _silent(spec: Spec, space: Space, levels: int) -> Iterator[Fault]:
     for _ in range(looks if waiting else 0):
         values = point(space, fill(space, levels, at_random(rng)), levels)
         for name in [name for name in waiting if name in values]:
-            others = {other: value for other, value in values.items() if space[other].target in ("form", "edits")}
+            others = {other: value for other, value in values.items() if _may_help(space[name], space[other])}
             at_point = spec.with_edits(decode(spec, space, others))
             if _finds_nothing(at_point, name, space[name], waiting[name]) is None:
                 del waiting[name]
@@ -197,10 +197,21 @@ def _silent(spec: Spec, space: Space, levels: int) -> Iterator[Fault]:
             yield (name,), f"`{name}` never has an effect: {found[0]}", found[1]
 
 
+def _telling(dimension: Dimension) -> list[Value]:
+    """Values that show whether it can have an effect: an edge is added."""
+    return [True] if dimension.edge is not None else _samples(dimension)
+
+
+def _may_help(one: Dimension, other: Dimension) -> bool:
+    """Whether another dimension may bring what one is looking for: nodes, or room at a port for an edge."""
+    return other.target in ("form", "edits") or (one.edge is not None and other is not one)
+
+
 def _finds_nothing(spec: Spec, name: str, dimension: Dimension, value: Value) -> tuple[str, str | None] | None:
-    """The message and hint of a selector that matches nothing, if it does."""
+    """The message and hint of a selector that matches nothing, or of an edge that cannot be added, if it is so."""
+    wrong = {"U301"} if dimension.edge is None or is_there(spec, dimension.edge) else {"U301", "U306"}
     for edit in edits_of(name, dimension, value):
         for problem in check_spec(spec.with_edits((edit,))).errors:
-            if problem.code == "U301":
+            if problem.code in wrong:
                 return problem.message, problem.hint
     return None

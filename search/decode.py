@@ -6,12 +6,14 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from archspec.build import Spec, check_spec
-from archspec.edits.edit import DisconnectEdit, Edit, RepeatEdit, ReplaceEdit, RewireEdit, SetEdit
+from archspec.edits.edit import ConnectEdit, DisconnectEdit, Edit, RepeatEdit, ReplaceEdit, RewireEdit, SetEdit
 from search.dimension import Dimension, Value, same
 from search.space import Space
 
 #: An edit that finds nothing to change is no fault in a search: the point simply is as the base there.
 _NO_EFFECT = {"U301", "U302"}
+#: An edge that cannot be added or taken out, for one, because it is there or not there already.
+_UNFIT = "U306"
 
 
 def decode(spec: Spec, space: Space, values: dict[str, Value]) -> tuple[Edit, ...]:
@@ -21,11 +23,29 @@ def decode(spec: Spec, space: Space, values: dict[str, Value]) -> tuple[Edit, ..
     nothing.
     """
     kept = _form_edit(spec, space, values)
-    for edit in _node_edits(space, values):
-        codes = {problem.code for problem in check_spec(spec.with_edits((*kept, edit))).errors}
-        if not codes & _NO_EFFECT:
-            kept = (*kept, edit)
+    for name in space:
+        for edit in edits_of(name, space[name], values[name]) if name in values else ():
+            if not _changes_nothing(spec, kept, edit, space[name].edge):
+                kept = (*kept, edit)
     return kept
+
+
+def _changes_nothing(spec: Spec, kept: tuple[Edit, ...], edit: Edit, edge: ConnectEdit | None) -> bool:
+    """Whether an edit finds everything after `kept` as it wants it; `edge` is the one that it is about, if any."""
+    codes = _codes(spec, (*kept, edit))
+    if edge is None or _UNFIT not in codes:
+        return bool(codes & _NO_EFFECT)
+    # Taken out already; or there already, if it can be taken out.
+    return edit.connect is None or _UNFIT not in _codes(spec, (*kept, _without(edge)))
+
+
+def _codes(spec: Spec, edits: tuple[Edit, ...]) -> set[str]:
+    return {problem.code for problem in check_spec(spec.with_edits(edits)).errors}
+
+
+def is_there(spec: Spec, edge: ConnectEdit) -> bool:
+    """Whether an architecture has an edge."""
+    return not _codes(spec, (_without(edge),)) & {_UNFIT, *_NO_EFFECT}
 
 
 def parameter_path(name: str, dimension: Dimension) -> list[str | int]:
@@ -66,10 +86,6 @@ def _put(data: Any, path: list[str | int], value: Any) -> Any:
     return {**around, path[0]: _put(around.get(path[0]), path[1:], value)}
 
 
-def _node_edits(space: Space, values: dict[str, Value]) -> list[Edit]:
-    return [edit for name in space if name in values for edit in edits_of(name, space[name], values[name])]
-
-
 def edits_of(name: str, dimension: Dimension, value: Value) -> list[Edit]:
     """What one dimension changes about nodes and edges at a value; nothing if it goes into the short form."""
     return list(_TO_EDITS[dimension.target](name, dimension, value))
@@ -108,12 +124,11 @@ def _rewire(_: str, dimension: Dimension, value: Value) -> Iterator[Edit]:
 def _connect(_: str, dimension: Dimension, value: Value) -> Iterator[Edit]:
     edge = dimension.edge
     assert edge is not None
-    if value:
-        yield Edit(connect=edge)
-    else:
-        yield Edit(
-            disconnect=DisconnectEdit.model_validate({"from": edge.source, "to": edge.target, "port": edge.port})
-        )
+    yield Edit(connect=edge) if value else _without(edge)
+
+
+def _without(edge: ConnectEdit) -> Edit:
+    return Edit(disconnect=DisconnectEdit.model_validate({"from": edge.source, "to": edge.target, "port": edge.port}))
 
 
 def _listed(_: str, dimension: Dimension, value: Value) -> Iterator[Edit]:

@@ -12,6 +12,7 @@ from search import optuna_bridge as bridge
 from search import samplers
 from search.check import Fault, space_faults
 from search.screening import LEARNED
+from search.space import Space
 from search.start import base_point, chosen_of
 from studies.study.budgets import needs_the_base
 from studies.study.document import Search
@@ -151,7 +152,15 @@ def _budget_faults(study: Study, search: Search) -> Iterator[Fault]:
     trained = study.file.ablation is not None
     if relative and not trained and base_point(study.spec, search.space, study.levels) is None:
         message = f"the budget of {relative[0]} is relative to the base, which is no point of the space."
-        alone = ((name, {name: dimension}) for name, dimension in search.space.items())
-        lacking = [f"`{name}`" for name, one in alone if base_point(study.spec, one, study.levels) is None]
+        lacking = [f"`{name}`" for name in search.space if _lacks_the_base(study, search.space, name)]
         to = f"the values of {' and '.join(lacking)}" if lacking else "the space"
         yield ("budgets", relative[0]), message, f"Add what the base has to {to}, or write a number."
+
+
+def _lacks_the_base(study: Study, space: Space, name: str) -> bool:
+    """Whether a dimension has no value that the base has."""
+    if any(other.per_level == name for other in space.values()):
+        return not space[name].choices_like(study.levels)
+    # A list is as long as the base's, whatever its length depends on.
+    alone = space[name].model_copy(update={"per_level": bool(space[name].per_level)})
+    return base_point(study.spec, {name: alone}, study.levels) is None

@@ -150,11 +150,30 @@ def test_nodes_that_are_there_or_repeated_or_of_another_kind(
     assert check_spec(BASE.with_edits(decode(BASE, made, {name: value}))).spec is not None
 
 
-def test_an_edge_is_there_or_not() -> None:
-    made = space(edge={"edge": {"from": "conv_in", "to": "up.0.skip.1", "port": "skip"}})
-    off = decode(BASE, made, {"edge": False})
-    assert [edit.kind for edit in off] == ["disconnect"]
-    assert decode(BASE, made, {"edge": False}) == off
+def edge(source: str, target: str = "up.0.skip.1", port: str | None = "skip") -> dict[str, Any]:
+    return {"edge": {"from": source, "to": target, **({"port": port} if port else {})}}
+
+
+@pytest.mark.parametrize("port", ["skip", None])
+def test_an_edge_is_there_or_not(port: str | None) -> None:
+    made = space(edge=edge("conv_in", port=port))
+    assert base_point(BASE, made, 2) == {"edge": True}
+    assert decode(BASE, made, {"edge": True}) == ()
+    assert [edit.kind for edit in decode(BASE, made, {"edge": False})] == ["disconnect"]
+
+
+def test_an_edge_in_the_place_of_another() -> None:
+    made = space(own=edge("conv_in"), other=edge("down.0.block.0"))
+    assert space_faults(BASE, made, 2) == []
+    assert base_point(BASE, made, 2) == {"own": True, "other": False}
+    assert decode(BASE, made, {"own": True, "other": False}) == ()
+    edits = decode(BASE, made, {"own": False, "other": True})
+    assert [edit.describe() for edit in edits] == [
+        "disconnect conv_in -> up.0.skip.1 (skip)",
+        "connect down.0.block.0 -> up.0.skip.1 (skip)",
+    ]
+    assert assess(BASE, edits, {}).refusal is None
+    assert assess(BASE, decode(BASE, made, {"own": True, "other": True}), {}).refusal is not None
 
 
 def test_options_inside_a_parameter_keep_the_others() -> None:
@@ -237,6 +256,18 @@ def test_parameters_of_every_short_form_vary(spec: Any, key: str) -> None:
             ("kind",),
             "`kind` can be a, but there is no operation `atention`.",
             "Did you mean `attention`?",
+        ),
+        (
+            {"wire": edge("conv_in", "up.0.skip.0")},
+            ("wire",),
+            "`wire` never has an effect: its port `skip` is filled by `down.0.block.0` already.",
+            "First `disconnect: {from: down.0.block.0, to: up.0.skip.0, port: skip}`.",
+        ),
+        (
+            {"wire": edge("conv_in", "up.0.block.0")},
+            ("wire",),
+            "`wire` never has an effect: a resnet_block has no port `skip`.",
+            "It has x, emb.",
         ),
     ],
 )

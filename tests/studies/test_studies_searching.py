@@ -275,6 +275,17 @@ def test_a_base_outside_the_space_cannot_bind_a_budget(study_file: Write) -> Non
         load_study(path)
 
 
+def test_what_the_base_lacks_of_a_space_with_levels_is_named(study_file: Write) -> None:
+    levels = "    num_levels: {int: [1, 3]}\n    ch_mult: {choice: [1, 2], per_level: num_levels}\n    skip:"
+    path = study_file(search("  budgets: {latency: base}\n").replace("[1, 2]\n    attn", "[2, 3]\n    attn"))
+    path.write_text(path.read_text().replace("    skip:", levels))
+    with pytest.raises(UserError, match="Add what the base has to the values of `num_res_blocks`, or write"):
+        load_study(path)
+    path.write_text(path.read_text().replace("{int: [1, 3]}", "{int: [3, 4]}"))
+    with pytest.raises(UserError, match="to the values of `num_res_blocks` and `num_levels`, or write"):
+        load_study(path)
+
+
 def test_the_tiny_study_has_the_keys_that_are_replaced_here() -> None:
     assert all(key in TINY for key in LONG)
 
