@@ -15,7 +15,7 @@ from archspec.graphs.graph import ArchGraph
 from search import optuna_bridge as bridge
 from search.objectives import Goals, violations
 from studies.records.artifacts import keep_files
-from studies.records.record import WITH_RESULT, Part, Status, TrialRecord
+from studies.records.record import TRAINED, WITH_RESULT, Part, Status, TrialRecord
 from studies.records.store import Store, now
 from studies.records.weights import KeptWeights
 from studies.sections.protocol import Measure, Protocol
@@ -75,6 +75,10 @@ class Ledger:
         }
         everything = [record for records in self._records.values() for record in records.values()]
         self.known.add(everything)
+        #: trainings of the search that came to an end without a result
+        self._lost: dict[Key, TrialRecord] = {}
+        for record in self.records("search"):
+            self._note_lost(record)
         self._weights.begin(everything)
         #: the budgets as numbers; one relative to the base is missing until the base's trial has ended
         self.limits = limits_of(study, self.known.by_key.values())
@@ -98,6 +102,10 @@ class Ledger:
     def _keep(self, trial: Trial, record: TrialRecord) -> None:
         self.store.keep(trial, record)
         self._remember(record)
+
+    def _note_lost(self, record: TrialRecord) -> None:
+        if record.part == "search" and record.status in TRAINED and record.status not in WITH_RESULT:
+            self._lost.setdefault(key_of(record), record)
 
     def _remember(self, record: TrialRecord) -> None:
         self._records.setdefault(record.part, {})[record.trial] = record
@@ -132,8 +140,9 @@ class Ledger:
             measure: how it is measured; default the study's.
 
         Returns:
-            The task to start; or the record of a trial that was replayed; or None if the same architecture is being
-            trained with the same seed: the trial takes over that result when it is there.
+            The task to start; or the record of a trial that was replayed, or in a search refused because the same
+            training came to nothing before; or None if the same architecture is being trained with the same seed: the
+            trial takes over that result when it is there.
         """
         key = key_of(begun)
         document = to_document(graph)
@@ -141,6 +150,8 @@ class Ledger:
         known = self.known.find(key)
         if known is not None:
             return self.close(trial, _replayed(begun, known))
+        if begun.part == "search" and key in self._lost:
+            return self.close(trial, _failed_alike(begun, self._lost[key]))
         protocol, measure = protocol or self.study.protocol, measure or self.study.file.measure
         weights = self._weights.place(begun)
         job = Job(document=document, protocol=protocol, measure=measure, seed=begun.seed, weights=weights)
@@ -181,6 +192,7 @@ class Ledger:
         self.known.add([record])
         self.limits = limits_of(self.study, self.known.by_key.values())
         record = self.close(task.trial, record)
+        self._note_lost(record)
         known = self.known.find(key)
         waited = [
             self.close(other.trial, _replayed(other.begun, known) if known else _failed_alike(other.begun, record))
@@ -251,7 +263,7 @@ def _recorded(begun: TrialRecord, outcome: Outcome) -> TrialRecord:
 
 
 def _failed_alike(begun: TrialRecord, failed: TrialRecord) -> TrialRecord:
-    """A trial that waited for one without a result: trained again it would fail again, and count twice."""
+    """A trial whose architecture was trained without a result: trained again it would fail again, and count twice."""
     where = f"{failed.part}/{failed.trial}"
     reason = f"the same architecture as {where}, which is {failed.status}: {failed.reason}"
     return begun.model_copy(

@@ -145,6 +145,25 @@ def test_what_waited_for_a_training_that_fails_is_not_trained_again(study_file: 
         assert [trial.constraints["trained"] for trial in ledger.store.trials(part)] == [1.0, 1.0]
 
 
+@pytest.mark.parametrize("status", ["diverged", "oom", "failed"])
+def test_a_training_that_came_to_nothing_is_not_begun_again_by_any_sampler(study_file: Write, status: str) -> None:
+    """A plain sampler proposes what it proposed before, and a search that goes on still knows what was lost."""
+    path = study_file(SEARCH, **{"trials: 3": "trials: 5\n  sampler: RandomSampler"})
+    launcher = Pretended(1, lambda job: outcome(status, "no luck"))
+    study, ledger = begin(path)
+    drive(SearchQuestion(study, study.file.search, ledger), launcher, nothing)
+    path.write_text(path.read_text().replace("trials: 5", "trials: 7"))
+    study, ledger = begin(path)
+    drive(SearchQuestion(study, study.file.search, ledger), launcher, nothing)
+    records = ledger.store.records("search")
+    trained = [record.fingerprint for record in records if record.status == status]
+    assert len(trained) == len(set(trained)) == len(launcher.jobs) == 7
+    again = [record for record in records if record.detail.get("failed_as")]
+    assert again
+    assert {record.status for record in again} == {"refused"}
+    assert all(f"which is {status}: no luck" in str(record.reason) for record in again)
+
+
 def test_an_error_in_a_worker_thread_reaches_the_driver(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def broken(self: object, job: Job, on_progress: object) -> Outcome:
         raise ValueError("no such thing")
