@@ -13,7 +13,7 @@ from optuna.trial import Trial
 from archspec import fingerprint, to_document
 from archspec.graphs.graph import ArchGraph
 from search import optuna_bridge as bridge
-from search.objectives import Goals, violations
+from search.objectives import Goals, Limits, violations
 from studies.records.artifacts import keep_files
 from studies.records.record import TRAINED, WITH_RESULT, Part, Status, TrialRecord
 from studies.records.store import Store, now
@@ -74,14 +74,19 @@ class Ledger:
             part: {record.trial: record for record in store.records(part)} for part in store.parts()
         }
         everything = [record for records in self._records.values() for record in records.values()]
-        self.known.add(everything)
         #: trainings of the search that came to an end without a result
         self._lost: dict[Key, TrialRecord] = {}
         for record in self.records("search"):
             self._note_lost(record)
         self._weights.begin(everything)
-        #: the budgets as numbers; one relative to the base is missing until the base's trial has ended
-        self.limits = limits_of(study, self.known.by_key.values())
+        #: the budgets as numbers; one relative to the base is missing until a trial of the base has ended
+        self.limits: Limits = {}
+        self.learn(everything)
+
+    def learn(self, records: Iterable[TrialRecord]) -> None:
+        """Know what has ended, here or in another study; the base's own result may be what budgets are relative to."""
+        self.known.add(records)
+        self.limits = limits_of(self.study, self.known.by_key.values())
 
     def open(self, part: Part, objectives: Goals | Sequence[str], sampler: BaseSampler | None = None) -> optuna.Study:
         """The Optuna study of a part, with the study as it is now remembered beside it."""
@@ -188,9 +193,7 @@ class Ledger:
     def _settled(self, task: Task, record: TrialRecord) -> list[TrialRecord]:
         key = key_of(task.begun)
         self._under_way.discard(key)
-        # The base's own result may be what its budgets are relative to.
-        self.known.add([record])
-        self.limits = limits_of(self.study, self.known.by_key.values())
+        self.learn([record])
         record = self.close(task.trial, record)
         self._note_lost(record)
         known = self.known.find(key)

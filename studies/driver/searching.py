@@ -55,7 +55,7 @@ class SearchQuestion:
         self._study, self._search, self._ledger, self._predict = study, search, ledger, predict
         records = ledger.records("search")
         taken_over = reusable(study, search)
-        ledger.known.add(taken_over)
+        ledger.learn(taken_over)
         if search.reuse:
             ledger.observer.said(f"{len(taken_over)} finished trials of other studies agree in protocol and device.")
         self._proposals = Proposals(study, search, ledger, self.judge, records)

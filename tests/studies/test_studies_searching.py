@@ -313,6 +313,16 @@ def test_results_of_another_study_are_taken_over_where_protocol_and_device_agree
     assert len(launcher.jobs) == 8
     assert not known & {record.fingerprint for record in records if record.status == "finished"}
     again.unlink()
+    bound = study_file(
+        search("  sampler: TPESampler\n  reuse: [first.yaml]\n  budgets: {latency: base}\n", "[loss]"),
+        **{"name: tiny\nquestion": "name: bound\nquestion", "[vanilla, linear, none]": "[vanilla, linear]"},
+    )
+    records, launcher, _ = run(bound)
+    assert records[0].status == "replayed"
+    assert records[0].violations == {"latency": 0.0}
+    assert len(launcher.jobs) == 8
+    assert {record.feasible for record in records if record.status in ("finished", "replayed")} == {True, False}
+    bound.unlink()
     other = study_file(
         search("  sampler: TPESampler\n  reuse: [first.yaml]\n", "[loss]"),
         **{"name: tiny\nquestion": "name: other\nquestion", "steps: 2": "steps: 3"},
