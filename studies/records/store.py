@@ -81,7 +81,9 @@ class Store:
         weakref.finalize(self, self._storage.engine.dispose)
         self.reader = Reader(self._tables, name or only_name(self._tables, folder / "study.db"))
         self.name = self.reader.name
-        if self._bound is not None:
+        if self._bound is None:
+            self._refuse_another_name()
+        else:
             for part in self.parts():
                 self._refuse_anothers(part, self._bound)
 
@@ -102,6 +104,15 @@ class Store:
     def is_driven(self) -> bool:
         """Whether a run is working on the study now, here or, with a server, anywhere."""
         return is_driven(self.folder) or (self._lock is not None and self._lock.is_taken())
+
+    def _refuse_another_name(self) -> None:
+        """A folder holds one study; with a second one nobody could say which its results are."""
+        others = {study.rpartition("/")[0] for study in self._tables.studies()} - {self.name}
+        if others:
+            raise user_error(
+                f"{self.folder} holds the results of the study `{min(others)}`, not of `{self.name}`.",
+                "Give this study a folder of its own (--out), or change its name back to go on there.",
+            )
 
     def _refuse_anothers(self, part: Part, bound: Binding) -> None:
         """A server's study of this name may belong to another folder, whose trials must not be mixed with ours."""

@@ -122,6 +122,17 @@ def test_a_database_of_another_version_is_a_users_error(tmp_path: Path) -> None:
         assert reader is None
 
 
+def test_a_folder_holds_one_study(tmp_path: Path) -> None:
+    Store(tmp_path, "one", create=True).open("search", ["loss"])
+    with pytest.raises(UserError) as refused:
+        Store(tmp_path, "two", create=True)
+    assert str(refused.value) == (
+        f"error U090 {tmp_path} holds the results of the study `one`, not of `two`. "
+        "Give this study a folder of its own (--out), or change its name back to go on there."
+    )
+    assert Store(tmp_path).name == "one"
+
+
 def test_of_a_cell_the_last_record_counts_and_of_a_variant_its_present_architecture() -> None:
     records = [
         record(0, "base", 0, "interrupted"),
