@@ -9,10 +9,11 @@ from typing import Any
 
 import pandas as pd
 
-from search.objectives import METRICS, absolute, predicted_name
+from search.objectives import METRICS, predicted_name
 from search.screening import LEARNED, PREDICTABLE
 from studies.latency.account import account_of
 from studies.records.artifacts import files_of
+from studies.records.judged import judged, limits
 from studies.records.record import SETTLED, WITH_RESULT, Part, Status, TrialRecord, current
 from studies.records.store import Store
 from studies.study.stated import stated_margins
@@ -117,8 +118,13 @@ def load_results(folder: Path) -> StudyResults:
     """Everything in a study's folder; `UserError` if there is no study."""
     store = Store(folder)
     document = store.remembered_study() or {}
+    base = store.base_fingerprint()
     everything = [record for part in store.parts() for record in store.records(part)]
-    records = [record for record in current(everything) if _is_asked(record, document.get("ablation") or {})]
+    records = [
+        record
+        for record in judged(current(everything), document, base)
+        if _is_asked(record, document.get("ablation") or {})
+    ]
     search = document.get("search") or {}
     source = folder / "study.yaml"
     return StudyResults(
@@ -131,9 +137,9 @@ def load_results(folder: Path) -> StudyResults:
         curves={(r.part, r.trial): curve for r in records if (curve := store.curve(r.part, r.trial))},
         loss_bins={(r.part, r.trial): bins for r in records if (bins := _bins(r))},
         architectures=store.architectures(),
-        base=store.base_fingerprint(),
+        base=base,
         objectives=tuple(search.get("objectives", ())),
-        budgets=_limits(search.get("budgets", {}), records, store.base_fingerprint()),
+        budgets={str(name): limit for name, limit in limits(document, records, base).items()},
         environment=_distinct(record.environment for record in records),
         protocol_hash=records[-1].protocol_hash if records else "",
         data=next((record.data for record in records if record.data), {}),
@@ -150,12 +156,6 @@ def load_results(folder: Path) -> StudyResults:
 def _ways(objectives: Any) -> dict[str, str]:
     """Objective -> minimize or maximize; a plain list is minimised."""
     return dict(objectives) if isinstance(objectives, dict) else dict.fromkeys(objectives, "minimize")
-
-
-def _limits(budgets: dict[Any, float | str], records: Iterable[TrialRecord], base: str) -> dict[str, float]:
-    """The budgets as numbers; those relative to a base without a result are left out."""
-    of_base = (record.metrics for record in records if record.fingerprint == base and record.status in WITH_RESULT)
-    return {str(name): limit for name, limit in absolute(budgets, next(of_base, {})).items()}
 
 
 def _is_asked(record: TrialRecord, ablation: dict[str, Any]) -> bool:

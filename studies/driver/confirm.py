@@ -13,6 +13,7 @@ from archspec import from_document, to_document, user_error
 from archspec.graphs.graph import ArchGraph
 from search import optuna_bridge as bridge
 from studies.driver.ledger import Ledger, Task
+from studies.records.judged import judged
 from studies.records.record import SETTLED, WITH_RESULT, TrialRecord
 from studies.records.store import Store
 from studies.study.study import Study
@@ -41,15 +42,20 @@ def winners(study: Study, store: Store, top: int) -> list[Winner]:
         hint = "Only a search has winners to confirm; `ushape run` trains an ablation with all its seeds."
         raise user_error("the study has no search.", hint, file=str(study.path))
     first = "loss" if "loss" in search.objectives else next(iter(search.objectives))
+    base = store.base_fingerprint()
+    everything = [record for part in store.parts() for record in store.records(part)]
     done = [
         record
-        for record in store.records("search")
-        if record.status in WITH_RESULT and record.feasible and first in record.metrics and record.fingerprint
+        for record in judged(everything, study.document(), base)
+        if record.part == "search"
+        and record.status in WITH_RESULT
+        and record.feasible
+        and first in record.metrics
+        and record.fingerprint
     ]
     if not done:
         raise user_error("no trial of the search has a result within the budgets.", "Run the study first.")
     architectures = store.architectures()
-    base = store.base_fingerprint()
     best: dict[str, TrialRecord] = {}
     sign = -1.0 if search.objectives.get(first) == "maximize" else 1.0
     for record in sorted(done, key=lambda one: (sign * one.metrics[first], one.trial)):

@@ -15,6 +15,7 @@ from archspec.graphs.graph import ArchGraph
 from search import optuna_bridge as bridge
 from search.objectives import Goals, Limits, violations
 from studies.records.artifacts import keep_files
+from studies.records.judged import judged
 from studies.records.record import TRAINED, WITH_RESULT, Part, Status, TrialRecord
 from studies.records.store import Store, now
 from studies.records.weights import KeptWeights
@@ -70,10 +71,11 @@ class Ledger:
         self._waiting: dict[Key, list[Task]] = defaultdict(list)
         search = study.file.search
         self._weights = KeptWeights(store.folder, study.run.keep_weights, search.objectives if search else {})
-        self._records: dict[Part, dict[int, TrialRecord]] = {
-            part: {record.trial: record for record in store.records(part)} for part in store.parts()
-        }
-        everything = [record for records in self._records.values() for record in records.values()]
+        kept = [record for part in store.parts() for record in store.records(part)]
+        everything = judged(kept, study.document(), fingerprint(study.base))
+        self._records: dict[Part, dict[int, TrialRecord]] = {}
+        for record in everything:
+            self._remember(record)
         #: trainings of the search that came to an end without a result
         self._lost: dict[Key, TrialRecord] = {}
         for record in self.records("search"):

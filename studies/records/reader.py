@@ -43,6 +43,11 @@ class Reader:
         found = self.tables.parts_of_attributes(f"{self.name}/{part}", RECORD, BEGUN, GLANCED)
         return [glance(data) for data in found]
 
+    def base_fingerprint(self) -> str:
+        """The base's fingerprint as the study was last run; empty if it was not run."""
+        marks = [self.tables.study_attribute(f"{self.name}/{part}", BASE) for part in self.parts()]
+        return next((str(mark) for mark in marks if mark), "")
+
     def remembered_study(self) -> dict[str, Any] | None:
         """The resolved study as it was last run."""
         for part in self.parts():

@@ -207,8 +207,7 @@ class Store:
 
     def base_fingerprint(self) -> str:
         """The base's fingerprint as the study was last run; empty if it was not run."""
-        marks = [self._tables.study_attribute(f"{self.name}/{part}", BASE) for part in self.parts()]
-        return next((str(mark) for mark in marks if mark), "")
+        return self.reader.base_fingerprint()
 
     def _write(self, path: Path, text: str) -> None:
         self._disk(lambda: write_text(path, text))

@@ -11,12 +11,14 @@ from search.surrogate import Surrogate
 from studies.driver.ledger import Ledger
 from studies.driver.loop import drive
 from studies.driver.searching import SearchQuestion
+from studies.frame import load_results
 from studies.records.record import TrialRecord
 from studies.records.store import Store
 from studies.study.load import check_study, load_study
 from studies.trial.job import Job, Outcome
-from tests.studies.test_studies_loop import Pretended, nothing
+from tests.studies.test_studies_loop import Pretended, begin, nothing
 from tests.tiny_study import TINY
+from ushape.cli.status import status_data
 
 Write = Callable[..., Path]
 
@@ -273,6 +275,26 @@ def test_a_base_outside_the_space_cannot_bind_a_budget(study_file: Write) -> Non
     path = study_file(search("  budgets: {latency: base}\n").replace("[1, 2]\n    attn", "[2, 3]\n    attn"))
     with pytest.raises(UserError, match="relative to the base, which is no point of the space"):
         load_study(path)
+
+
+def test_a_budget_that_changed_holds_for_the_trials_before_it(study_file: Write) -> None:
+    path = study_file(search("  budgets: {parameters: 400k}\n", "[latency, loss]"))
+    records, _, _ = run(path)
+    sizes = sorted(record.metrics["parameters"] for record in records if record.status == "finished")
+    tighter = (sizes[0] + sizes[-1]) / 2
+    path.write_text(path.read_text().replace("400k", f"{tighter}").replace("trials: 8", "trials: 9"))
+    run(path)
+    frame = load_results(load_study(path).folder).trials
+    done = frame[frame["status"] == "finished"]
+    assert len(done) == 9
+    assert (done["feasible"] == (done["parameters"] <= tighter)).all()
+    assert not done["feasible"].all()
+    status = status_data(load_study(path).folder)["parts"]["search"]["best"]
+    assert status["loss"] == done[done["feasible"]]["loss"].min() > done["loss"].min()
+    _, ledger = begin(path)
+    assert {r.trial for r in ledger.records("search") if r.status == "finished" and r.feasible} == set(
+        done[done["feasible"]]["trial"]
+    )
 
 
 def test_what_the_base_lacks_of_a_space_with_levels_is_named(study_file: Write) -> None:

@@ -67,12 +67,15 @@ def _print_part(part: str, data: dict[str, Any]) -> None:
 def status_data(folder: Path) -> dict[str, Any]:
     """A study's progress as plain data."""
     from studies.latency.account import account_of
+    from studies.records.judged import judged
     from studies.records.record import current
 
     account = account_of(folder)
     with _reading(folder) as (reader, running):
         document = reader.remembered_study() or {}
-        found = {part: current(reader.glances(part)) for part in reader.parts()}
+        parts, base = reader.parts(), reader.base_fingerprint()
+        everything = judged([one for part in parts for one in current(reader.glances(part))], document, base)
+    found = {part: [one for one in everything if one.part == part] for part in parts}
     return {
         "name": reader.name,
         "folder": str(folder),
