@@ -7,8 +7,10 @@ import os
 import subprocess
 import sys
 import threading
+import time
 import uuid
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -19,13 +21,17 @@ from search import optuna_bridge as bridge
 from studies.frame import load_results, progress_of
 from studies.records.database import Storage, connector
 from studies.records.patience import SERVER_AWAY, Patience, PatientStorage
-from studies.records.record import TrialRecord
+from studies.records.record import TRAINED, TrialRecord
 from studies.records.server import MARKER
 from studies.records.store import Store, now
+from studies.study.load import load_study
+from tests.studies.fake_run import run_fake
 from tests.studies.postgres_server import Server, own_server
+from tests.tiny_study import ABLATION, SEARCH
 
 pytestmark = pytest.mark.postgres
 SECRET = "hunter2-f00d"
+Write = Callable[..., Path]
 
 
 @pytest.fixture(scope="module")
@@ -184,6 +190,37 @@ def test_the_server_stopped_and_started_in_mid_study_loses_nothing(tmp_path: Pat
         assert said[0].startswith(f"the database of {tmp_path / 'url'} does not answer (")
         assert said[-1] == f"the database of {tmp_path / 'url'} answers again."
         assert SECRET not in "".join(said)
+
+
+@pytest.mark.slow
+def test_a_whole_study_goes_on_when_its_server_was_away(study_file: Write, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The driver, its workers, an ablation and a search, and a server that is stopped twice meanwhile."""
+    run = "run: {workers: 2, storage: {file: url}}\n"
+    path = study_file(ABLATION, SEARCH, run, **{"seeds: 2": "seeds: 8", "trials: 3": "trials: 5"})
+    path.with_name("deeds.json").write_text('{"else": ["sleep", 0.5]}')
+    monkeypatch.setenv("USHAPE_FAKE", str(path.with_name("deeds.json")))
+    with own_server() as server:
+        path.with_name("url").write_text(server.url + "\n")
+
+        def trouble() -> None:
+            for _ in range(2):
+                time.sleep(3)
+                server.stop()
+                time.sleep(1)
+                server.start()
+
+        thread = threading.Thread(target=trouble)
+        thread.start()
+        listener = run_fake(path)
+        thread.join()
+        assert sum("does not answer" in line for line in listener.lines) >= 1
+        store = Store(load_study(path).folder)
+        cells = Counter((one.variant, one.seed, one.status) for one in store.records("ablation"))
+        assert cells == {(variant, seed, "finished"): 1 for variant in ("base", "no attention") for seed in range(8)}
+        assert sum(one.status in TRAINED for one in store.records("search")) == 5
+        states = {frozen.state.name for part in store.parts() for frozen in store.trials(part)}
+        assert states <= {"COMPLETE", "FAIL"}
+        assert run_fake(path).records == []
 
 
 def test_a_driver_whose_lock_another_took_while_the_server_was_away_stops(
