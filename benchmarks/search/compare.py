@@ -4,7 +4,8 @@
 
 Each method sees one run of a problem for each seed. A training is what would have to be trained: for Optuna's
 samplers as they come every trial is one, also a point that they have proposed before; for those marked `+ replay`
-what is known already and what the budgets refuse beforehand costs nothing, as under `ushape run`. Keeps
+what is known already and what the budgets refuse beforehand costs nothing, and a search ends after as many proposals
+in a row that lead to no training as under `ushape run`. Keeps
 (``digits.csv``, ``synthetic.csv``) the share of the true hypervolume after each training; ``summary.py`` makes the
 tables.
 """
@@ -31,6 +32,7 @@ from search.hypervolume import hypervolume
 from search.pool import Pool
 from search.space import fill
 from search.surrogate import Surrogate
+from studies.driver.searching import MAX_IDLE
 
 HERE = Path(__file__).parent
 
@@ -57,6 +59,11 @@ class Run:
         volume = hypervolume(np.array(self.values), self.problem.reference) if self.values else 0.0
         self.shares.append(volume / self.true)
 
+    def give_up(self) -> None:
+        """Nothing new is found any more: the trainings that are left would change nothing."""
+        while not self.over:
+            self.shares.append(self.shares[-1])
+
 
 def with_optuna(name: str, options: dict[str, Any], *, replay: bool) -> Callable[[Run, int], None]:
     """A sampler of Optuna's: as it comes, or with known points replayed and refused ones not trained."""
@@ -69,7 +76,7 @@ def with_optuna(name: str, options: dict[str, Any], *, replay: bool) -> Callable
             )
         known: dict[str, dict[str, float]] = {}
         idle = 0
-        while not run.over and idle < 3_000:
+        while not run.over and idle < MAX_IDLE:
             trial, chosen = bridge.ask(study, lambda choose: fill(problem.space, problem.levels, choose))
             mark = problem.mark(chosen)
             refused = problem.refuses(chosen)
@@ -89,6 +96,7 @@ def with_optuna(name: str, options: dict[str, Any], *, replay: bool) -> Callable
             excess = problem.violations(found) if found else {}
             constraints = {"rules": float(mark is None), **{n: excess.get(n, 0.0) for n in problem.limits}}
             bridge.tell(trial, [(found or {}).get(n) for n in problem.objectives], constraints)
+        run.give_up()
 
     return go
 
@@ -113,8 +121,7 @@ def ours(options: dict[str, Any]) -> Callable[[Run, int], None]:
             pool.grow(chosen_by.options["grow"], _front(problem, good, seed) if good else [])
             candidates = pool.new(seen)
             if not candidates:
-                while not run.over:
-                    run.shares.append(run.shares[-1])
+                run.give_up()
                 return
             one = candidates[surrogate.pick(candidates, list(seen.values()))]
             found = problem.train(dict(one.chosen), seed)

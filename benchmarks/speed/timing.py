@@ -5,11 +5,15 @@ from __future__ import annotations
 import gc
 import os
 import random
+import re
 import time
 from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
 
 import numpy as np
 import torch
+
+from studies.measure.device import cpu_model
 
 Clock = Callable[[], float]
 
@@ -87,8 +91,24 @@ def shown(found: tuple[float, float, float], digits: int = 2) -> str:
 
 def machine(device: torch.device) -> str:
     """What computes."""
-    name = torch.cuda.get_device_name(device) if device.type == "cuda" else f"CPU, {torch.get_num_threads()} thread(s)"
-    return f"torch {torch.__version__}, {name} on {os.cpu_count()} cores"
+    name = torch.cuda.get_device_name(device) if device.type == "cuda" else processor()
+    return f"torch {torch.__version__}, {name}"
+
+
+def processor() -> str:
+    """The processor by name, with family and model where Linux tells them: \"AMD EPYC\" alone is many."""
+    words = [cpu_model()]
+    for key in ("cpu family", "model"):
+        found = re.search(rf"^{key}\s*:\s*(\d+)$", _cpuinfo(), re.MULTILINE)
+        words += [f"{key.removeprefix('cpu ')} {found[1]}"] if found else []
+    return f"{' '.join(words)}, {torch.get_num_threads()} thread(s) on {os.cpu_count()} cores"
+
+
+def _cpuinfo() -> str:
+    try:
+        return Path("/proc/cpuinfo").read_text(encoding="utf-8")
+    except OSError:
+        return ""
 
 
 def load() -> str:
