@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Annotated, Literal, get_args
 
 from pydantic import BeforeValidator, PlainSerializer
+
+from archspec.text.suggest import did_you_mean
 
 Direction = Literal["minimize", "maximize"]
 #: A latency's ratio is to the fixed reference network, timed beside it: a drifting machine does not disturb it.
@@ -87,23 +89,47 @@ def _number(text: str) -> float:
 
 
 def budgets(value: object) -> object:
-    """Every budget of a mapping, or of a list of sentences; what is neither is left to be refused."""
+    """Every budget of a mapping, or of a list of sentences; what is neither is left to be refused.
+
+    Raises:
+        ValueError: with everything that is wrong, not only the first of it.
+    """
+    faults: list[str] = []
     if isinstance(value, list | tuple):
-        value = _from_sentences(list(value))
+        value = _from_sentences(list(value), faults)
     if not isinstance(value, dict):
         return value
-    return {name: limit(name, given) if name in UNITS else given for name, given in value.items()}
+    found: dict[object, object] = {}
+    for name, given in value.items():
+        try:
+            found[name] = limit(name, given) if name in UNITS else given
+        except ValueError as error:
+            faults.append(str(error))
+    if faults:
+        raise ValueError("; ".join([*faults, *_unknown(found)]))
+    return found
 
 
-def _from_sentences(sentences: list[object]) -> object:
+def _unknown(names: Iterable[object]) -> list[str]:
+    """What is wrong with names that pydantic would refuse, were there nothing else."""
+    return [f"there is no metric `{name}`{_near(name)}" for name in names if name not in UNITS]
+
+
+def _near(name: object) -> str:
+    hint = did_you_mean(str(name), UNITS)
+    return f" ({hint.rstrip('.')})" if hint else ""
+
+
+def _from_sentences(sentences: list[object], faults: list[str]) -> dict[str, str]:
     found: dict[str, str] = {}
     for sentence in sentences:
         match = _SENTENCE.match(str(sentence))
         if match is None:
-            raise ValueError(f"`{sentence}` is no budget; write `latency <= 20 ms`, or `latency <= 0.9 * base`")
-        if match["metric"] in found:
-            raise ValueError(f"{match['metric']} has two budgets")
-        found[match["metric"]] = match["limit"]
+            faults.append(f"`{sentence}` is no budget; write `latency <= 20 ms`, or `latency <= 0.9 * base`")
+        elif match["metric"] in found:
+            faults.append(f"{match['metric']} has two budgets")
+        else:
+            found[match["metric"]] = match["limit"]
     return found
 
 

@@ -46,8 +46,8 @@ def reusable(study: Study, search: Search) -> list[TrialRecord]:
         here["threads"] = study.file.measure.threads
     shared = study.protocol_hash()
     found: list[TrialRecord] = []
-    for named in search.reuse:
-        store = Store(folder_of(study, named))
+    for folder in dict.fromkeys(folder_of(study, named).resolve() for named in search.reuse):
+        store = Store(folder)
         for part in store.parts():
             for record in store.records(part):
                 agrees = all(record.environment.get(key) == here[key] for key in _SAME)

@@ -324,7 +324,7 @@ def test_results_of_another_study_are_taken_over_where_protocol_and_device_agree
     known = {record.fingerprint for record in run(first)[0] if record.status == "finished"}
     first.rename(tmp_path / "first.yaml")
     again = study_file(
-        search("  sampler: TPESampler\n  reuse: [first.yaml]\n", "[loss]"),
+        search("  sampler: TPESampler\n  reuse: [first.yaml, ./first.yaml]\n", "[loss]"),
         **{"name: tiny\nquestion": "name: again\nquestion"},
     )
     records, launcher, heard = run(again)
