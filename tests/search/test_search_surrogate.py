@@ -147,7 +147,7 @@ def test_budgets_as_sentences_and_relative_to_the_base() -> None:
     with pytest.raises(ValueError, match="latency has two budgets"):
         budgets(["latency <= 1 ms", "latency <= 2 ms"])
     with pytest.raises(
-        ValueError, match="`macs < 3` is no budget; .*; parameters: `x` is no budget; .* no metric `los`"
+        ValueError, match=r"`macs < 3` is no budget; .*; parameters: `x` is no budget; .* no metric `los`"
     ):
         budgets(["macs < 3", "parameters <= x", "los <= 1"])
     with pytest.raises(ValueError, match=r"write a factor above 0, such as `0.9 \* base`"):
