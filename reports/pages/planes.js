@@ -127,6 +127,18 @@ page.search.then((search) => {
     }];
   };
 
+  // The knee is that of all objectives, whichever two are shown.
+  const bend = (rows, x, y) => {
+    if (!data.knee || !rows.includes(data.knee.index)) return [];
+    const { index, label, symbol, colour, size } = data.knee;
+    return [{
+      type: "scatter", mode: "markers", name: label, x: [x.values[index]], y: [y.values[index]], hoverinfo: "skip",
+      cliponaxis: false, marker: { symbol, size, color: colour, line: { width: 1.6, color: colour } },
+      // A choice does not concern it.
+      unselected: { marker: { opacity: 1 } },
+    }];
+  };
+
   makers.pareto = (dark) => {
     onDark = dark;
     const [x, y, colour] = [named(value("pareto-x")), named(value("pareto-y")), named(value("pareto-colour"))];
@@ -144,7 +156,8 @@ page.search.then((search) => {
       layout.coloraxis = { colorscale, colorbar: { title: { text: colour.title, side: "right" }, thickness: 12, outlinewidth: 0 } };
       if (range && !log) Object.assign(layout.coloraxis, { cmin: range[0], cmax: range[1] });
     }
-    return { data: drawn({ key: "pareto", layout }, kinds, stairs(rows, x, y), rows, x.values, y.values, colour), layout, own: many };
+    const shown = drawn({ key: "pareto", layout }, kinds, stairs(rows, x, y), rows, x.values, y.values, colour);
+    return { data: [...shown, ...bend(rows, x, y)], layout, own: many };
   };
 
   // Values that are words stand side by side, their marks spread a little so that they do not cover each other.

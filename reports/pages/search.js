@@ -18,7 +18,7 @@ page.search = page.stored("search-data").then((data) => {
   // What a trial is, in lines of plain text.
   const told = (index) => [
     `trial ${data.trials[index]}${index === data.base ? " (base)" : ""}, ${data.statuses[data.status[index]]}`
-      + (data.kind[index] === lost ? "" : `, ${kindOf(index).label}`),
+      + (data.kind[index] === lost ? "" : `, ${kindOf(index).label}`) + (index === data.knee?.index ? ", its knee" : ""),
     ...(data.reasons[index] ? [data.reasons[index]] : []),
     ...data.metrics.filter((m) => m.shown && m.values[index] !== null)
       .map((m) => `${m.label} ${written(m.values[index])}${m.unit ? ` ${m.unit}` : ""}`),

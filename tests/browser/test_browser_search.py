@@ -1,5 +1,6 @@
 """The search's plots are made in the page: they hold the numbers of results.csv, whatever a reader chooses."""
 
+import re
 from pathlib import Path
 
 import pandas as pd
@@ -7,6 +8,7 @@ import pytest
 from playwright.sync_api import Browser, Page
 
 from reports.dashboard import write_dashboard
+from reports.figures.kinds import KINDS
 from reports.metrics import METRICS
 from reports.tables import write_results_csv
 from studies.frame import StudyResults
@@ -58,9 +60,31 @@ def test_a_third_metric_is_told_by_colour_and_kinds_keep_their_symbols(watched: 
     symbols: dict[str, str] = page.locator("#plot-pareto").evaluate(
         "place => Object.fromEntries(place.data.filter(t => t.marker?.symbol).map(t => [t.name, t.marker.symbol]))"
     )
-    assert len(set(symbols.values())) == len(symbols) == 4
+    assert set(symbols) == {*(kind.label for kind in KINDS.values()), "knee"}
+    assert len(set(symbols.values())) == len(symbols)
     budgets = page.locator("#plot-pareto").evaluate("place => place.layout.shapes.filter(s => s.line.dash).length")
     assert budgets == 1
+
+
+@pytest.mark.parametrize("many", [False, True])
+def test_a_square_of_its_own_stands_around_the_knee_that_the_answer_names(
+    browser: Browser, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, many: bool
+) -> None:
+    if many:
+        monkeypatch.setattr("reports.pages.search_data.MANY", 10)
+    study = full_study()
+    watched = Watched(browser, write_dashboard(study, tmp_path / "d.html"))
+    watched.draw("pareto")
+    page, table = watched.page, csv_of(study, tmp_path)
+    named = re.search(r"Knee of the front: trial (\d+) ", page.locator(".say-knee").inner_text().replace("\xa0", " "))
+    assert named
+    row = table.loc[int(named[1])]
+    (square,) = page.locator("#plot-pareto").evaluate(
+        "place => place.data.filter(t => t.name === 'knee').map(t => [t.x, t.y, t.marker.symbol])"
+    )
+    assert square == [[pytest.approx(row["latency"] * 1e3)], [pytest.approx(row["loss"])], "square-open"]
+    assert watched.complaints == []
+    page.close()
 
 
 def test_the_legend_of_kinds_counts_what_the_plot_shows(opened: Watched) -> None:
