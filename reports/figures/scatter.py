@@ -228,6 +228,9 @@ def _first_view(figure: go.Figure, placed: Sequence[Point], x: Metric, y: Metric
         elif shown.outside:
             figure.update_layout({axis: {"range": [shown.low, shown.high]}})
     if outside:
+        # What is said in the corner has its room from the budgets' labels.
+        figure.update_annotations(selector={"textangle": -90}, yshift=-18)
+        figure.update_annotations(selector={"xref": "x domain", "yanchor": "bottom"}, x=0, xanchor="left")
         number = f"{len(outside)} trial{'s' if len(outside) > 1 else ''}"
         figure.add_annotation(
             x=1, xref="x domain", xanchor="right", y=1, yref="y domain", yanchor="top", showarrow=False,

@@ -2,7 +2,7 @@
 // traces of plotly; the marks of more stand on a canvas (marks.js), and plotly keeps axes, legend, zoom and boxes.
 page.search.then((search) => {
   if (!search) return;
-  const { data, numbers, kindOf, lost, order, named, told, hover, layoutOf, note, budgetLine, frame, value, place } = search;
+  const { data, numbers, kindOf, lost, order, named, told, hover, layoutOf, note, budgetLine, frame, narrow, value, place } = search;
   const { makers } = page;
   const { many } = data;
   const named3 = (index) => `${data.trials[index]}${index === data.base ? " base" : ""}`;
@@ -153,7 +153,9 @@ page.search.then((search) => {
     if (colour) {
       const colorscale = data.scales[dark ? "dark" : "light"].map((tint, at, all) => [at / (all.length - 1), tint]);
       const { range, log } = colour.view;
-      layout.coloraxis = { colorscale, colorbar: { title: { text: colour.title, side: "right" }, thickness: 12, outlinewidth: 0 } };
+      const bar = narrow() ? { orientation: "h", y: -0.3, yanchor: "top" } : {};
+      const title = { text: colour.title, side: narrow() ? "top" : "right", font: layout.yaxis.title.font };
+      layout.coloraxis = { colorscale, colorbar: { ...bar, title, thickness: 12, outlinewidth: 0 } };
       if (range && !log) Object.assign(layout.coloraxis, { cmin: range[0], cmax: range[1] });
     }
     const shown = drawn({ key: "pareto", layout }, kinds, stairs(rows, x, y), rows, x.values, y.values, colour);

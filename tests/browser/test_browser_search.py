@@ -87,6 +87,36 @@ def test_a_square_of_its_own_stands_around_the_knee_that_the_answer_names(
     page.close()
 
 
+@pytest.mark.parametrize("width", [1440, 390])
+@pytest.mark.parametrize(("up", "across"), [("loss", "latency"), ("latency", "loss")])
+def test_what_is_said_in_the_corner_does_not_touch_a_budget(
+    browser: Browser, tmp_path: Path, width: int, up: str, across: str
+) -> None:
+    study = make_study(seeds=0, budgets={"latency": 1.75e-3})
+    trials = study.trials.copy()
+    far = trials.index[(trials["status"] == "finished") & ~trials["feasible"]][0]
+    trials.loc[far, ["latency", "loss"]] = [0.5, 40.0]
+    written = write_dashboard(StudyResults(**{**vars(study), "trials": trials}), tmp_path / "d.html")
+    watched = Watched(browser, written, width=width)
+    watched.draw("pareto")
+    page = watched.page
+    page.select_option("#pareto-y", up)
+    page.select_option("#pareto-x", across)
+    page.wait_for_function(
+        "name => document.getElementById('plot-pareto').layout.xaxis.title.text.startsWith(name)",
+        arg=METRICS[across].label,
+    )
+    boxes = page.locator("#plot-pareto .annotation").evaluate_all(
+        "notes => notes.map(n => [n.textContent, n.getBoundingClientRect()]).map(([t, b]) => [t, b.left, b.right, b.top, b.bottom])"
+    )
+    found = {text: edges for text, *edges in boxes}
+    (corner,) = [edges for text, edges in found.items() if "outside" in text]
+    (label,) = [edges for text, edges in found.items() if text.startswith("budget")]
+    apart = corner[0] >= label[1] or corner[1] <= label[0] or corner[2] >= label[3] or corner[3] <= label[2]
+    assert apart, found
+    page.close()
+
+
 def test_the_legend_of_kinds_counts_what_the_plot_shows(opened: Watched) -> None:
     opened.draw("pareto")
     counts: dict[str, int] = opened.page.locator("#plot-pareto").evaluate(
