@@ -239,6 +239,9 @@ page.search.then((search) => {
   });
   const all = () => {
     width = root.clientWidth;
+    // On paper it is scaled with the lines below it.
+    svg.setAttribute("viewBox", `0 0 ${width} ${HEIGHT}`);
+    root.style.aspectRatio = onPaper ? `${width} / ${HEIGHT}` : "";
     scale();
     draw(base, () => true, false);
     marked(links.chosen);
