@@ -79,7 +79,7 @@ def plane(objectives: int) -> str:
 
 
 def _normal(scaled: npt.NDArray[np.float64]) -> npt.NDArray[np.float64] | None:
-    """The plane n·x = 1 through the best point of each objective; None unless it is one that better values lie below."""
+    """The plane n·x = 1 through the best point of each objective; None unless better values lie below it."""
     extremes = [np.unique(scaled[column == 0.0], axis=0) for column in scaled.T]
     if any(len(best) != 1 for best in extremes):
         return None
@@ -99,7 +99,7 @@ def search_knee(results: StudyResults) -> tuple[pd.Series | None, str]:
     if len(results.objectives) < _LINE or rows.empty:
         return None, ""
     values = compared_values(rows, results.objectives, results.maximised)
-    found = knee(values, rows["feasible"].to_numpy(dtype=bool))
+    found = knee(values, rows["feasible"].fillna(value=False).to_numpy(dtype=bool))
     return (None, found.lack) if found.position is None else (rows.iloc[found.position], "")
 
 
@@ -111,7 +111,9 @@ def knee_sentences(results: StudyResults, best: pd.Series) -> list[Sentence]:
     metrics = metrics_of(results.trials)
     told = [_told(metric_of(name, metrics), row[name], best[name]) for name in results.objectives]
     where = f"the point furthest beyond {plane(len(results.objectives))}"
-    return [Sentence("knee", "Knee of the front:", f"trial {row['trial']} ({'; '.join(told)} against the best), {where}.")]
+    return [
+        Sentence("knee", "Knee of the front:", f"trial {row['trial']} ({'; '.join(told)} against the best), {where}.")
+    ]
 
 
 def _told(metric: Metric, value: float, best: float) -> str:

@@ -68,7 +68,8 @@ def compared_values(
     values = np.column_stack(
         [trials[o].to_numpy(dtype=float) if o in trials.columns else np.full(len(trials), np.nan) for o in columns]
     )
-    return values * np.array([-1.0 if name in maximised else 1.0 for name in objectives])
+    signs = np.array([-1.0 if name in maximised else 1.0 for name in objectives])
+    return np.asarray(values * signs, dtype=np.float64)
 
 
 def compared_column(trials: pd.DataFrame, objective: str) -> str:

@@ -84,7 +84,7 @@ const page = (() => {
     addEventListener("beforeprint", () => ready().forEach((place) => drawNow(place, false).then(() => framed(place))));
     addEventListener("afterprint", () => drawn.forEach((place) => {
       framed(place, false);
-      drawNow(place).then(() => Plotly.Plots.resize(place));
+      drawNow(place).then(() => place.clientWidth && Plotly.Plots.resize(place));
     }));
   }
 

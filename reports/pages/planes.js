@@ -8,6 +8,8 @@ page.search.then((search) => {
   const named3 = (index) => `${data.trials[index]}${index === data.base ? " base" : ""}`;
   const LABELLED = 40;
   const [WIDE, HIGH] = [40, 14];
+  // The knee's number stands with its square, in the plot that has one.
+  const squared = (key) => (key === "pareto" ? data.knee?.index : undefined);
   // Numbers that would cover each other are left out, never the base's; which trial a mark is, is said on hovering.
   const legible = ({ key, layout }, rows, x, y) => {
     const places = (axis, values, size) => {
@@ -18,11 +20,12 @@ page.search.then((search) => {
     const width = document.getElementById(`plot-${key}`).clientWidth - 120;
     const [px, py] = [places(layout.xaxis, x, width), places(layout.yaxis, y, layout.height - 140)];
     const kept = [];
-    const first = rows.map((_, at) => at).sort((a, b) => (rows[b] === data.base) - (rows[a] === data.base));
+    const rank = (at) => 2 * (rows[at] === squared(key)) + (rows[at] === data.base);
+    const first = rows.map((_, at) => at).sort((a, b) => rank(b) - rank(a));
     for (const at of first) {
       if (kept.every((other) => Math.abs(px[other] - px[at]) > WIDE || Math.abs(py[other] - py[at]) > HIGH)) kept.push(at);
     }
-    return new Set(kept);
+    return new Set(kept.filter((at) => rows[at] !== squared(key)));
   };
   // Key of a plot -> the groups of marks on its canvas, made anew with its figure.
   const groups = {};
@@ -132,7 +135,8 @@ page.search.then((search) => {
     if (!data.knee || !rows.includes(data.knee.index)) return [];
     const { index, label, symbol, colour, size } = data.knee;
     return [{
-      type: "scatter", mode: "markers", name: label, x: [x.values[index]], y: [y.values[index]], hoverinfo: "skip",
+      type: "scatter", mode: "markers+text", name: label, x: [x.values[index]], y: [y.values[index]], hoverinfo: "skip",
+      text: [named3(index)], textposition: "bottom left", textfont: { size: 11, color: data.colours.muted },
       cliponaxis: false, marker: { symbol, size, color: colour, line: { width: 1.6, color: colour } },
       // A choice does not concern it.
       unselected: { marker: { opacity: 1 } },

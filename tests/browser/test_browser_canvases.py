@@ -37,12 +37,13 @@ CHOOSE = """trials => {
     return { ...spied, picture: document.querySelectorAll('#parallel canvas')[1].toDataURL() };
 }"""
 
-# Pixels of the chosen and of all marks left and right of where the strip begins, and how many of the chosen's there are.
+# Whether the chosen marks are those of all, left and right of where the strip begins.
 MARKS = """key => {
     const [all, some] = document.querySelectorAll(`#plot-${key} canvas.layer`);
     const { _offset: begin } = document.getElementById(`plot-${key}`)._fullLayout.xaxis2;
     const at = Math.round((begin - 6) * all.width / all.clientWidth);
-    const part = (canvas, from, to) => [...canvas.getContext('2d').getImageData(from, 0, to - from, canvas.height).data];
+    const part = (canvas, from, to) =>
+        [...canvas.getContext('2d').getImageData(from, 0, to - from, canvas.height).data];
     const same = (a, b) => a.every((value, place) => value === b[place]);
     const right = part(some, at, some.width);
     return {
@@ -56,7 +57,9 @@ MARKS = """key => {
 def study() -> StudyResults:
     study = make_study(seeds=0, trials=300)
     # Replays are left out of plots; here they count as trials of their own.
-    return replace(study, trials=study.trials.assign(status=study.trials["status"].replace("replayed", "finished"), replay_of=None))
+    return replace(
+        study, trials=study.trials.assign(status=study.trials["status"].replace("replayed", "finished"), replay_of=None)
+    )
 
 
 @pytest.fixture(scope="module")

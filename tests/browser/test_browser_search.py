@@ -107,7 +107,8 @@ def test_what_is_said_in_the_corner_does_not_touch_a_budget(
         arg=METRICS[across].label,
     )
     boxes = page.locator("#plot-pareto .annotation").evaluate_all(
-        "notes => notes.map(n => [n.textContent, n.getBoundingClientRect()]).map(([t, b]) => [t, b.left, b.right, b.top, b.bottom])"
+        """notes => notes.map(n => [n.textContent, n.getBoundingClientRect()])
+            .map(([text, { left, right, top, bottom }]) => [text, left, right, top, bottom])"""
     )
     found = {text: edges for text, *edges in boxes}
     (corner,) = [edges for text, edges in found.items() if "outside" in text]

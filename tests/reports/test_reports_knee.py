@@ -7,6 +7,8 @@ import pytest
 from reports.analysis.answer import answer
 from reports.analysis.knee import knee, search_knee
 from reports.analysis.search import search_points
+from reports.figures.scatter import pareto_figure
+from reports.metrics import metrics_of
 from studies.frame import StudyResults
 from tests.reports.synthetic_study import full_page, make_study
 
@@ -15,7 +17,9 @@ def plain(text: object) -> str:
     return str(text).replace("\u202f", " ").replace("\xa0", " ")
 
 
-def study_of(points: list[tuple[float, float]], *, feasible: list[bool] | None = None, **changes: object) -> StudyResults:
+def study_of(
+    points: list[tuple[float, float]], *, feasible: list[bool] | None = None, **changes: object
+) -> StudyResults:
     """A search with these losses and MACs (in millions), one trial each, and nothing else."""
     study = make_study(seeds=0, trials=1, objectives=("loss", "macs"), budgets={})
     rows = pd.concat([study.trials] * len(points), ignore_index=True)
@@ -118,7 +122,9 @@ def test_where_more_is_better_the_knee_is_on_that_side() -> None:
 
 def test_the_answer_says_that_there_is_no_knee_and_nothing_where_there_is_no_front() -> None:
     straight = study_of([(0.10, 30), (0.15, 20), (0.20, 10)])
-    assert str(answer(straight).search[2]) == "No knee: no point of the front lies beyond the line through its two ends."
+    assert (
+        str(answer(straight).search[2]) == "No knee: no point of the front lies beyond the line through its two ends."
+    )
     points = [(0.10, 30.0), (0.11, 12.0), (0.15, 20.0), (0.20, 10.0)]
     over = study_of(points, feasible=[True, False, True, True], budgets={"macs": 1e9})
     assert "No knee: no point of the front" in " ".join(map(str, answer(over).search))
@@ -130,6 +136,20 @@ def test_the_point_of_the_knee_is_marked_and_a_replay_of_it_is_not_taken_for_it(
     trials = study.trials.copy()
     trials.loc[4, ["status", "replay_of"]] = ["replayed", "search/2"]
     assert [p.trial for p in search_points(replace(study, trials=trials)) if p.knee] == [2]
+
+
+def test_a_figure_for_a_paper_has_a_square_around_the_knee_with_its_number() -> None:
+    study = study_of([(0.10, 30), (0.11, 20), (0.13, 14), (0.20, 10)])
+    metrics = metrics_of(study.trials)
+    points = search_points(study)
+    figure = pareto_figure(points, metrics["macs"], metrics["loss"], {}, connect=True)
+    (square,) = [trace for trace in figure.data if trace.name == "knee"]
+    assert (square.x, square.y, square.text) == ((14.0,), (0.13,), ("2 base",))
+    (front,) = [trace for trace in figure.data if trace.name == "on the front"]
+    assert (sorted(front.text), square.marker.symbol) == (["", "0 base", "1 base", "3 base"], "square-open")
+    straight = search_points(study_of([(0.10, 30), (0.15, 20), (0.20, 10)]))
+    plain_figure = pareto_figure(straight, metrics["macs"], metrics["loss"], {}, connect=True)
+    assert "knee" not in [trace.name for trace in plain_figure.data]
 
 
 def test_the_page_says_what_the_square_is() -> None:
