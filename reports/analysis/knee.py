@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from reports.analysis.pareto import compared_values, non_dominated
+from reports.analysis.pareto import compared_column, compared_values, non_dominated
 from reports.analysis.sentences import Sentence
 from reports.analysis.trials import part, usable
 from reports.metrics import Metric, metric_of, metrics_of, percent_text
@@ -110,10 +110,17 @@ def knee_sentences(results: StudyResults, best: pd.Series) -> list[Sentence]:
         return [Sentence("knee", f"No knee: {lack}.")] if lack else []
     metrics = metrics_of(results.trials)
     told = [_told(metric_of(name, metrics), row[name], best[name]) for name in results.objectives]
-    where = f"the point furthest beyond {plane(len(results.objectives))}"
+    ratios = [f", {metric_of(name, metrics).label} by its ratio to the reference network" for name in by_ratio(results)]
+    where = f"the point furthest beyond {plane(len(results.objectives))}{''.join(ratios)}"
     return [
         Sentence("knee", "Knee of the front:", f"trial {row['trial']} ({'; '.join(told)} against the best), {where}.")
     ]
+
+
+def by_ratio(results: StudyResults) -> list[str]:
+    """Name the objectives whose ratios to the reference network the search's front is made of, not what is shown."""
+    rows = part(results.trials, "search")
+    return [name for name in results.objectives if compared_column(rows, name) != name]
 
 
 def _told(metric: Metric, value: float, best: float) -> str:
@@ -121,4 +128,4 @@ def _told(metric: Metric, value: float, best: float) -> str:
     return f"{metric.label} {metric.text(value)}{change}"
 
 
-__all__ = ["Knee", "knee", "knee_sentences", "plane", "search_knee"]
+__all__ = ["Knee", "by_ratio", "knee", "knee_sentences", "plane", "search_knee"]

@@ -138,6 +138,11 @@ def test_the_point_of_the_knee_is_marked_and_a_replay_of_it_is_not_taken_for_it(
     assert [p.trial for p in search_points(replace(study, trials=trials)) if p.knee] == [2]
 
 
+def test_the_answer_says_so_where_it_is_the_ratio_of_a_latency_that_is_compared() -> None:
+    said = next(plain(s) for s in answer(make_study(seeds=0)).search if s.kind == "knee")
+    assert said.endswith("the line through its two ends, latency by its ratio to the reference network.")
+
+
 def test_a_figure_for_a_paper_has_a_square_around_the_knee_with_its_number() -> None:
     study = study_of([(0.10, 30), (0.11, 20), (0.13, 14), (0.20, 10)])
     metrics = metrics_of(study.trials)
