@@ -12,6 +12,7 @@ import pandas as pd
 
 from reports.analysis.ablation_answer import ablation_sentences
 from reports.analysis.confirmation import confirmation_sentences
+from reports.analysis.knee import knee_sentences
 from reports.analysis.rankings import search_disagreement
 from reports.analysis.sentences import Sentence
 from reports.analysis.trials import has_values, part, status_counts, status_of, usable
@@ -98,7 +99,7 @@ def _search(results: StudyResults) -> list[Sentence]:
     text = (
         f"trial {best['trial']}, {metric.text(best[metric.name])}{_costs(results, best)}.{_against_base(results, best)}"
     )
-    sentences = [Sentence("best", label, text), *_cheapest(results, best, metric)]
+    sentences = [Sentence("best", label, text), *_cheapest(results, best, metric), *knee_sentences(results, best)]
     doubts = [Sentence("note", *said) for said in search_disagreement(results.trials)]
     return [*sentences, *doubts, *_caution(results)]
 

@@ -50,11 +50,7 @@ def pareto_kinds(trials: pd.DataFrame, objectives: tuple[str, ...], maximised: C
         objectives: columns that are minimised.
         maximised: those of them that are maximised instead.
     """
-    columns = [compared_column(trials, objective) for objective in objectives]
-    values = np.column_stack(
-        [trials[o].to_numpy(dtype=float) if o in trials.columns else np.full(len(trials), np.nan) for o in columns]
-    )
-    values = values * [-1.0 if name in maximised else 1.0 for name in objectives]
+    values = compared_values(trials, objectives, maximised)
     done = trials["status"].isin(USABLE).to_numpy(dtype=bool) & ~np.isnan(values).any(axis=1)
     feasible = trials["feasible"].fillna(value=False).to_numpy(dtype=bool)
     front = non_dominated(values, done & feasible)
@@ -62,6 +58,18 @@ def pareto_kinds(trials: pd.DataFrame, objectives: tuple[str, ...], maximised: C
         "no result" if not d else "infeasible" if not f else "front" if p else "dominated"
         for d, f, p in zip(done, feasible, front, strict=True)
     ]
+
+
+def compared_values(
+    trials: pd.DataFrame, objectives: tuple[str, ...], maximised: Collection[str] = ()
+) -> npt.NDArray[np.float64]:
+    """Return what trials are compared by, shape (trials, objectives), all to be minimised; NaN where there is none."""
+    columns = [compared_column(trials, objective) for objective in objectives]
+    values = np.column_stack(
+        [trials[o].to_numpy(dtype=float) if o in trials.columns else np.full(len(trials), np.nan) for o in columns]
+    )
+    signs = np.array([-1.0 if name in maximised else 1.0 for name in objectives])
+    return np.asarray(values * signs, dtype=np.float64)
 
 
 def compared_column(trials: pd.DataFrame, objective: str) -> str:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from reports.analysis.answer import best_trial
+from reports.analysis.knee import search_knee
 from reports.analysis.pareto import pareto_kinds
 from reports.analysis.trials import as_records, parameter_columns, part, replayed_trial
 from reports.metrics import METRICS
@@ -34,6 +35,7 @@ class Point:
     """Parameter -> value, without those that do not exist in this trial."""
     base: bool
     best: bool
+    knee: bool
     replay_of: tuple[str, int] | None = None
     """(part, trial) whose result it took over."""
 
@@ -53,6 +55,8 @@ def search_points(results: StudyResults) -> list[Point]:
     kinds = pareto_kinds(rows, results.objectives or ("loss",), results.maximised)
     best = best_trial(results)
     best_number = None if best is None else int(best["trial"])
+    bend, _ = search_knee(results)
+    knee_number = None if bend is None else int(bend["trial"])
     columns = parameter_columns(rows)
     return [
         Point(
@@ -64,6 +68,7 @@ def search_points(results: StudyResults) -> list[Point]:
             parameters={c.removeprefix("param:"): row[c] for c in columns if not _absent(row[c])},
             base=row["fingerprint"] == results.base,
             best=int(row["trial"]) == best_number,
+            knee=int(row["trial"]) == knee_number,
             replay_of=replayed_trial(row),
         )
         for kind, row in zip(kinds, as_records(rows), strict=True)

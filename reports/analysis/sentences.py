@@ -10,7 +10,7 @@ class Sentence:
     """One statement: a head that can be read alone, and the numbers behind it."""
 
     kind: str
-    """better, worse, equivalent, inconclusive, few, best, cheapest or note."""
+    """better, worse, equivalent, inconclusive, few, best, cheapest, knee or note."""
     head: str
     text: str = ""
 

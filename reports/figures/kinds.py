@@ -31,3 +31,9 @@ KINDS: dict[str, Kind] = {
         Kind("no result", "no result", "x-thin", "×", LIGHT["lost"], "lost"),
     )
 }
+
+KNEE = Kind("knee", "knee", "square-open", "□", LIGHT["front"], "knee")
+"""What stands around the mark of the front's knee."""
+
+KNEE_SIZE = 17
+"""Pixels across, so that the mark within is seen."""

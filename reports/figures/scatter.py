@@ -13,7 +13,7 @@ import plotly.graph_objects as go
 from reports.analysis.scale import log_ticks, view
 from reports.analysis.search import Point, best_so_far, value_text
 from reports.analysis.trials import status_of
-from reports.figures.kinds import KINDS, Kind
+from reports.figures.kinds import KINDS, KNEE, KNEE_SIZE, Kind
 from reports.metrics import Metric
 from reports.theme import LIGHT, chart_layout
 
@@ -47,6 +47,7 @@ def pareto_figure(
         )
     for kind in ("dominated", "infeasible", "front"):
         _markers(figure, [p for p in placed if p.kind == kind], KINDS[kind], x, y)
+    _knee(figure, [p for p in front if p.knee], x, y)
     without = [p for p in points if p not in placed]
     figure.update_layout(xaxis_title_text=x.title, yaxis_title_text=y.title)
     _budget_lines(figure, placed, (x, y), budgets)
@@ -86,7 +87,8 @@ def history_figure(
 
 def hover_text(point: Point, metrics: Sequence[Metric]) -> str:
     """Write what a trial is, for plotly's hover; texts from users' files are escaped."""
-    lines = [f"<b>trial {point.trial}</b>{' (base)' if point.base else ''}, {KINDS[point.kind].label}"]
+    what = f"{KINDS[point.kind].label}{', its knee' if point.knee else ''}"
+    lines = [f"<b>trial {point.trial}</b>{' (base)' if point.base else ''}, {what}"]
     if point.kind == "no result":
         lines = [f"<b>trial {point.trial}</b>, {status_of(point.status).label}", *_wrapped(point.reason)]
     lines += [f"{m.label} {m.text(point.values[m.name])}" for m in metrics if _finite(point, m) and m.name != "trial"]
@@ -112,13 +114,31 @@ def _markers(figure: go.Figure, points: Sequence[Point], kind: Kind, x: Metric, 
         mode="markers+text",
         name=kind.label,
         marker=marker,
-        text=[_tag(p) for p in points],
+        text=["" if p.knee else _tag(p) for p in points],
         textposition="bottom left",
         textfont={"size": 11, "color": LIGHT["muted"]},
         cliponaxis=False,
         hovertext=[hover_text(p, (y, x)) for p in points],
         hoverinfo="text",
         customdata=[p.trial for p in points],
+    )
+
+
+def _knee(figure: go.Figure, points: Sequence[Point], x: Metric, y: Metric) -> None:
+    """A square around the knee; of the name in the legend there is one."""
+    if not points:
+        return
+    figure.add_scatter(
+        x=[x.shown(p.values[x.name]) for p in points],
+        y=[y.shown(p.values[y.name]) for p in points],
+        mode="markers+text",
+        text=[_tag(p) for p in points],
+        textposition="bottom left",
+        textfont={"size": 11, "color": LIGHT["muted"]},
+        name=KNEE.label,
+        marker={"symbol": KNEE.symbol, "color": KNEE.colour, "size": KNEE_SIZE, "line": {"width": 1.6}},
+        hoverinfo="skip",
+        cliponaxis=False,
     )
 
 
@@ -211,6 +231,9 @@ def _first_view(figure: go.Figure, placed: Sequence[Point], x: Metric, y: Metric
         elif shown.outside:
             figure.update_layout({axis: {"range": [shown.low, shown.high]}})
     if outside:
+        # What is said in the corner has its room from the budgets' labels.
+        figure.update_annotations(selector={"textangle": -90}, yshift=-18)
+        figure.update_annotations(selector={"xref": "x domain", "yanchor": "bottom"}, x=0, xanchor="left")
         number = f"{len(outside)} trial{'s' if len(outside) > 1 else ''}"
         figure.add_annotation(
             x=1, xref="x domain", xanchor="right", y=1, yref="y domain", yanchor="top", showarrow=False,

@@ -19,6 +19,7 @@ SIGNS: dict[str, str] = {
     "few": "◇",
     "best": "★",
     "cheapest": "◆",
+    "knee": "∟",
     "note": "i",
 }
 

@@ -48,6 +48,8 @@ const page = (() => {
     const { data, layout, own } = onDark ? swapped(figure) : figure;
     // A plot of its own marks what is chosen by itself.
     place.classList.toggle("own", Boolean(own));
+    // On the screen plotly follows its place; what it has drawn already it does not make narrower for paper.
+    if (document.documentElement.classList.contains("paper")) layout.width = place.clientWidth;
     const linked = own || data.some((trace) => trace.customdata);
     const buttons = config.modeBarButtonsToRemove.filter((name) => !linked || !/^(select|lasso)2d$/.test(name));
     return Plotly.react(place, data, layout, { ...config, modeBarButtonsToRemove: buttons }).then(() => {
@@ -55,6 +57,15 @@ const page = (() => {
       place.dispatchEvent(new CustomEvent("drawn", { bubbles: true }));
     });
   };
+  // Nobody knows beforehand how wide paper is between its margins: plots are drawn for a page of one width (`.paper` in
+  // dashboard.css), and then scaled like pictures.
+  const framed = (place, whether = true) => {
+    const { width, height } = place._fullLayout;
+    place.querySelector(".svg-container").style.aspectRatio = whether ? `${width} / ${height}` : "";
+    $$(".main-svg", place).forEach((svg) => (whether ? svg.setAttribute("viewBox", `0 0 ${width} ${height}`) : svg.removeAttribute("viewBox")));
+  };
+  addEventListener("beforeprint", () => document.documentElement.classList.add("paper"));
+  addEventListener("afterprint", () => document.documentElement.classList.remove("paper"));
   const watcher = new IntersectionObserver((entries) => {
     for (const { isIntersecting, target } of entries) {
       if (!isIntersecting || drawn.has(target)) continue;
@@ -70,8 +81,11 @@ const page = (() => {
     // Paper has no second chance: once the page stands, the library is there.
     addEventListener("load", () => setTimeout(library, 1500));
     const ready = () => (window.Plotly ? places.filter(({ dataset: { chart } }) => figures[chart] || makers[chart]) : []);
-    addEventListener("beforeprint", () => ready().forEach((place) => drawNow(place, false)));
-    addEventListener("afterprint", () => drawn.forEach((place) => drawNow(place)));
+    addEventListener("beforeprint", () => ready().forEach((place) => drawNow(place, false).then(() => framed(place))));
+    addEventListener("afterprint", () => drawn.forEach((place) => {
+      framed(place, false);
+      drawNow(place).then(() => place.clientWidth && Plotly.Plots.resize(place));
+    }));
   }
 
   // ---- metric of the forest plot

@@ -33,15 +33,23 @@ page.marks = (place, { groups, dark, label, textOf, trialOf, told }) => {
       return { ...group, px: Float32Array.from(group.x, x), py: Float32Array.from(group.y, y) };
     });
   };
+  // The first groups, those on the plot's own axes, and their pixels: where a choice of all of them begins.
+  let kept = null;
+  const first = () => shown.findLastIndex(({ axes: [across] }) => across === "xaxis") + 1;
+  const wholly = (group, wanted) => group.rows.every((index) => wanted.has(trialOf(index)));
   const paintRows = (context, ratio, layer, wanted) => {
     const sheet = page.stamps(context, ratio);
-    for (const group of shown) {
+    const begun = wanted && kept && shown.slice(0, kept.groups).every((group) => wholly(group, wanted));
+    if (begun) sheet.start(kept.pixels);
+    for (const [number, group] of shown.entries()) {
+      if (begun && number < kept.groups) continue;
       const box = sheet.box(...group.axes.map((name) => place._fullLayout[name]), layer.MARGIN);
       const [shape, plain] = [stamp(group, ratio), tinted(group.colour)];
       group.rows.forEach((index, at) => {
         if (wanted && !wanted.has(trialOf(index))) return;
         sheet.put(shape, group.tints ? group.tints[at] : plain, group.px[at], group.py[at], box);
       });
+      if (!wanted && number + 1 === first()) kept = { groups: number + 1, pixels: sheet.copy() };
     }
     sheet.lay();
     for (const group of shown.filter(({ texts }) => texts.size)) {
@@ -57,6 +65,7 @@ page.marks = (place, { groups, dark, label, textOf, trialOf, told }) => {
   };
   const all = page.layer(place, (context, places, ratio) => {
     located(places);
+    kept = null;
     paintRows(context, ratio, all, null);
   });
   all.canvas.classList.add("all");

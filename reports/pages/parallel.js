@@ -44,7 +44,7 @@ page.search.then((search) => {
   let onPaper = false;
   const shade = ({ colour }) => (page.darkScreen.matches && !onPaper ? page.dark[colour.toLowerCase()] ?? colour : colour);
   // Lines between the same two places are one, drawn as often as there are: most values are few.
-  const traced = (strokes, rows, size, dash) => {
+  const traced = (strokes, rows, size, dash, sign = 1) => {
     axes.forEach(({ places }, axis) => {
       const [before, after] = [axes[axis - 1]?.places, axes[axis + 1]?.places];
       const times = new Map();
@@ -58,29 +58,42 @@ page.search.then((search) => {
       }
       times.forEach((number, key) => {
         const [from, to] = [Math.floor(key / 8192) / 4, (key % 8192) - 1];
-        if (to < 0) strokes.line(x(axis), from, x(axis) + 5, from, size, dash, number);
-        else strokes.line(x(axis), from, x(axis + 1), to / 4, size, dash, number);
+        if (to < 0) strokes.line(x(axis), from, x(axis) + 5, from, size, dash, sign * number);
+        else strokes.line(x(axis), from, x(axis + 1), to / 4, size, dash, sign * number);
       });
     });
   };
-  const crossed = (strokes, index, size) => {
+  const crossed = (strokes, index, size, sign) => {
     const last = axes.findLastIndex(({ places }) => places[index] !== null);
     if (last < 0) return;
     const [cx, cy] = [x(last), y(axes[last].places[index])];
-    for (const side of [-4, 4]) strokes.line(cx - 4, cy - side, cx + 4, cy + side, size, null);
+    for (const side of [-4, 4]) strokes.line(cx - 4, cy - side, cx + 4, cy + side, size, null, sign);
   };
   // So many lines show no finer detail, and a quarter of the pixels is drawn four times as fast.
   const ratio = () => (numbers.length * axes.length > 2000 ? 1 : Math.max(2, devicePixelRatio));
-  const draw = (canvas, rows, bold) => {
+  const ofKind = new Map(ORDER.map((name) => [name, numbers.filter((index) => kindOf(index).name === name)]));
+  // Kind of trial -> the ink of all its lines and their width: what a choice of most of them is made of, without the rest.
+  const inks = new Map();
+  const draw = (canvas, wanted, bold) => {
     const strokes = page.strokes(canvas, width, HEIGHT, ratio());
+    const rows = numbers.filter(wanted);
     const many = rows.length > 100;
     for (const name of ORDER) {
-      const found = rows.filter((index) => kindOf(index).name === name);
+      const every = ofKind.get(name);
+      const found = every.filter(wanted);
       if (!found.length) continue;
       const { width: plain, dash, alpha } = styles[name];
       const size = many && name !== "front" ? 1 : bold ? Math.max(2.4, plain) : plain;
-      traced(strokes, found, size, dash.length ? dash : null);
-      if (name === "no result") found.forEach((index) => crossed(strokes, index, size));
+      const add = (lines, sign) => {
+        traced(strokes, lines, size, dash.length ? dash : null, sign);
+        if (name === "no result") lines.forEach((index) => crossed(strokes, index, size, sign));
+      };
+      const kept = bold && found.length > every.length / 2 ? inks.get(name) : null;
+      if (kept?.size === size) {
+        strokes.pour(kept.ink);
+        add(every.filter((index) => !wanted(index)), -1);
+      } else add(found, 1);
+      if (!bold && many) inks.set(name, { ink: strokes.ink(), size });
       const pale = alpha * Math.min(1, 400 / rows.length + 0.02);
       strokes.lay(shade(kindOf(found[0])), name === "front" || (bold && !many) ? 1 : bold ? Math.max(0.3, pale) : pale);
     }
@@ -90,7 +103,7 @@ page.search.then((search) => {
   const marked = (chosen) => {
     root.classList.toggle("choosing", chosen.size > 0);
     root.dataset.chosen = String(chosen.size);
-    draw(front, chosen.size ? numbers.filter((index) => chosen.has(data.trials[index])) : [], true);
+    draw(front, (index) => chosen.has(data.trials[index]), true);
   };
 
   // ---- axes, their titles and values, and the chosen ranges
@@ -226,8 +239,11 @@ page.search.then((search) => {
   });
   const all = () => {
     width = root.clientWidth;
+    // On paper it is scaled with the lines below it.
+    svg.setAttribute("viewBox", `0 0 ${width} ${HEIGHT}`);
+    root.style.aspectRatio = onPaper ? `${width} / ${HEIGHT}` : "";
     scale();
-    draw(base, numbers, false);
+    draw(base, () => true, false);
     marked(links.chosen);
   };
   const seen = new IntersectionObserver(([{ isIntersecting }]) => {

@@ -2,12 +2,14 @@
 // traces of plotly; the marks of more stand on a canvas (marks.js), and plotly keeps axes, legend, zoom and boxes.
 page.search.then((search) => {
   if (!search) return;
-  const { data, numbers, kindOf, lost, order, named, told, hover, layoutOf, note, budgetLine, frame, value, place } = search;
+  const { data, numbers, kindOf, lost, order, named, told, hover, layoutOf, note, budgetLine, frame, narrow, value, place } = search;
   const { makers } = page;
   const { many } = data;
   const named3 = (index) => `${data.trials[index]}${index === data.base ? " base" : ""}`;
   const LABELLED = 40;
   const [WIDE, HIGH] = [40, 14];
+  // The knee's number stands with its square, in the plot that has one.
+  const squared = (key) => (key === "pareto" ? data.knee?.index : undefined);
   // Numbers that would cover each other are left out, never the base's; which trial a mark is, is said on hovering.
   const legible = ({ key, layout }, rows, x, y) => {
     const places = (axis, values, size) => {
@@ -18,11 +20,12 @@ page.search.then((search) => {
     const width = document.getElementById(`plot-${key}`).clientWidth - 120;
     const [px, py] = [places(layout.xaxis, x, width), places(layout.yaxis, y, layout.height - 140)];
     const kept = [];
-    const first = rows.map((_, at) => at).sort((a, b) => (rows[b] === data.base) - (rows[a] === data.base));
+    const rank = (at) => 2 * (rows[at] === squared(key)) + (rows[at] === data.base);
+    const first = rows.map((_, at) => at).sort((a, b) => rank(b) - rank(a));
     for (const at of first) {
       if (kept.every((other) => Math.abs(px[other] - px[at]) > WIDE || Math.abs(py[other] - py[at]) > HIGH)) kept.push(at);
     }
-    return new Set(kept);
+    return new Set(kept.filter((at) => rows[at] !== squared(key)));
   };
   // Key of a plot -> the groups of marks on its canvas, made anew with its figure.
   const groups = {};
@@ -127,6 +130,19 @@ page.search.then((search) => {
     }];
   };
 
+  // The knee is that of all objectives, whichever two are shown.
+  const bend = (rows, x, y) => {
+    if (!data.knee || !rows.includes(data.knee.index)) return [];
+    const { index, label, symbol, colour, size } = data.knee;
+    return [{
+      type: "scatter", mode: "markers+text", name: label, x: [x.values[index]], y: [y.values[index]], hoverinfo: "skip",
+      text: [named3(index)], textposition: "bottom left", textfont: { size: 11, color: data.colours.muted },
+      cliponaxis: false, marker: { symbol, size, color: colour, line: { width: 1.6, color: colour } },
+      // A choice does not concern it.
+      unselected: { marker: { opacity: 1 } },
+    }];
+  };
+
   makers.pareto = (dark) => {
     onDark = dark;
     const [x, y, colour] = [named(value("pareto-x")), named(value("pareto-y")), named(value("pareto-colour"))];
@@ -141,10 +157,13 @@ page.search.then((search) => {
     if (colour) {
       const colorscale = data.scales[dark ? "dark" : "light"].map((tint, at, all) => [at / (all.length - 1), tint]);
       const { range, log } = colour.view;
-      layout.coloraxis = { colorscale, colorbar: { title: { text: colour.title, side: "right" }, thickness: 12, outlinewidth: 0 } };
+      const bar = narrow() ? { orientation: "h", y: -0.3, yanchor: "top" } : {};
+      const title = { text: colour.title, side: narrow() ? "top" : "right", font: layout.yaxis.title.font };
+      layout.coloraxis = { colorscale, colorbar: { ...bar, title, thickness: 12, outlinewidth: 0 } };
       if (range && !log) Object.assign(layout.coloraxis, { cmin: range[0], cmax: range[1] });
     }
-    return { data: drawn({ key: "pareto", layout }, kinds, stairs(rows, x, y), rows, x.values, y.values, colour), layout, own: many };
+    const shown = drawn({ key: "pareto", layout }, kinds, stairs(rows, x, y), rows, x.values, y.values, colour);
+    return { data: [...shown, ...bend(rows, x, y)], layout, own: many };
   };
 
   // Values that are words stand side by side, their marks spread a little so that they do not cover each other.

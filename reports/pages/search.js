@@ -18,7 +18,7 @@ page.search = page.stored("search-data").then((data) => {
   // What a trial is, in lines of plain text.
   const told = (index) => [
     `trial ${data.trials[index]}${index === data.base ? " (base)" : ""}, ${data.statuses[data.status[index]]}`
-      + (data.kind[index] === lost ? "" : `, ${kindOf(index).label}`),
+      + (data.kind[index] === lost ? "" : `, ${kindOf(index).label}`) + (index === data.knee?.index ? ", its knee" : ""),
     ...(data.reasons[index] ? [data.reasons[index]] : []),
     ...data.metrics.filter((m) => m.shown && m.values[index] !== null)
       .map((m) => `${m.label} ${written(m.values[index])}${m.unit ? ` ${m.unit}` : ""}`),
@@ -54,6 +54,7 @@ page.search = page.stored("search-data").then((data) => {
       ? { x: at, y: 1, yref: "y domain", yanchor: "top", xanchor: "right", textangle: -90, font }
       : { y: at, x: 1, xref: "x domain", xanchor: "right", yanchor: "bottom", font });
   };
+  const narrow = () => innerWidth < 600;
   const frame = (layout, rows, x, y) => {
     const out = new Set();
     for (const [metric, axis] of [[x, "xaxis"], [y, "yaxis"]]) {
@@ -64,7 +65,12 @@ page.search = page.stored("search-data").then((data) => {
       rows.filter((i) => metric.values[i] < range[0] || metric.values[i] > range[1]).forEach((i) => out.add(i));
     }
     if (out.size) {
-      const told = `${out.size} ${out.size === 1 ? "trial" : "trials"} outside${innerWidth < 600 ? "<br>" : " "}this view (double-click)`;
+      // What is said in the corner has its room from the budgets' labels: one goes below it, the other to the left end.
+      for (const label of layout.annotations) {
+        if (label.textangle) label.yshift = narrow() ? -32 : -18;
+        else if (label.xref === "x domain") Object.assign(label, { x: 0, xanchor: "left" });
+      }
+      const told = `${out.size} ${out.size === 1 ? "trial" : "trials"} outside${narrow() ? "<br>" : " "}this view (double-click)`;
       note(layout, told,
         { x: 1, align: "right", xref: "x domain", xanchor: "right", y: 1, yref: "y domain", yanchor: "top" });
     }
@@ -82,6 +88,6 @@ page.search = page.stored("search-data").then((data) => {
     return found;
   };
   return {
-    data, numbers, kindOf, lost, order, named, told, hover, setting, written, escaped, layoutOf, note, budgetLine, frame, value, place,
+    data, numbers, kindOf, lost, order, named, told, hover, setting, written, escaped, layoutOf, note, budgetLine, frame, narrow, value, place,
   };
 });

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from reports.analysis.curves import trial_curves
 from reports.analysis.importance import MIN_TRIALS, Importances, importances
+from reports.analysis.knee import by_ratio, plane
 from reports.analysis.progress import Progress, is_random, progress
 from reports.analysis.search import Point, objective_pairs, search_points
 from reports.analysis.surrogate import BELIEVED, SPLITS, Surrogate, surrogate
@@ -104,6 +105,8 @@ def _pareto(results: StudyResults, points: Sequence[Point], charts: Charts) -> d
         "y": first.name,
         "colour": third,
         "title": title,
+        "ratios": join_words(metric_of(name, metrics_of(results.trials)).label for name in by_ratio(results)),
+        "knee": plane(len(results.objectives)) if any(p.knee for p in points) else "",
         "plot": charts.chosen("pareto", 440, label),
     }
 

@@ -15,7 +15,7 @@ from reports.analysis.curves import Curve
 from reports.analysis.scale import log_ticks, view
 from reports.analysis.search import Point, levels_of, value_text
 from reports.analysis.trials import status_of
-from reports.figures.kinds import KINDS
+from reports.figures.kinds import KINDS, KNEE, KNEE_SIZE
 from reports.metrics import Metric, metric_of, metrics_of
 from reports.pages.charts import safe_json
 from reports.theme import LIGHT, chart_layout
@@ -101,6 +101,7 @@ def search_data(results: StudyResults, points: Sequence[Point], curves: dict[int
             "reasons": {str(i): p.reason for i, p in enumerate(points) if p.reason},
             "many": len(points) > MANY,
             "base": next((i for i, p in enumerate(points) if p.base), -1),
+            "knee": _knee(points),
             "metrics": [_metric(results, points, m) for m in choices(results, points)],
             "parameters": _parameters(points),
             "curves": _curves(points, curves) if curves else None,
@@ -112,6 +113,13 @@ def search_data(results: StudyResults, points: Sequence[Point], curves: dict[int
             "logTicks": log_ticks(),
         }
     )
+
+
+def _knee(points: Sequence[Point]) -> dict[str, Any] | None:
+    place = next((i for i, p in enumerate(points) if p.knee), None)
+    if place is None:
+        return None
+    return {"index": place, "label": KNEE.label, "symbol": KNEE.symbol, "colour": KNEE.colour, "size": KNEE_SIZE}
 
 
 def _value(point: Point, name: str) -> float:

@@ -21,7 +21,7 @@ page.stamps = (context, ratio) => {
     Math.min(wide, (across._offset + across._length + margin) * ratio),
     Math.min(high, (down._offset + down._length + margin) * ratio),
   ];
-  return { put, box, lay: () => context.putImageData(image, 0, 0) };
+  return { put, box, copy: () => data.slice(), start: (pixels) => data.set(pixels), lay: () => context.putImageData(image, 0, 0) };
 };
 
 page.stamps.known = new Map();

@@ -1,17 +1,19 @@
 // Thousands of lines on a canvas, pixel by pixel: a browser's own strokes take seconds for what this does in a tenth of one.
 // Ink is added up in each pixel, so that what many lines cross is darker; what has been drawn is then laid over the rest.
+// It is counted in whole parts of a line's, so that a line that is taken away leaves what would be there without it.
 page.strokes = (canvas, width, height, ratio) => {
   const [wide, high] = [Math.round(width * ratio), Math.round(height * ratio)];
   Object.assign(canvas, { width: wide, height: high });
   const context = canvas.getContext("2d");
-  const FULL = 16;
+  const FULL = 64;
   const image = context.createImageData(wide, high);
   const ink = new Uint32Array(wide * high);
 
   // From left to right, of equal width however steep; `dash` is [on, off] along the line, null for none;
-  // `times` lines that lie upon each other are drawn as one.
+  // `times` lines that lie upon each other are drawn as one; fewer than none are taken away.
   const line = (x0, y0, x1, y1, size, dash, times = 1) => {
     const full = FULL * times;
+    const part = (share) => Math.trunc(share * FULL) * times;
     const from = Math.max(0, Math.round(x0 * ratio));
     const to = Math.min(wide, Math.round(x1 * ratio));
     const slope = ((y1 - y0) * ratio) / Math.max(1, to - from);
@@ -25,12 +27,12 @@ page.strokes = (canvas, width, height, ratio) => {
       if (bottom <= top) continue;
       const [first, last] = [Math.floor(top), Math.floor(bottom)];
       if (first === last) {
-        ink[first * wide + x] += (bottom - top) * full;
+        ink[first * wide + x] += part(bottom - top);
         continue;
       }
-      ink[first * wide + x] += (first + 1 - top) * full;
+      ink[first * wide + x] += part(first + 1 - top);
       for (let y = first + 1; y < last; y += 1) ink[y * wide + x] += full;
-      ink[last * wide + x] += (bottom - last) * full;
+      ink[last * wide + x] += part(bottom - last);
     }
   };
   // Lay all ink over what is there, in a colour ("#rrggbb") of which one line covers the share `alpha`.
@@ -45,5 +47,5 @@ page.strokes = (canvas, width, height, ratio) => {
       page.cover(data, place, red, green, blue, over);
     }
   };
-  return { line, lay, put: () => context.putImageData(image, 0, 0) };
+  return { line, lay, put: () => context.putImageData(image, 0, 0), ink: () => ink.slice(), pour: (kept) => ink.set(kept) };
 };

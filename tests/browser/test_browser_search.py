@@ -1,5 +1,6 @@
 """The search's plots are made in the page: they hold the numbers of results.csv, whatever a reader chooses."""
 
+import re
 from pathlib import Path
 
 import pandas as pd
@@ -7,6 +8,7 @@ import pytest
 from playwright.sync_api import Browser, Page
 
 from reports.dashboard import write_dashboard
+from reports.figures.kinds import KINDS
 from reports.metrics import METRICS
 from reports.tables import write_results_csv
 from studies.frame import StudyResults
@@ -58,9 +60,62 @@ def test_a_third_metric_is_told_by_colour_and_kinds_keep_their_symbols(watched: 
     symbols: dict[str, str] = page.locator("#plot-pareto").evaluate(
         "place => Object.fromEntries(place.data.filter(t => t.marker?.symbol).map(t => [t.name, t.marker.symbol]))"
     )
-    assert len(set(symbols.values())) == len(symbols) == 4
+    assert set(symbols) == {*(kind.label for kind in KINDS.values()), "knee"}
+    assert len(set(symbols.values())) == len(symbols)
     budgets = page.locator("#plot-pareto").evaluate("place => place.layout.shapes.filter(s => s.line.dash).length")
     assert budgets == 1
+
+
+@pytest.mark.parametrize("many", [False, True])
+def test_a_square_of_its_own_stands_around_the_knee_that_the_answer_names(
+    browser: Browser, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, many: bool
+) -> None:
+    if many:
+        monkeypatch.setattr("reports.pages.search_data.MANY", 10)
+    study = full_study()
+    watched = Watched(browser, write_dashboard(study, tmp_path / "d.html"))
+    watched.draw("pareto")
+    page, table = watched.page, csv_of(study, tmp_path)
+    named = re.search(r"Knee of the front: trial (\d+) ", page.locator(".say-knee").inner_text().replace("\xa0", " "))
+    assert named
+    row = table.loc[int(named[1])]
+    (square,) = page.locator("#plot-pareto").evaluate(
+        "place => place.data.filter(t => t.name === 'knee').map(t => [t.x, t.y, t.marker.symbol])"
+    )
+    assert square == [[pytest.approx(row["latency"] * 1e3)], [pytest.approx(row["loss"])], "square-open"]
+    assert watched.complaints == []
+    page.close()
+
+
+@pytest.mark.parametrize("width", [1440, 390])
+@pytest.mark.parametrize(("up", "across"), [("loss", "latency"), ("latency", "loss")])
+def test_what_is_said_in_the_corner_does_not_touch_a_budget(
+    browser: Browser, tmp_path: Path, width: int, up: str, across: str
+) -> None:
+    study = make_study(seeds=0, budgets={"latency": 1.75e-3})
+    trials = study.trials.copy()
+    far = trials.index[(trials["status"] == "finished") & ~trials["feasible"]][0]
+    trials.loc[far, ["latency", "loss"]] = [0.5, 40.0]
+    written = write_dashboard(StudyResults(**{**vars(study), "trials": trials}), tmp_path / "d.html")
+    watched = Watched(browser, written, width=width)
+    watched.draw("pareto")
+    page = watched.page
+    page.select_option("#pareto-y", up)
+    page.select_option("#pareto-x", across)
+    page.wait_for_function(
+        "name => document.getElementById('plot-pareto').layout.xaxis.title.text.startsWith(name)",
+        arg=METRICS[across].label,
+    )
+    boxes = page.locator("#plot-pareto .annotation").evaluate_all(
+        """notes => notes.map(n => [n.textContent, n.getBoundingClientRect()])
+            .map(([text, { left, right, top, bottom }]) => [text, left, right, top, bottom])"""
+    )
+    found = {text: edges for text, *edges in boxes}
+    (corner,) = [edges for text, edges in found.items() if "outside" in text]
+    (label,) = [edges for text, edges in found.items() if text.startswith("budget")]
+    apart = corner[0] >= label[1] or corner[1] <= label[0] or corner[2] >= label[3] or corner[3] <= label[2]
+    assert apart, found
+    page.close()
 
 
 def test_the_legend_of_kinds_counts_what_the_plot_shows(opened: Watched) -> None:

@@ -62,7 +62,7 @@ def test_the_search_names_best_and_cheapest() -> None:
     sentences = [plain(s) for s in answer(study).search]
     assert sentences[0].startswith(f"Best held-out loss within budget: trial {best['trial']}, {best['loss']:.4f} (")
     assert sentences[1].startswith(f"Cheapest within 1 % of it by latency: trial {cheapest['trial']} (")
-    assert sentences[2].startswith("Every architecture of the search ran with one seed.")
+    assert sentences[3].startswith("Every architecture of the search ran with one seed.")
 
 
 def test_when_the_best_is_also_the_cheapest() -> None:

@@ -145,7 +145,7 @@ def test_plotly_comes_once_and_nothing_offers_an_upload() -> None:
 
 
 def test_a_page_without_plots_carries_no_plotly() -> None:
-    assert len(render(replace(make_study(seeds=0, trials=0), base=""))) < 100_000
+    assert len(render(replace(make_study(seeds=0, trials=0), base=""))) < 120_000
 
 
 def test_twenty_trials_stay_below_six_megabytes(tmp_path: Path) -> None:
