@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from studies.trial.job import Job, Outcome
-from studies.trial.worker import main
+from studies.trial.serve import main
 
 
 def outcome(job: Job, **more: Any) -> Outcome:

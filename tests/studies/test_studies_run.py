@@ -225,7 +225,7 @@ def test_a_worker_that_dies_is_a_result_and_the_next_trial_gets_a_new_one(study_
             if record.trial == 0:
                 children = Path(f"/proc/{os.getpid()}/task/{os.getpid()}/children").read_text().split()
                 for child in children:
-                    if b"studies.trial.worker" in Path(f"/proc/{child}/cmdline").read_bytes():
+                    if b"studies.trial.serve" in Path(f"/proc/{child}/cmdline").read_bytes():
                         os.kill(int(child), signal.SIGKILL)
 
     study, listener = load_study(study_file(ABLATION, **{"seeds: 2": "seeds: 1"})), Killer()

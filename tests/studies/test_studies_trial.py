@@ -12,7 +12,7 @@ from torch import Tensor, nn
 import archspec
 from studies.sections.protocol import Measure, Protocol
 from studies.training.failures import explained
-from studies.trial import worker
+from studies.trial import serve
 from studies.trial.job import Job, Outcome, Progress
 from studies.trial.run import _Trial, run_trial
 
@@ -271,9 +271,9 @@ def test_a_worker_sets_its_imports_aside_once(monkeypatch: pytest.MonkeyPatch) -
         def send(self, message: tuple[str, Any]) -> None:
             done.append(message[0])
 
-    monkeypatch.setattr(worker.gc, "freeze", lambda: done.append("freeze"))
-    monkeypatch.setattr(worker, "_set_imports_aside", functools.cache(worker._set_imports_aside.__wrapped__))
+    monkeypatch.setattr(serve.gc, "freeze", lambda: done.append("freeze"))
+    monkeypatch.setattr(serve, "_set_imports_aside", functools.cache(serve._set_imports_aside.__wrapped__))
     broken = job(measure=Measure(device="cuda:99"))
     for _ in range(2):
-        worker._do_job(Connection(), broken.model_dump(mode="json"))  # type: ignore[arg-type]
+        serve._do_job(Connection(), broken.model_dump(mode="json"))  # type: ignore[arg-type]
     assert done == ["outcome", "freeze", "outcome"]
