@@ -1,8 +1,6 @@
 from __future__ import annotations
 
-import os
 import shutil
-import signal
 import sys
 from collections import Counter
 from collections.abc import Callable
@@ -21,6 +19,7 @@ from studies.records.store import Store
 from studies.study.load import load_study
 from studies.trial.job import Progress
 from tests.studies.fake_run import start as fake_start
+from tests.studies.here import Here
 from tests.tiny_study import ABLATION, SEARCH
 
 Write = Callable[..., Path]
@@ -125,9 +124,9 @@ def test_a_search_without_a_feasible_point_says_what_refuses_it(study_file: Writ
 
 
 def test_what_a_record_holds(study_file: Write) -> None:
-    measure = "rounds: 3, min_seconds: 0, max_seconds: 0.2"
+    measure = "rounds: 3, min_seconds: 0, max_seconds: 0.1, repeats: 0"
     path = study_file(ABLATION, **{"latency: false, memory: false": measure, "seeds: 2": "seeds: 1"})
-    run(path)
+    run(path, start=Here)
     study = load_study(path)
     record = Store(study.folder).records("ablation")[0]
     assert set(record.metrics) == {
@@ -211,7 +210,7 @@ def test_a_failing_trial_is_recorded_and_the_study_goes_on(study_file: Write) ->
     # So large a learning rate without clipping that the loss leaves the finite numbers.
     train = "steps: 12, batch: 4, lr: 1.0e30, warmup: 0, grad_clip: null"
     path = study_file(ABLATION, **{"steps: 2, batch: 4": train, "seeds: 2": "seeds: 1"})
-    listener = run(path)
+    listener = run(path, start=Here)
     assert [record.status for record in listener.records] == ["diverged"] * 2
     assert all(record.reason for record in listener.records)
     assert pretend(path).records == []
@@ -219,19 +218,15 @@ def test_a_failing_trial_is_recorded_and_the_study_goes_on(study_file: Write) ->
     assert [record.status for record in again.records] == ["finished"] * 2
 
 
-def test_a_worker_that_dies_is_a_result_and_the_next_trial_gets_a_new_one(study_file: Write) -> None:
-    class Killer(Listener):
-        def progressed(self, record: TrialRecord, progress: Progress) -> None:
-            if record.trial == 0:
-                children = Path(f"/proc/{os.getpid()}/task/{os.getpid()}/children").read_text().split()
-                for child in children:
-                    if b"studies.trial.serve" in Path(f"/proc/{child}/cmdline").read_bytes():
-                        os.kill(int(child), signal.SIGKILL)
-
-    study, listener = load_study(study_file(ABLATION, **{"seeds: 2": "seeds: 1"})), Killer()
-    run_study(study, study.folder, listener)
-    assert [record.status for record in listener.records] == ["failed", "finished"]
-    assert str(listener.records[0].reason).startswith("the worker process was killed (SIGKILL), ")
+def test_a_worker_that_dies_is_a_result_and_the_next_trial_gets_a_new_one(
+    study_file: Write, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = study_file(ABLATION)
+    (tmp_path / "deeds.json").write_text('{"0": ["kill", 9]}')
+    monkeypatch.setenv("USHAPE_FAKE", str(tmp_path / "deeds.json"))
+    records = pretend(path).records
+    assert [(record.seed, record.status) for record in records] == [(0, "failed")] * 2 + [(1, "finished")] * 2
+    assert all(str(record.reason).startswith("the worker process was killed (SIGKILL), ") for record in records[:2])
 
 
 def test_a_variant_that_changed_is_run_again_and_its_old_trials_do_not_count(study_file: Write) -> None:
@@ -262,7 +257,7 @@ def test_an_image_that_cannot_be_read_is_refused_once_and_not_in_every_trial(stu
     for index in range(12):
         Image.new("L", (8, 8), index * 20).save(folder / f"{index}.png")
     path = study_file(ABLATION, **{"data: digits": "data: {images: pictures, channels: 1}", "seeds: 2": "seeds: 1"})
-    assert {record.status for record in run(path).records} == {"finished"}
+    assert {record.status for record in run(path, start=Here).records} == {"finished"}
     shutil.rmtree(load_study(path).folder)
     (folder / "5.png").write_bytes(b"no picture")
     with pytest.raises(UserError, match=r"5\.png"):
