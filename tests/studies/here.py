@@ -1,4 +1,4 @@
-"""Real trials in the tests' own process, which has imported torch: where a process of their own is not the point."""
+"""Trials in the tests' own process, which has imported torch: where a process of their own is not the point."""
 
 from __future__ import annotations
 
@@ -15,10 +15,13 @@ from studies.trial.run import run_trial
 
 
 class Here:
-    """A launcher of one place; a trial runs when it is waited for."""
+    """A launcher of one place; a trial, real ones by default, runs when it is waited for."""
 
-    def __init__(self, run: Run, folder: Path) -> None:
+    def __init__(
+        self, run: Run, folder: Path, trial: Callable[[Job, Callable[[Progress], None]], Outcome] = run_trial
+    ) -> None:
         del run, folder
+        self._trial = trial
         self._waiting: tuple[Job, Callable[[Progress], None]] | None = None
 
     def __enter__(self) -> Self:
@@ -44,4 +47,4 @@ class Here:
         assert self._waiting is not None
         job, on_progress = self._waiting
         self._waiting = None
-        return 0, run_trial(job, on_progress)
+        return 0, self._trial(job, on_progress)
