@@ -4,6 +4,7 @@ import shutil
 import sys
 from collections import Counter
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,7 @@ from studies.records.store import Store
 from studies.study.load import load_study
 from studies.trial.job import Progress
 from tests.studies.fake_run import start as fake_start
+from tests.studies.fake_worker import fake_trial
 from tests.studies.here import Here
 from tests.tiny_study import ABLATION, SEARCH
 
@@ -57,9 +59,13 @@ def run(path: Path, **options: Any) -> Listener:
     return listener
 
 
+#: Trials that are nearly free, in this process.
+free = partial(Here, trial=lambda job, on_progress: fake_trial(job))
+
+
 def pretend(path: Path) -> Listener:
     """Run it with trials that are nearly free: for what the driver does, whatever comes out of trainings."""
-    return run(path, start=fake_start)
+    return run(path, start=free)
 
 
 def test_a_study_runs_to_its_end_and_does_nothing_the_second_time(study_file: Write) -> None:
@@ -172,7 +178,7 @@ def test_everything_may_change_while_no_trial_has_ended(study_file: Write) -> No
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        run_study(load_study(path), load_study(path).folder, Stopped(), start=fake_start)
+        run_study(load_study(path), load_study(path).folder, Stopped(), start=free)
     assert [record.status for record in Store(load_study(path).folder).records("ablation")] == ["interrupted"]
     path.write_text(path.read_text().replace("steps: 2", "steps: 1"))
     pretend(path)
@@ -214,7 +220,7 @@ def test_a_failing_trial_is_recorded_and_the_study_goes_on(study_file: Write) ->
     assert [record.status for record in listener.records] == ["diverged"] * 2
     assert all(record.reason for record in listener.records)
     assert pretend(path).records == []
-    again = run(path, retry_failed=True, start=fake_start)
+    again = run(path, retry_failed=True, start=free)
     assert [record.status for record in again.records] == ["finished"] * 2
 
 
@@ -224,7 +230,7 @@ def test_a_worker_that_dies_is_a_result_and_the_next_trial_gets_a_new_one(
     path = study_file(ABLATION)
     (tmp_path / "deeds.json").write_text('{"0": ["kill", 9]}')
     monkeypatch.setenv("USHAPE_FAKE", str(tmp_path / "deeds.json"))
-    records = pretend(path).records
+    records = run(path, start=fake_start).records
     assert [(record.seed, record.status) for record in records] == [(0, "failed")] * 2 + [(1, "finished")] * 2
     assert all(str(record.reason).startswith("the worker process was killed (SIGKILL), ") for record in records[:2])
 
