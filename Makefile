@@ -53,9 +53,10 @@ $(VENV)/.ready: $(VENV)/bin/python pyproject.toml constraints.txt
 	$(PIP) --editable .
 	touch $@
 
+# dev has all that docs has
 $(VENV)/.ready-dev: $(VENV)/bin/python pyproject.toml constraints.txt
 	$(PIP) --editable .[dev]
-	touch $@ $(VENV)/.ready
+	touch $@ $(VENV)/.ready $(VENV)/.ready-docs
 
 $(VENV)/.ready-docs: $(VENV)/bin/python pyproject.toml constraints.txt
 	$(PIP) --editable .[docs]

@@ -1,7 +1,8 @@
-"""One thread a process, since there are as many processes as cores; and how many examples Hypothesis draws."""
+"""What holds for all tests: one thread a process, since there are as many as cores; few examples; little garbage."""
 
 from __future__ import annotations
 
+import gc
 import os
 
 from hypothesis import settings
@@ -12,3 +13,9 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")  # before anything loads torch; pr
 settings.register_profile("quick", max_examples=25, deadline=None)
 settings.register_profile("thorough", max_examples=100, deadline=None)
 settings.load_profile("quick")
+
+
+def pytest_collection_finish() -> None:
+    """Take what the tests have imported out of garbage collections, as workers do: torch alone is a million objects."""
+    gc.collect()
+    gc.freeze()

@@ -21,7 +21,7 @@ from studies.driver.run import run_study
 from studies.study.execution import Run
 from studies.study.load import load_study
 from studies.trial.job import Job, Outcome, Progress
-from studies.trial.worker import Preparation
+from studies.trial.preparation import Preparation
 
 BASE = """
 version: 1

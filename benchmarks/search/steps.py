@@ -31,7 +31,7 @@ from studies.study.document import Pruning, Sampler, Search
 from studies.study.load import load_study
 from studies.study.study import Study
 from studies.trial.job import Job, Outcome, Progress
-from studies.trial.worker import Preparation
+from studies.trial.preparation import Preparation
 
 HERE = Path(__file__).parent
 #: Steps of a whole training, and how many of those a run may cost.

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass
-from functools import cache
+from dataclasses import dataclass, field
+from functools import lru_cache, partial
 
 import torch
 from torch import nn
 
-from archspec import ArchGraph, UserError, user_error
+from archspec import ArchGraph, UserError, to_document, user_error
 from archspec.graphs.graph import shape_of
 from archspec.ops.shapes import FeatureMap
 from builder.assemble import assemble
@@ -83,12 +84,7 @@ def memory_plan(
         UserError: nothing fits, and something must; with the least that was found.
     """
     room = int(budget / (1 + _MARGIN[options.device]))
-
-    @cache
-    def peak(nodes: tuple[str, ...] | None) -> int:
-        trace = training_trace(architecture, options, objective, nodes)
-        return peak_of(trace, by_rule(trace, options.device)).nbytes
-
+    peak = partial(_peak, _Planned(architecture, options, objective, json.dumps(to_document(architecture))))
     plain = peak(None)
     if plain <= room:
         return MemoryPlan(cheap=False, nodes=(), estimate=plain, plain=plain)
@@ -102,6 +98,23 @@ def memory_plan(
         return MemoryPlan(cheap=True, nodes=nodes, estimate=peak(nodes), plain=plain)
     nodes = _thinned(worth[: _first(worth, peak, room)], peak, room)
     return MemoryPlan(cheap=True, nodes=nodes, estimate=peak(nodes), plain=plain)
+
+
+@dataclass(frozen=True)
+class _Planned:
+    """What a step's peak depends on beside its plan; the architecture is known by its document."""
+
+    architecture: ArchGraph = field(compare=False)
+    options: ProfileOptions
+    objective: Objective | None
+    document: str
+
+
+@lru_cache(maxsize=256)
+def _peak(planned: _Planned, nodes: tuple[str, ...] | None) -> int:
+    """Bytes at the peak. Kept, since training, measuring and every seed of a network ask for the same ones."""
+    trace = training_trace(planned.architecture, planned.options, planned.objective, nodes)
+    return peak_of(trace, by_rule(trace, planned.options.device)).nbytes
 
 
 def _too_small(least: float, budget: int) -> UserError:

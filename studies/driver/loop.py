@@ -7,7 +7,7 @@ from typing import Protocol
 
 from studies.driver.ledger import Task
 from studies.trial.job import Job, Outcome, Progress
-from studies.trial.worker import Preparation
+from studies.trial.preparation import Preparation
 
 
 class Question(Protocol):

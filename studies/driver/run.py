@@ -22,7 +22,7 @@ from studies.study.study import Study
 from studies.training.data.sources import check_fits
 from studies.trial.observe import Observer
 from studies.trial.predicted import MemoryPredictor
-from studies.trial.worker import Preparation
+from studies.trial.preparation import Preparation
 
 #: Makes the launcher of a run that works in a folder.
 Start = Callable[[Run, Path], AbstractContextManager[Launcher]]

@@ -1,49 +1,33 @@
-"""Trials in a process of their own, so that one that dies takes nothing with it but itself.
+"""Trials in a process of their own, so that one that dies takes nothing with it but itself: the driver's end.
 
 The process is started once and kept warm, since it imports torch, and is replaced when it dies; or each trial has a new
-one. It speaks JSON over a socket pair, ends when its driver ends, and what libraries print goes to a bounded log.
+one. It speaks JSON over a socket pair (`serve` is its end), and what libraries print goes to a bounded log.
 """
 
 from __future__ import annotations
 
 import contextlib
-import gc
 import os
 import signal
 import socket
 import subprocess
 import sys
-import threading
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from functools import cache
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
-from pydantic import Field
-
-from archspec import Problem, UserError, user_error
-from studies.sections.protocol import Data, Section
-from studies.sections.start import Init
+from archspec import user_error
 from studies.training.deaths import OomKills, death, how_it_ended, oom_kills
 from studies.trial.job import Job, Outcome, Progress
-from studies.trial.limits import failed, limit_memory, timed_out
+from studies.trial.limits import failed, timed_out
 from studies.trial.log import BoundedLog
+from studies.trial.preparation import Preparation
 
-#: Seconds between two looks at whether the other side is still there.
-_HEARTBEAT = 0.5
 #: Times in a row that a process may end before it is ready, before the run gives up.
 _STARTS = 3
-
-
-class Preparation(Section):
-    """What every trial of a study needs."""
-
-    device: str = Field(description="As in `Measure.device`.")
-    data: Data = Field(description="With absolute paths.")
-    init: Init | None = Field(None, description="The checkpoint that trials start from, its architecture spelled out.")
 
 
 @dataclass(frozen=True)
@@ -62,7 +46,7 @@ class Conditions:
     memory: float | None = None
     fresh: bool = False
     environment: Mapping[str, str] = field(default_factory=dict)
-    module: str = "studies.trial.worker"
+    module: str = "studies.trial.serve"
 
 
 class Worker:
@@ -221,95 +205,3 @@ class Worker:
         assert self._process is not None
         with contextlib.suppress(ProcessLookupError):
             os.killpg(self._process.pid, signal.SIGKILL)
-
-
-Answer = Callable[["Connection[Any, Any]", Any], None]
-
-
-def _end_with(driver: int) -> None:
-    """End this process when its driver is gone, also in the middle of a training."""
-    while os.getppid() == driver:
-        time.sleep(_HEARTBEAT)
-    os._exit(1)
-
-
-def serve(descriptor: int, driver: int, memory: float | None, answers: Mapping[str, Answer]) -> None:
-    """The child's end: jobs in, progress and outcomes out, until the driver closes.
-
-    Args:
-        descriptor: the child's end of the socket pair.
-        driver: process id of the driver.
-        memory: bytes that this process may ask for.
-        answers: what to do for each kind of message.
-    """
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    threading.Thread(target=_end_with, args=(driver,), daemon=True).start()
-    limit_memory(memory)
-    connection: Connection[Any, Any] = Connection(descriptor)
-    with contextlib.suppress(EOFError, ConnectionError):
-        connection.send(("ready", None))
-        while True:
-            kind, body = connection.recv()
-            answers[kind](connection, body)
-
-
-def _do_job(connection: Connection[Any, Any], body: Any) -> None:
-    from studies.trial.run import run_trial
-
-    job = Job.model_validate(body)
-    outcome = run_trial(job, lambda progress: connection.send(("progress", progress.model_dump(mode="json"))))
-    connection.send(("outcome", outcome.model_dump(mode="json")))
-    _set_imports_aside()
-
-
-@cache
-def _set_imports_aside() -> None:
-    """Take what the first job has imported out of later garbage collections, once.
-
-    A trial collects garbage when it ends, and when its memory is measured; torch alone would make each collection
-    visit about a million objects, a third of a second, that live as long as the process.
-    """
-    gc.collect()
-    gc.freeze()
-
-
-def _prepare(connection: Connection[Any, Any], body: Any) -> None:
-    refused, devices = prepared(Preparation.model_validate(body))
-    connection.send(("ready", devices) if refused is None else ("refused", refused))
-
-
-def prepared(preparation: Preparation) -> tuple[str | None, int]:
-    """(why a study cannot be run in this process, or None; the devices that trials can have to themselves)."""
-    from studies.measure.device import choose
-    from studies.training.data.dataset import load
-    from studies.training.pretrained import check_checkpoint
-
-    try:
-        device = choose(preparation.device)
-        load(preparation.data)
-        if preparation.init is not None:
-            check_checkpoint(preparation.init)
-    except UserError as error:
-        return "; ".join(_told(problem) for problem in error.problems), 0
-    return None, _devices(device.type) if ":" not in preparation.device else 1
-
-
-def _told(problem: Problem) -> str:
-    place = f"{problem.file}: " if problem.file else ""
-    return f"{place}{problem.message} {problem.hint or ''}".strip()
-
-
-def _devices(kind: str) -> int:
-    import torch
-
-    return torch.cuda.device_count() if kind == "cuda" else 1
-
-
-def main(answers: Mapping[str, Answer]) -> None:
-    """Serve as the command line says: DESCRIPTOR DRIVER MEMORY, the last of them empty if there is no limit."""
-    _, descriptor, driver, memory = sys.argv
-    serve(int(descriptor), int(driver), float(memory) if memory else None, answers)
-
-
-if __name__ == "__main__":
-    main({"job": _do_job, "prepare": _prepare})

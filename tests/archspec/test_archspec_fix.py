@@ -52,6 +52,10 @@ def test_typos_with_one_close_candidate_are_corrected_and_the_rest_stays() -> No
         "edits:\n  - remove: zzz\n",
         "edits:\n  - remove: conv\n    set: {nodes: conv, to: {out: 3}}\n",
         "edits:\n  - {remove: atention, set: {nodes: atention, to: {heads: 4}}}\n",
+        "edits: [{remove: mid.attn_1}, {unet: {skip: add}}]\n",  # items on one line are not moved
+        "edits:\n  - remove: mid.attn_1\n  - unet: {skip: add}",  # nor the last of a file without an end of line
+        "edits:\n  - remove: mid.attn_1  # ushape: ignore[U501, U503]\n",  # one of them might be right
+        "edits:\n  - remove: mid.attn_1  # ushape: ignore[U501] because\n",  # somebody's words
     ],
 )
 def test_what_is_not_certain_stays(more: str) -> None:

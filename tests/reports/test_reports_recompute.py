@@ -21,7 +21,7 @@ from reports.dashboard import render
 from reports.tables import write_results_csv
 from studies.frame import StudyResults
 from tests.reports.synthetic_study import full_study
-from tests.reports.test_reports_verdicts import factorial_frame
+from tests.reports.test_reports_designs import factorial_frame
 
 SCRIPTS = Path(__file__).parents[2] / "docs" / "recompute"
 MARGIN = 0.004

@@ -16,8 +16,8 @@ import pytest
 from reports.dashboard import render
 from reports.pages.trial_details import small_curve, spec_text
 from studies.frame import StudyResults, frame
+from tests.reports.reading import read, words
 from tests.reports.synthetic_study import full_page, full_study, make_study, with_status
-from tests.reports.test_reports_dashboard import read, words
 
 
 def interrupted() -> StudyResults:

@@ -165,7 +165,16 @@ def test_violations_are_relative_and_only_of_what_is_known() -> None:
         ({"float": [0.0, 1.0], "log": True}, "a logarithmic range starts above 0"),
         ({"choice": [1], "step": 2}, "step goes with int"),
         ({"subset": [1], "per_level": True}, "per_level goes with choice, int or float"),
-        ({"edits": {"a": []}, "nodes": "attention"}, "edits stand alone"),
+        ({"edits": {"a": []}, "nodes": "attention"}, "edits stand alone: they say themselves what they change"),
+        ({"present": {"nodes": "attention"}, "nodes": "x"}, "present stands alone: it says itself what it changes"),
+        ({"choice": [1], "log": True}, "log goes with int or float"),
+        ({"int": [1, 8], "step": 2, "log": True}, "log and step do not go together"),
+        ({"choice": [1], "nodes": "a", "repeat": "b"}, "a value goes into one of nodes and repeat"),
+        ({"operations": {"keep": None}}, "operations go with nodes, and with no parameter"),
+        ({"operations": {"keep": None}, "nodes": "a", "parameter": "out"}, "operations go with nodes, and with no"),
+        ({"choice": [1, 2], "repeat": "mid.block_1"}, "repeat goes with int"),
+        ({"int": [0, 2], "repeat": "mid.block_1"}, "nodes stand at least once in a row; `present` takes them out"),
+        ({"int": [0, 2], "rewire": {"to": "out"}}, "rewire goes with choice, of node ids"),
     ],
 )
 def test_a_dimension_that_says_too_much_or_too_little(data: dict[str, object], message: str) -> None:

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from studies.trial.job import Job, Outcome
-from studies.trial.worker import main
+from studies.trial.serve import main
 
 
 def outcome(job: Job, **more: Any) -> Outcome:
@@ -44,6 +44,7 @@ def chatter(seconds: float) -> None:
 
 DEEDS: dict[str, Callable[[float], None]] = {
     "sleep": time.sleep, "hang": hang, "eat": eat, "chatter": chatter, "exit": lambda code: os._exit(int(code)),
+    "kill": lambda number: os.kill(os.getpid(), int(number)),
 }  # fmt: skip
 
 

@@ -33,5 +33,6 @@ def test_the_pages_of_freed_tensors_are_used_again() -> None:
             subprocess.run([sys.executable, "-c", AGAIN, how], check=True, capture_output=True, text=True).stdout
         )
 
-    # not none, and the best of three: the system may take pages back by itself
-    assert min(faults("kept") for _ in range(3)) < faults("free") / 4
+    # not none, and once in three: the system may take pages back by itself
+    few = faults("free") / 4
+    assert any(faults("kept") < few for _ in range(3))

@@ -132,7 +132,7 @@ def test_networks_that_take_more_than_images_are_measured_as_images_to_images() 
 
 def test_a_comparison_is_of_all_with_the_first() -> None:
     said: list[str] = []
-    how = QUICK.model_copy(update={"processes": 1, "max_seconds": 1.0})
+    how = QUICK.model_copy(update={"processes": 1, "max_seconds": 0.3})
     networks = [("one", document(1)), ("three", document(3))]
     found = compare(networks, Protocol(), how, said=said.append)
     assert found.names == ("one", "three")

@@ -60,7 +60,7 @@ def test_no_worker_trains_while_another_times(tmp_path: Path, monkeypatch: pytes
         timer.start()
         thread.start()
         assert trains.wait(120)
-        outcome = timer.run(job(1, rounds=10_000, max_seconds=2.0), lambda progress: None)
+        outcome = timer.run(job(1, rounds=10_000, max_seconds=1.5), lambda progress: None)
         ended = time.monotonic()
         while thread.is_alive() and (not reports or reports[-1] < ended):
             time.sleep(0.01)
@@ -72,7 +72,7 @@ def test_no_worker_trains_while_another_times(tmp_path: Path, monkeypatch: pytes
     assert outcome.status == "finished", outcome.reason
     assert outcome.detail["turns"]["trouble"] is None
     (first, second) = spans(outcome)
-    assert first[1] - first[0] > 1.9
+    assert first[1] - first[0] > 1.4
     assert reports[0] < first[0]
     assert reports[-1] > second[1], "the training was over before the measurement; it has to be longer"
     for began, ended in (first, second):  # what was sent before the pause may be heard a little later

@@ -216,7 +216,7 @@ def test_drivers_killed_at_random_moments_lose_nothing(
         with driver_of(path) as driver:
             deadline = time.monotonic() + 120
             while len(counted(folder)) <= len(kept) and driver.poll() is None and time.monotonic() < deadline:
-                time.sleep(0.05)
+                time.sleep(0.15)
             time.sleep(draw.uniform(0.0, 0.5))
             assert driver.poll() is None, driver.communicate()
             workers = children(driver.pid)

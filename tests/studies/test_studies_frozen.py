@@ -31,10 +31,12 @@ def same(one: FrozenTrial, other: FrozenTrial) -> None:
     assert list(one.params) == list(other.params)
 
 
-@pytest.fixture
-def storage(tmp_path: Path) -> RDBStorage:
+@pytest.fixture(scope="module")
+def storage(tmp_path_factory: pytest.TempPathFactory) -> RDBStorage:
+    """Trials of every kind, to be read only."""
+    file = tmp_path_factory.mktemp("frozen") / "some.db"
     with quiet():
-        storage = RDBStorage(f"sqlite:///{tmp_path / 'some.db'}")
+        storage = RDBStorage(f"sqlite:///{file}")
         study = optuna.create_study(storage=storage, directions=["minimize", "minimize"], study_name="s")
         other = optuna.create_study(storage=storage, study_name="other")
     other.tell(other.ask(), 1.0)

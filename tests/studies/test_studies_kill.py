@@ -64,7 +64,7 @@ def test_killed_again_and_again_every_finished_trial_is_there_once(study_file: W
         with driver_of(path) as driver:
             deadline = time.monotonic() + 60
             while len(finished(folder)) <= len(kept) and driver.poll() is None and time.monotonic() < deadline:
-                time.sleep(0.05)
+                time.sleep(0.1)
             time.sleep(draw.uniform(0.0, 0.1))
             assert driver.poll() is None, f"the study must not be over before the last kill: {driver.communicate()}"
             driver.send_signal(signal.SIGKILL)

@@ -29,8 +29,8 @@ from studies.sections.protocol import Measure, Protocol
 from studies.study.load import check_study, load_study
 from studies.trial.job import Job, Outcome
 from studies.trial.predicted import MemoryPredictor
+from tests.studies.pretended_search import Heard
 from tests.studies.test_studies_loop import Pretended, nothing
-from tests.studies.test_studies_searching import Heard
 
 Write = Callable[..., Path]
 MEASURE = Measure(device="cpu", threads=1, batch=2)

@@ -26,6 +26,7 @@ from studies.study.study import Study
 from studies.training.data.dataset import load as load_data
 from studies.training.quality import denoising_loss, evaluation_set
 from studies.trial.job import Progress
+from tests.studies.here import Here
 from tests.tiny_study import ABLATION
 
 Write = Callable[..., Path]
@@ -52,7 +53,7 @@ def pretrained(study_file: Write, steps: str = "0", *, more: str = "", layout: s
 
 
 def records(study: Study) -> dict[tuple[str, int], TrialRecord]:
-    run_study(study, study.folder, Quiet())
+    run_study(study, study.folder, Quiet(), start=Here)
     found = Store(study.folder, study.name).records("ablation")
     return {(record.variant or "", record.seed): record for record in found}
 
@@ -111,7 +112,7 @@ def test_what_is_wrong_is_said_before_anything_runs(study_file: Write) -> None:
     content = checkpoint.read_bytes()
     checkpoint.write_bytes(content[: len(content) // 2])
     with pytest.raises(UserError, match=f"{re.escape(str(checkpoint))}: this safetensors file is damaged"):
-        run_study(study, study.folder, Quiet())
+        run_study(study, study.folder, Quiet(), start=Here)
     assert not (study.folder / "study.db").exists()
     checkpoint.unlink()
     with pytest.raises(UserError) as caught:
@@ -127,7 +128,7 @@ def test_the_architecture_of_the_checkpoint_may_be_another(study_file: Write) ->
     assert isinstance(study.protocol.init.architecture, dict)
     assert study.protocol.init.architecture["name"] == "ddpm-cifar10"
     with pytest.raises(UserError, match="they come nearest to the layout `diffusers`"):
-        run_study(study, study.folder, Quiet())
+        run_study(study, study.folder, Quiet(), start=Here)
     with pytest.raises(UserError, match=r"the architecture `zoo/ddpm-cifar1`: there is no such file"):
         pretrained(study_file, more=", architecture: zoo/ddpm-cifar1")
 

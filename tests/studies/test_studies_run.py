@@ -1,11 +1,10 @@
 from __future__ import annotations
 
-import os
 import shutil
-import signal
 import sys
 from collections import Counter
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +20,8 @@ from studies.records.store import Store
 from studies.study.load import load_study
 from studies.trial.job import Progress
 from tests.studies.fake_run import start as fake_start
+from tests.studies.fake_worker import fake_trial
+from tests.studies.here import Here
 from tests.tiny_study import ABLATION, SEARCH
 
 Write = Callable[..., Path]
@@ -58,9 +59,13 @@ def run(path: Path, **options: Any) -> Listener:
     return listener
 
 
+#: Trials that are nearly free, in this process.
+free = partial(Here, trial=lambda job, on_progress: fake_trial(job))
+
+
 def pretend(path: Path) -> Listener:
     """Run it with trials that are nearly free: for what the driver does, whatever comes out of trainings."""
-    return run(path, start=fake_start)
+    return run(path, start=free)
 
 
 def test_a_study_runs_to_its_end_and_does_nothing_the_second_time(study_file: Write) -> None:
@@ -125,9 +130,9 @@ def test_a_search_without_a_feasible_point_says_what_refuses_it(study_file: Writ
 
 
 def test_what_a_record_holds(study_file: Write) -> None:
-    measure = "rounds: 3, min_seconds: 0, max_seconds: 0.2"
+    measure = "rounds: 3, min_seconds: 0, max_seconds: 0.1, repeats: 0"
     path = study_file(ABLATION, **{"latency: false, memory: false": measure, "seeds: 2": "seeds: 1"})
-    run(path)
+    run(path, start=Here)
     study = load_study(path)
     record = Store(study.folder).records("ablation")[0]
     assert set(record.metrics) == {
@@ -173,7 +178,7 @@ def test_everything_may_change_while_no_trial_has_ended(study_file: Write) -> No
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        run_study(load_study(path), load_study(path).folder, Stopped(), start=fake_start)
+        run_study(load_study(path), load_study(path).folder, Stopped(), start=free)
     assert [record.status for record in Store(load_study(path).folder).records("ablation")] == ["interrupted"]
     path.write_text(path.read_text().replace("steps: 2", "steps: 1"))
     pretend(path)
@@ -211,27 +216,23 @@ def test_a_failing_trial_is_recorded_and_the_study_goes_on(study_file: Write) ->
     # So large a learning rate without clipping that the loss leaves the finite numbers.
     train = "steps: 12, batch: 4, lr: 1.0e30, warmup: 0, grad_clip: null"
     path = study_file(ABLATION, **{"steps: 2, batch: 4": train, "seeds: 2": "seeds: 1"})
-    listener = run(path)
+    listener = run(path, start=Here)
     assert [record.status for record in listener.records] == ["diverged"] * 2
     assert all(record.reason for record in listener.records)
     assert pretend(path).records == []
-    again = run(path, retry_failed=True, start=fake_start)
+    again = run(path, retry_failed=True, start=free)
     assert [record.status for record in again.records] == ["finished"] * 2
 
 
-def test_a_worker_that_dies_is_a_result_and_the_next_trial_gets_a_new_one(study_file: Write) -> None:
-    class Killer(Listener):
-        def progressed(self, record: TrialRecord, progress: Progress) -> None:
-            if record.trial == 0:
-                children = Path(f"/proc/{os.getpid()}/task/{os.getpid()}/children").read_text().split()
-                for child in children:
-                    if b"studies.trial.worker" in Path(f"/proc/{child}/cmdline").read_bytes():
-                        os.kill(int(child), signal.SIGKILL)
-
-    study, listener = load_study(study_file(ABLATION, **{"seeds: 2": "seeds: 1"})), Killer()
-    run_study(study, study.folder, listener)
-    assert [record.status for record in listener.records] == ["failed", "finished"]
-    assert str(listener.records[0].reason).startswith("the worker process was killed (SIGKILL), ")
+def test_a_worker_that_dies_is_a_result_and_the_next_trial_gets_a_new_one(
+    study_file: Write, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = study_file(ABLATION)
+    (tmp_path / "deeds.json").write_text('{"0": ["kill", 9]}')
+    monkeypatch.setenv("USHAPE_FAKE", str(tmp_path / "deeds.json"))
+    records = run(path, start=fake_start).records
+    assert [(record.seed, record.status) for record in records] == [(0, "failed")] * 2 + [(1, "finished")] * 2
+    assert all(str(record.reason).startswith("the worker process was killed (SIGKILL), ") for record in records[:2])
 
 
 def test_a_variant_that_changed_is_run_again_and_its_old_trials_do_not_count(study_file: Write) -> None:
@@ -262,7 +263,7 @@ def test_an_image_that_cannot_be_read_is_refused_once_and_not_in_every_trial(stu
     for index in range(12):
         Image.new("L", (8, 8), index * 20).save(folder / f"{index}.png")
     path = study_file(ABLATION, **{"data: digits": "data: {images: pictures, channels: 1}", "seeds: 2": "seeds: 1"})
-    assert {record.status for record in run(path).records} == {"finished"}
+    assert {record.status for record in run(path, start=Here).records} == {"finished"}
     shutil.rmtree(load_study(path).folder)
     (folder / "5.png").write_bytes(b"no picture")
     with pytest.raises(UserError, match=r"5\.png"):

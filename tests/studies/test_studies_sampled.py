@@ -22,6 +22,7 @@ from studies.training.sampling import classifier as classifiers
 from studies.training.train import TrainingStep
 from studies.trial.job import Job
 from studies.trial.run import run_trial
+from tests.studies.here import Here
 from tests.studies.test_studies_run import Listener
 from tests.tiny_study import ABLATION, TINY
 
@@ -38,7 +39,7 @@ def test_samples_are_drawn_judged_and_kept(study_file: Write, tmp_path: Path, mo
     monkeypatch.setenv("USHAPE_CACHE", str(tmp_path / "cache"))
     path = study_file(ABLATION, **{"images: 4}": f"images: 4, {SAMPLES}}}", "seeds: 2": "seeds: 1"})
     study, listener = load_study(path), Listener()
-    run_study(study, study.folder, listener)
+    run_study(study, study.folder, listener, start=Here)
     assert [record.reason for record in listener.records] == [None, None]
     results = load_results(study.folder)
     assert results.warnings == ()

@@ -25,8 +25,8 @@ from studies.training import scores as compute
 from studies.training.scores import Setting, scores_of
 from studies.trial.job import Job, Outcome
 from studies.trial.run import run_trial
+from tests.studies.pretended_search import Heard, search, trained
 from tests.studies.test_studies_loop import Pretended, nothing
-from tests.studies.test_studies_searching import Heard, search, trained
 
 Write = Callable[..., Path]
 

@@ -5,28 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-from studies.driver.run import run_study
-from studies.records.record import Part, TrialRecord
 from studies.records.store import Store
 from studies.study.load import load_study
-from studies.trial.job import Progress
+from tests.studies.fake_run import run_fake
 from tests.tiny_study import SEARCH
 
 Write = Callable[..., Path]
-
-
-class Silent:
-    """An observer that does not look."""
-
-    def planned(self, part: Part, done: int, total: int) -> None: ...
-
-    def began(self, record: TrialRecord) -> None: ...
-
-    def progressed(self, record: TrialRecord, progress: Progress) -> None: ...
-
-    def ended(self, record: TrialRecord) -> None: ...
-
-    def said(self, text: str) -> None: ...
 
 
 def test_points_that_need_too_much_are_refused_by_their_prediction(study_file: Write) -> None:
@@ -38,7 +22,7 @@ def test_points_that_need_too_much_are_refused_by_their_prediction(study_file: W
         "trials: 3": "trials: 2\n  sampler: TPESampler",
     }
     path = study_file(SEARCH, **narrow, **{"budgets: {parameters: 400k}": "budgets: {train_memory: 1 MiB}"})
-    run_study(load_study(path), load_study(path).folder, Silent())
+    run_fake(path)
     records = Store(load_study(path).folder).records("search")
     assert {record.params["num_res_blocks"] for record in records} == {1, 2}
     for record in records:

@@ -108,7 +108,7 @@ def test_planning_and_records_load_no_torch() -> None:
         "import sys, studies.study.study, studies.driver.plan, studies.records.record, studies.frame,"
         "studies.records.store,"
         "studies.driver.run,"
-        "studies.trial.worker; print([m for m in ('torch', 'sklearn') if m in sys.modules])"
+        "studies.trial.worker, studies.trial.serve; print([m for m in ('torch', 'sklearn') if m in sys.modules])"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"

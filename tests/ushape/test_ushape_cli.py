@@ -12,8 +12,11 @@ from ruamel.yaml import YAML
 from typer.testing import CliRunner
 
 from archspec import UserError
+from studies.driver.launch import start
 from studies.frame import load_results
+from studies.study.execution import Local
 from tests.command import ushape
+from tests.studies.here import Here
 from tests.tiny_study import ABLATION, SEARCH, TINY
 from ushape.cli.app import app
 from ushape.cli.checking import problems_of
@@ -263,7 +266,8 @@ def test_a_search_with_scores_and_a_prefilter_from_start_to_tables(tmp_path: Pat
     assert "| synflow" in (folder / "tables" / "scores.md").read_text(encoding="utf-8")
 
 
-def test_trials_without_result_are_said_and_exit_with_1(tmp_path: Path) -> None:
+def test_trials_without_result_are_said_and_exit_with_1(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(start._LAUNCHERS, Local, Here)
     train = "steps: 2, batch: 4, lr: 1.0e30, warmup: 0, grad_clip: null"
     text = (TINY + ABLATION).replace("steps: 2, batch: 4", train.replace("steps: 2", "steps: 12"))
     (tmp_path / "s.yaml").write_text(text)

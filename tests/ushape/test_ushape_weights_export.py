@@ -13,7 +13,9 @@ from safetensors.torch import load_file, save_file
 from archspec import build, load
 from builder import assemble, initialise
 from builder.weights.diffusers import to_diffusers
+from studies.study.load import load_study
 from tests import command
+from tests.tiny_study import ABLATION, TINY
 
 UNET = """\
 version: 1
@@ -116,6 +118,27 @@ def test_what_is_no_checkpoint_of_it_is_refused_and_nothing_is_written(network, 
         for words in REFUSED[made]:
             assert words in error, error
     assert {path.name for path in Path.cwd().iterdir()} == before  # and the file's code has not run
+
+
+def test_convert_for_the_base_of_a_study_or_one_of_its_variants(tmp_path, monkeypatch, ushape):
+    monkeypatch.chdir(tmp_path)
+    Path("s.yaml").write_text(TINY + ABLATION)
+    base = load_study("s.yaml").base
+    network = assemble(base)
+    initialise(network, seed=3)
+    save_file(network.state_dict(), "a.safetensors")
+    code, said, _ = ushape(
+        "weights", "convert", "a.safetensors", "d.safetensors", "--for", "s.yaml", "--to", "diffusers"
+    )
+    numbers = sum(value.numel() for value in network.state_dict().values())
+    assert (code, said) == (0, f"compvis -> diffusers: {len(network.state_dict())} weights, {numbers:,} numbers, in "
+                            "d.safetensors\n")  # fmt: skip
+    assert load_file("d.safetensors").keys() == to_diffusers(base, network.state_dict()).keys()
+    code, _, error = ushape("weights", "convert", "a.safetensors", "b.safetensors", "--for", "s.yaml#no attention")
+    assert (code, Path("b.safetensors").exists()) == (2, False)
+    assert "mid.attn_1" in error
+    code, _, error = ushape("weights", "convert", "a.safetensors", "b.safetensors", "--for", "s.yaml#none")
+    assert (code, "no attention" in error) == (2, True)
 
 
 def test_convert_refuses_what_it_cannot_write(network, ushape):

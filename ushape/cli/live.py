@@ -45,7 +45,6 @@ class LiveObserver:
         self._total = 0
         self._done = 0
         self._best: float | None = None
-        self._skipped = 0
         self._spoke = -QUIET
 
     def __enter__(self) -> Self:
@@ -59,7 +58,7 @@ class LiveObserver:
 
     def planned(self, part: Part, done: int, total: int) -> None:
         """A new bar for the part."""
-        self._done, self._total, self._best, self._skipped = done, total, None, 0
+        self._done, self._total, self._best = done, total, None
         self._part = self._bars.add_task(part, total=total, completed=done, note="")
         self._console.print(
             f"{part}: {done} of {total} {self._runs} are done" if done else f"{part}: {total} {self._runs}"
@@ -94,9 +93,7 @@ class LiveObserver:
         bar = self._trials.pop((record.part, record.trial), None)
         if bar is not None:
             self._bars.remove_task(bar)
-        counts = record.status in TRAINED or record.part == "ablation"
-        self._done += counts
-        self._skipped += not counts
+        self._done += record.status in TRAINED or record.part == "ablation"
         loss = record.metrics.get("loss")
         if record.status in WITH_RESULT and record.feasible and loss is not None:
             self._best = loss if self._best is None else min(self._best, loss)

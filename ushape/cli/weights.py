@@ -18,7 +18,12 @@ def convert(
     target: Annotated[Path, typer.Argument(help="File to write: .safetensors, .pt, .pth, .ckpt or .bin.")],
     *,
     architecture: Annotated[
-        Path, typer.Option("--for", help="The architecture it is for: a file, or zoo/NAME.", show_default=False)
+        Path,
+        typer.Option(
+            "--for",
+            help="The architecture it is for: a file, zoo/NAME, a study (its base) or STUDY#VARIANT.",
+            show_default=False,
+        ),
     ],
     to: Annotated[str, typer.Option(help="Layout to write: compvis, ldm, adm, adm-new-order, diffusers.")] = "compvis",
     layout: Annotated[

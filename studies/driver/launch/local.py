@@ -15,7 +15,8 @@ from typing import Self
 from studies.study.execution import Run
 from studies.trial.job import Job, Outcome, Progress
 from studies.trial.limits import cores, device_environment, thread_environment
-from studies.trial.worker import Conditions, Preparation, Worker
+from studies.trial.preparation import Preparation
+from studies.trial.worker import Conditions, Worker
 
 
 @dataclass(frozen=True)

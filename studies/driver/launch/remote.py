@@ -16,7 +16,7 @@ from archspec import user_error
 from studies.study.execution import Run
 from studies.trial.job import Job, Outcome, Progress
 from studies.trial.limits import TimeIsOver, limit_memory, time_limit, timed_out
-from studies.trial.worker import Preparation, prepared
+from studies.trial.preparation import Preparation, prepared
 
 #: Runs a job in this process.
 Trial = Callable[[Job], Outcome]
