@@ -73,8 +73,9 @@ def inherit_state(
 
     A weight goes to the one of the same name. Where shapes differ, the leading rows and columns of both are taken over;
     columns that act on a concatenation follow the part that they acted on, so that a skip connection that is taken
-    away takes its own columns with it. Kernels of another size share their middle. Rows that mean something else, since
-    the embedding enters in another way or a layer has a gate in one of both alone, are new.
+    away takes its own columns with it. Kernels of another size share their middle. Projections to q, k and v are joined
+    or taken apart as the child has them. What means something else is new: where the embedding enters in another way, a
+    layer has a gate in one of both alone, or a map shrinks by another method.
 
     Args:
         architecture: of the parent.
@@ -90,6 +91,7 @@ def inherit_state(
         raise user_error(f"there is no policy of inheritance `{policy}`.", hint)
     matcher = _Matcher(architecture, child.architecture)
     own = child.state_dict()
+    state = _projected(state, own)
     kept, cut, new, numbers = [], [], [], 0
     for key, value in own.items():
         given = state.get(key)
@@ -111,6 +113,21 @@ def inherit_state(
     left = tuple(key for key in state if key not in own)
     total = sum(value.numel() for value in own.values())
     return Inheritance(tuple(kept), tuple(cut), tuple(new), left, numbers, total)
+
+
+def _projected(state: Mapping[str, Tensor], own: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """`state` with its projections to q, k and v together, or apart, where they are so in `own`."""
+    found, apart = dict(state), set()
+    for key in own.keys() - state.keys():
+        layer, _, leaf = key.rpartition(".")
+        path, _, name = layer.rpartition(".")
+        parts, joint = [f"{path}.{part}.{leaf}" for part in "qkv"], f"{path}.qkv.{leaf}"
+        if name == "qkv" and all(part in state for part in parts):
+            found[key] = torch.cat([found.pop(part) for part in parts])
+        elif key in parts and joint in state:
+            found[key] = state[joint].chunk(3)[parts.index(key)]
+            apart.add(joint)
+    return {key: value for key, value in found.items() if key not in apart}
 
 
 _Index = tuple[slice, ...]
@@ -172,7 +189,7 @@ class _Matcher:
     def parts(self, key: str, parent: Size, child: Size) -> _Parts:
         """(index into the parent's weight, index into the child's) of everything that both have."""
         node, layer = self._place(key)
-        if len(parent) != len(child) or not self._same_groups(node, layer):
+        if len(parent) != len(child) or not self._same_meaning(node, layer):
             return []
         along = [self._along(node, layer, dim, (parent[dim], child[dim])) for dim in range(len(child))]
         return [(tuple(s for s, _ in chosen), tuple(t for _, t in chosen)) for chosen in product(*along)]
@@ -195,11 +212,14 @@ class _Matcher:
         there, here = ((size - both) // 2 if dim in _TAPS else 0 for size in sizes)
         return [(slice(there, there + both), slice(here, here + both))]
 
-    def _same_groups(self, node: str, layer: str) -> bool:
-        """Whether rows mean the same: a scale is no summand, and a layer with a gate none without."""
+    def _same_meaning(self, node: str, layer: str) -> bool:
+        """Whether rows and columns mean the same: a scale is no summand, and a layer with a gate none without."""
         if node not in self.parent:
             return True
-        return _row_groups(op_of(self.parent, node), layer) == _row_groups(op_of(self.child, node), layer)
+        parent, child = op_of(self.parent, node), op_of(self.child, node)
+        if isinstance(parent, ops.Downsample) and isinstance(child, ops.Downsample) and parent.method != child.method:
+            return False
+        return _row_groups(parent, layer) == _row_groups(child, layer)
 
     def _joined(self, node: str, layer: str, dim: int, sizes: tuple[int, int]) -> tuple[Segments, Segments] | None:
         """The parts of ``x`` in both graphs, where this dimension lies along them."""

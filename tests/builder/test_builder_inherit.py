@@ -152,6 +152,24 @@ def test_kernels_of_another_size_share_their_middle():
     assert torch.equal(smaller.conv_in.weight, PARENT.conv_in.weight[:, :, 1:2, 1:2])
 
 
+def test_projections_are_joined_and_taken_apart():
+    fused = network(attn={"fused_qkv": True})
+    said = inherit(PARENT, fused)
+    assert (said.cut, said.new, said.left, said.numbers) == ((), (), (), said.total)
+    given = network_arguments(fused.architecture, device="cpu")
+    assert torch.allclose(fused(**given), PARENT(**given), atol=1e-5)
+    apart = network()
+    said = inherit(fused, apart)
+    assert (said.cut, said.new, said.left, said.numbers) == ((), (), (), said.total)
+    assert all(torch.equal(value, PARENT.state_dict()[key]) for key, value in apart.state_dict().items())
+
+
+def test_pixels_of_a_block_are_no_channels():
+    child = network({"set": {"nodes": "down.0.downsample", "to": {"method": "space_to_depth"}}})
+    said = inherit(PARENT, child)
+    assert said.new == ("down.0.downsample.conv.weight", "down.0.downsample.conv.bias")
+
+
 def test_what_cannot_be():
     with pytest.raises(UserError) as caught:
         inherit(PARENT, network(), "crops")
