@@ -82,6 +82,8 @@ def write_checkpoint(
 def _network_of(found: Mapping[str, Any], file: str, *, ema: bool) -> tuple[dict[str, Tensor], bool, dict[str, int]]:
     """The U-Net's tensors without what stands before their names; whether that was LDM's; and what was left out."""
     inner = _inner(found, averaged=ema)
+    if ema and inner is not None:
+        inner = _inner(inner, averaged=False) or inner
     taken_averages = ema and inner is not None
     tensors = _tensors(inner if inner is not None else _inner(found, averaged=False) or found)
     if not tensors:

@@ -129,6 +129,13 @@ def test_wrappers_and_averages_of_training_scripts(tmp_path):
     assert same(read_checkpoint(tmp_path / "run.pt", DDPM, ema=True).state, averaged)
 
 
+def test_averages_in_a_group_of_their_own(tmp_path):
+    state, averages = state_of(DDPM), state_of(DDPM, seed=1)
+    torch.save({"model": state, "ema": {"decay": 0.999, "module": averages}}, tmp_path / "both.pt")
+    assert same(read_checkpoint(tmp_path / "both.pt", DDPM, ema=True).state, averages)
+    assert same(read_checkpoint(tmp_path / "both.pt", DDPM).state, state)
+
+
 def test_a_folder_of_diffusers(tmp_path):
     state = state_of(DDPM)
     write_checkpoint(tmp_path / "unet" / "diffusion_pytorch_model.safetensors", DDPM, state, "diffusers")
