@@ -73,7 +73,9 @@ def inherit_state(
 
     A weight goes to the one of the same name. Where shapes differ, the leading rows and columns of both are taken over;
     columns that act on a concatenation follow the part that they acted on, so that a skip connection that is taken
-    away takes its own columns with it.
+    away takes its own columns with it. Kernels of another size share their middle. Projections to q, k and v are joined
+    or taken apart as the child has them. What means something else is new: where the embedding enters in another way, a
+    layer has a gate in one of both alone, or a map shrinks by another method.
 
     Args:
         architecture: of the parent.
@@ -89,6 +91,7 @@ def inherit_state(
         raise user_error(f"there is no policy of inheritance `{policy}`.", hint)
     matcher = _Matcher(architecture, child.architecture)
     own = child.state_dict()
+    state = _projected(state, own)
     kept, cut, new, numbers = [], [], [], 0
     for key, value in own.items():
         given = state.get(key)
@@ -112,6 +115,21 @@ def inherit_state(
     return Inheritance(tuple(kept), tuple(cut), tuple(new), left, numbers, total)
 
 
+def _projected(state: Mapping[str, Tensor], own: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """`state` with its projections to q, k and v together, or apart, where they are so in `own`."""
+    found, apart = dict(state), set()
+    for key in own.keys() - state.keys():
+        layer, _, leaf = key.rpartition(".")
+        path, _, name = layer.rpartition(".")
+        parts, joint = [f"{path}.{part}.{leaf}" for part in "qkv"], f"{path}.qkv.{leaf}"
+        if name == "qkv" and all(part in state for part in parts):
+            found[key] = torch.cat([found.pop(part) for part in parts])
+        elif key in parts and joint in state:
+            found[key] = state[joint].chunk(3)[parts.index(key)]
+            apart.add(joint)
+    return {key: value for key, value in found.items() if key not in apart}
+
+
 _Index = tuple[slice, ...]
 _Parts = list[tuple[_Index, _Index]]
 
@@ -125,13 +143,12 @@ def _whole(parts: _Parts, given: Tensor, value: Tensor) -> bool:
 
 
 def _silence(value: Tensor, parts: _Parts) -> None:
-    """Zero for the weights of inputs that the parent did not have; inputs lie along the second dimension."""
-    if value.ndim < 2:
-        return
-    old = torch.zeros(value.shape[1], dtype=torch.bool, device=value.device)
-    for _, target in parts:
-        old[target[1]] = True
-    value.index_fill_(1, (~old).nonzero().flatten(), 0.0)
+    """Zero for the weights of inputs that the parent did not have: they lie along all dimensions but the first."""
+    for dim in range(1, value.ndim):
+        old = torch.zeros(value.shape[dim], dtype=torch.bool, device=value.device)
+        for _, target in parts:
+            old[target[dim]] = True
+        value.index_fill_(dim, (~old).nonzero().flatten(), 0.0)
 
 
 #: Operation -> layer -> the dimension of its weight that lies along the channels of the input ``x``.
@@ -150,6 +167,18 @@ _ALONG_X: dict[type[Op], dict[str, int]] = {
 _ROW_GROUPS = {"qkv": 3, "to_qkv": 3}
 
 
+#: The dimensions of a convolution's weight that lie along its taps, which are cut and padded around the middle one.
+_TAPS = (2, 3)
+
+
+def _row_groups(op: Op, layer: str) -> int:
+    if isinstance(op, ops.ResnetBlock) and layer in ("temb_proj", "temb_proj_other"):
+        return 2 if op.conditioning == "scale_shift" else 1
+    if layer.endswith("ff.net.0.proj"):
+        return 2 if isinstance(op, ops.Transformer) and op.ff_act == "geglu" else 1
+    return _ROW_GROUPS.get(layer, 1)
+
+
 class _Matcher:
     """Knows both graphs: which rows and columns of a weight mean the same in both."""
 
@@ -159,9 +188,9 @@ class _Matcher:
 
     def parts(self, key: str, parent: Size, child: Size) -> _Parts:
         """(index into the parent's weight, index into the child's) of everything that both have."""
-        if len(parent) != len(child):
-            return []
         node, layer = self._place(key)
+        if len(parent) != len(child) or not self._same_meaning(node, layer):
+            return []
         along = [self._along(node, layer, dim, (parent[dim], child[dim])) for dim in range(len(child))]
         return [(tuple(s for s, _ in chosen), tuple(t for _, t in chosen)) for chosen in product(*along)]
 
@@ -171,7 +200,7 @@ class _Matcher:
         return ".".join(words[:end]), ".".join(words[end:-1])
 
     def _along(self, node: str, layer: str, dim: int, sizes: tuple[int, int]) -> list[tuple[slice, slice]]:
-        groups = self._row_groups(node, layer) if dim == 0 else 1
+        groups = _row_groups(op_of(self.child, node), layer) if dim == 0 else 1
         if groups > 1 and not any(size % groups for size in sizes):
             there, here = (size // groups for size in sizes)
             both = min(there, here)
@@ -180,15 +209,17 @@ class _Matcher:
         if joined is not None:
             return overlaps(*joined)
         both = min(sizes)
-        return [(slice(0, both), slice(0, both))]
+        there, here = ((size - both) // 2 if dim in _TAPS else 0 for size in sizes)
+        return [(slice(there, there + both), slice(here, here + both))]
 
-    def _row_groups(self, node: str, layer: str) -> int:
-        op = op_of(self.child, node)
-        if isinstance(op, ops.ResnetBlock) and layer == "temb_proj":
-            return 2 if op.conditioning == "scale_shift" else 1
-        if layer.endswith("ff.net.0.proj"):
-            return 2 if isinstance(op, ops.Transformer) and op.ff_act == "geglu" else 1
-        return _ROW_GROUPS.get(layer, 1)
+    def _same_meaning(self, node: str, layer: str) -> bool:
+        """Whether rows and columns mean the same: a scale is no summand, and a layer with a gate none without."""
+        if node not in self.parent:
+            return True
+        parent, child = op_of(self.parent, node), op_of(self.child, node)
+        if isinstance(parent, ops.Downsample) and isinstance(child, ops.Downsample) and parent.method != child.method:
+            return False
+        return _row_groups(parent, layer) == _row_groups(child, layer)
 
     def _joined(self, node: str, layer: str, dim: int, sizes: tuple[int, int]) -> tuple[Segments, Segments] | None:
         """The parts of ``x`` in both graphs, where this dimension lies along them."""

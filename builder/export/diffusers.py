@@ -11,7 +11,7 @@ from torch import Tensor
 
 from archspec import user_error
 from archspec.text.atomic import replacing
-from builder.export.verify import Exported, verified
+from builder.export.verify import Exported, rehearsed, verified
 from builder.layers import sinusoidal
 from builder.network import Network
 from builder.weights.diffusers import config, model_class, to_diffusers
@@ -29,11 +29,17 @@ def write_diffusers(network: Network, path: Path) -> Exported:
             already, or what it makes of it differs from the compiled model by more than `LIMIT`.
     """
     graph = network.architecture
-    said, name = config(graph), model_class(graph)
+    config(graph)
     if find_spec("diffusers") is None:
         raise user_error("the folder is tried with diffusers, which is missing.", "Run `pip install diffusers`.")
     if path.exists():
         raise user_error("there is something of this name already.", "Name a new folder.", file=str(path))
+    return rehearsed(_folder, network, path)
+
+
+def _folder(network: Network, path: Path) -> Exported:
+    graph = network.architecture
+    said, name = config(graph), model_class(graph)
     with replacing(path) as beside:
         beside.mkdir()
         (beside / "config.json").write_text(

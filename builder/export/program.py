@@ -17,7 +17,7 @@ from torch import Tensor
 from archspec import UserError, user_error
 from archspec.text.atomic import replacing
 from builder.export.example import argument_names, example_inputs
-from builder.export.verify import Exported, verified
+from builder.export.verify import Exported, rehearsed, verified
 from builder.network import Network
 
 #: Other kernels sum in another order.
@@ -33,6 +33,10 @@ def write_program(network: Network, path: Path) -> Exported:
         UserError: the ending is another, or it differs from the compiled model by more than `PROGRAM_LIMIT`.
     """
     _ending(path, ".pt2")
+    return rehearsed(_program, network, path)
+
+
+def _program(network: Network, path: Path) -> Exported:
     names = argument_names(network)
     with replacing(path) as beside:
         torch.export.save(exported_program(network), beside)
@@ -70,6 +74,10 @@ def write_onnx(network: Network, path: Path) -> Exported:
     missing = [name for name in ("onnx", "onnxscript", "onnxruntime") if find_spec(name) is None]
     if missing:
         raise user_error(f"ONNX needs the packages {', '.join(missing)}.", "Run `pip install 'ushape[onnx]'`.")
+    return rehearsed(_onnx, network, path)
+
+
+def _onnx(network: Network, path: Path) -> Exported:
     size = sum(value.numel() * value.element_size() for value in network.state_dict().values())
     with replacing(path) as beside:
         _to_onnx(network, beside, path, external=size > _LARGE)

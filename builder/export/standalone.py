@@ -22,7 +22,7 @@ from builder.assemble import assemble
 from builder.export.constructors import constructors
 from builder.export.definitions import Definitions
 from builder.export.source import Readable
-from builder.export.verify import Exported, verified
+from builder.export.verify import Exported, stirred, verified
 from builder.inputs import ARGUMENTS, given
 from builder.network import Group, Network
 from builder.weights.files import write
@@ -75,7 +75,9 @@ def standalone(architecture: ArchGraph, spec: str | None = None) -> str:
 def write_standalone(
     network: Network, path: Path, *, spec: str | None = None, weights: bool = False
 ) -> tuple[Exported, Path | None]:
-    """Write the file, and beside it the network's weights as safetensors if they are wanted; verified before.
+    """Write the file, and beside it the network's weights as safetensors if they are wanted.
+
+    It is tried before, with random values for weights that are all zero.
 
     Returns:
         What was written, and the weights' file.
@@ -85,9 +87,10 @@ def write_standalone(
     """
     text = standalone(network.architecture, spec)
     other = run_standalone(text)
-    other.load_state_dict(network.state_dict(), strict=True)
+    tried = stirred(network)
+    other.load_state_dict(tried.state_dict(), strict=True)
     other.train(network.training)
-    exported = verified(network, lambda inputs: _call(other, inputs), path, LIMIT, "the file")
+    exported = verified(tried, lambda inputs: _call(other, inputs), path, LIMIT, "the file")
     write_text(path, text)
     if not weights:
         return exported, None

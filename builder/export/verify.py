@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import copy
+import tempfile
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import torch
 from torch import Tensor
 
-from archspec import user_error
+from archspec import UserError, user_error
 from builder.export.example import example_inputs
 from builder.network import Network
 
@@ -61,3 +63,38 @@ def verified(
         message = f"{what} differs from the compiled model by {worst:.2g}, more than {limit:.0e}; nothing was written."
         raise user_error(message, "Please report this architecture.", file=str(path))
     return Exported(path, worst, limit)
+
+
+def stirred(network: Network) -> Network:
+    """A copy in which weights that are all zero have random values.
+
+    Many networks start with a last layer at zero, and give zero whatever comes before it.
+    """
+    other = copy.deepcopy(network)
+    generator = torch.Generator().manual_seed(0)
+    with torch.no_grad():
+        for value in other.parameters():
+            if not value.any():
+                value.copy_(0.1 * torch.randn(value.shape, generator=generator))
+    return other
+
+
+def rehearsed(write: Callable[[Network, Path], Exported], network: Network, path: Path) -> Exported:
+    """What `write` gives; where the network gives zeros alone, it is tried on a stirred copy before.
+
+    Raises:
+        UserError: what `write` raises, for the copy too.
+    """
+    with torch.no_grad():
+        silent = not network(**example_inputs(network, 1)).any()
+    worst = _rehearsal(write, stirred(network), path) if silent else 0.0
+    exported = write(network, path)
+    return replace(exported, difference=max(worst, exported.difference))
+
+
+def _rehearsal(write: Callable[[Network, Path], Exported], network: Network, path: Path) -> float:
+    with tempfile.TemporaryDirectory() as folder:
+        try:
+            return write(network, Path(folder) / path.name).difference
+        except UserError as error:
+            raise UserError([replace(problem, file=str(path)) for problem in error.problems]) from None

@@ -26,8 +26,9 @@ def for_inference(network: nn.Module, options: InferenceOptions = InferenceOptio
 
     Its forward takes the same arguments and gives the same result but for the order of sums: to 1e-5 of the largest
     value. Its `state_dict` has the same keys and shapes and can be loaded into the model, and the model's into it.
-    Weights may be channels_last; intermediate results are overwritten, and freed at their last use. Hooks on submodules
-    are not called.
+    Weights may be channels_last; intermediate results are overwritten, and freed at their last use. Hooks of the model
+    and of its submodules are not called. After weights were changed otherwise than by `load_state_dict` or `to`, call
+    `refresh()`; weights given by `torch.func.functional_call` have no effect, so use the model for that.
 
     Args:
         network: what `assemble` gave; with its weights.

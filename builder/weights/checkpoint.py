@@ -54,8 +54,9 @@ def read_checkpoint(
             missing, has no place, or has another shape.
     """
     state, wrapped, ignored = _network_of(files.read(path), str(path), ema=ema)
+    _check_numbers(state, str(path))
     chosen = layout(layout_name) if layout_name else detect(architecture, state, wrapped=wrapped, file=str(path))
-    return Checkpoint(from_layout(architecture, state, chosen), chosen, ignored)
+    return Checkpoint(from_layout(architecture, state, chosen, file=str(path)), chosen, ignored)
 
 
 def load_weights(
@@ -81,6 +82,8 @@ def write_checkpoint(
 def _network_of(found: Mapping[str, Any], file: str, *, ema: bool) -> tuple[dict[str, Tensor], bool, dict[str, int]]:
     """The U-Net's tensors without what stands before their names; whether that was LDM's; and what was left out."""
     inner = _inner(found, averaged=ema)
+    if ema and inner is not None:
+        inner = _inner(inner, averaged=False) or inner
     taken_averages = ema and inner is not None
     tensors = _tensors(inner if inner is not None else _inner(found, averaged=False) or found)
     if not tensors:
@@ -96,6 +99,21 @@ def _network_of(found: Mapping[str, Any], file: str, *, ema: bool) -> tuple[dict
     if ema and not taken_averages:
         network = _ldm_averages(tensors, network, file)
     return network, True, {word: others.count(word) for word in dict.fromkeys(others)}
+
+
+def _check_numbers(state: Mapping[str, Tensor], file: str) -> None:
+    """Whole numbers (as of quantised files), complex ones and tensors without values are no weights."""
+    wrong = [key for key, value in state.items() if not value.is_floating_point() or value.is_meta]
+    if wrong:
+        more = f" and {len(wrong) - 3} more" if len(wrong) > 3 else ""
+        kinds = sorted({_kind(state[key]) for key in wrong})
+        message = f"these are no real numbers, but {', '.join(kinds)}: {', '.join(wrong[:3])}{more}."
+        hint = "Convert the weights to float32, float16 or bfloat16 where they were made."
+        raise user_error(message, hint, file=file)
+
+
+def _kind(value: Tensor) -> str:
+    return "without values" if value.is_meta else str(value.dtype).removeprefix("torch.")
 
 
 def _inner(found: Mapping[str, Any], *, averaged: bool) -> Mapping[str, Any] | None:

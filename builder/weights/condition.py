@@ -18,7 +18,8 @@ from builder.weights.standard import placed, renumbered
 Vector = Literal["text_time", "projection"]
 
 _LANDMARKS = ("conv_in", "time", "temb", "down.0.block.0", "norm_out", "conv_out")
-_TRANSFORMER_EPS = 1e-6
+#: What the parameters of the whole network are read from.
+_KINDS: dict[str, type[Op]] = {"time": ops.TimeEmbedding, "down.0.block.0": ops.ResnetBlock}
 
 
 def is_conditional(architecture: ArchGraph) -> bool:
@@ -40,11 +41,21 @@ def condition_config(architecture: ArchGraph, vector: Vector = "text_time") -> d
     if missing or "image" not in input_nodes(architecture):
         message = f"it is not shaped like the reference U-Net; there is no {', '.join(missing) or 'image'}."
         raise UserError([_reason(None, message)])
+    found = {node: op_of(architecture, node) for node in _KINDS}
+    others = [
+        _reason(node, f"{op.op} is none of its operations.") for node, op in found.items() if not _reads(node, op)
+    ]
+    if others:
+        raise UserError(others)
     reader = _Reader(renumbered(architecture))
     problems = list(reader.problems())
     if problems:
         raise UserError(merged(problems))
     return reader.config(vector)
+
+
+def _reads(node: str, op: Op) -> bool:
+    return isinstance(op, _KINDS[node])
 
 
 def _reason(node: str | None, message: str) -> Problem:

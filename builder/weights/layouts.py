@@ -114,6 +114,11 @@ def _nearest(sayable: dict[str, list[Piece]], state: State, file: str | None) ->
     return UserError([first, *merged(misfits(expected(sayable[best]), state))])
 
 
-def from_layout(architecture: ArchGraph, state: State, one: Layout) -> dict[str, Tensor]:
-    """Weights in a layout, without its prefix, as ours."""
-    return {**unpacked(one.pieces(architecture), own_shapes(architecture), state)}
+def from_layout(architecture: ArchGraph, state: State, one: Layout, *, file: str | None = None) -> dict[str, Tensor]:
+    """Weights in a layout, without its prefix, as ours; `UserError` with all that does not fit it."""
+    pieces = one.pieces(architecture)
+    wrong = list(misfits(expected(pieces), state))
+    if wrong:
+        message = f"these weights do not fit the layout `{one.name}`:"
+        raise UserError([Problem(code="U090", message=message, file=file), *merged(wrong)])
+    return unpacked(pieces, own_shapes(architecture), state)

@@ -8,10 +8,11 @@ import torch
 from reduced import reduced
 from safetensors.torch import save_file
 
-from archspec import UserError
+from archspec import UserError, zoo_names
 from builder import assemble, initialise
 from builder.weights import LAYOUTS, load_weights, read_checkpoint, write_checkpoint
 from builder.weights.files import read, write
+from builder.weights.piece import own_shapes
 
 SD, ADM, DDPM = reduced("sd15"), reduced("adm-64"), reduced("ddpm-cifar10")
 
@@ -128,6 +129,13 @@ def test_wrappers_and_averages_of_training_scripts(tmp_path):
     assert same(read_checkpoint(tmp_path / "run.pt", DDPM, ema=True).state, averaged)
 
 
+def test_averages_in_a_group_of_their_own(tmp_path):
+    state, averages = state_of(DDPM), state_of(DDPM, seed=1)
+    torch.save({"model": state, "ema": {"decay": 0.999, "module": averages}}, tmp_path / "both.pt")
+    assert same(read_checkpoint(tmp_path / "both.pt", DDPM, ema=True).state, averages)
+    assert same(read_checkpoint(tmp_path / "both.pt", DDPM).state, state)
+
+
 def test_a_folder_of_diffusers(tmp_path):
     state = state_of(DDPM)
     write_checkpoint(tmp_path / "unet" / "diffusion_pytorch_model.safetensors", DDPM, state, "diffusers")
@@ -158,6 +166,65 @@ def test_what_does_not_fit_is_listed_and_nothing_is_loaded(tmp_path):
     save_file({"other.weight": torch.zeros(2)}, tmp_path / "other.safetensors")
     with pytest.raises(UserError, match="these are weights of another architecture: no name of any layout fits"):
         load_weights(network, tmp_path / "other.safetensors")
+
+
+UNREAL = {
+    "int8": lambda value: value.to(torch.int8),
+    "bool": lambda value: value > 0,
+    "complex64": lambda value: value.to(torch.complex64),
+    "without values": lambda value: value.to("meta"),
+}
+
+
+@pytest.mark.parametrize("kind", UNREAL)
+def test_what_are_no_real_numbers_is_refused_before_anything_is_loaded(kind, tmp_path):
+    network = assemble(DDPM)
+    before = {key: value.clone() for key, value in network.state_dict().items()}
+    state = state_of(DDPM)
+    state["conv_out.bias"] = UNREAL[kind](state["conv_out.bias"])  # the last one, after all others
+    file = tmp_path / "unreal.pt"
+    torch.save(state, file)
+    with pytest.raises(UserError) as caught:
+        load_weights(network, file)
+    assert str(caught.value) == (
+        f"{file}: error U090 these are no real numbers, but {kind}: conv_out.bias. "
+        "Convert the weights to float32, float16 or bfloat16 where they were made."
+    )
+    assert same(dict(network.state_dict()), before)
+
+
+def test_half_precision_is_taken(tmp_path):
+    network, state = assemble(DDPM), state_of(DDPM)
+    for kind in (torch.float16, torch.bfloat16, torch.float64):
+        torch.save({key: value.to(kind) for key, value in state.items()}, tmp_path / "half.pt")
+        load_weights(network, tmp_path / "half.pt")
+        found = network.state_dict()
+        assert all(torch.equal(found[key], value.to(kind).float()) for key, value in state.items())
+
+
+def test_a_layout_that_was_said_and_is_not_that_of_the_file(tmp_path):
+    file = tmp_path / "ours.pt"
+    torch.save(state_of(DDPM), file)
+    with pytest.raises(UserError) as caught:
+        read_checkpoint(file, DDPM, layout_name="diffusers")
+    first, *more = str(caught.value).splitlines()
+    assert first == f"{file}: error U090 these weights do not fit the layout `diffusers`:"
+    assert len(more) == 2
+
+
+@pytest.mark.parametrize("name", zoo_names())
+def test_every_layout_says_an_architecture_or_why_not(name, tmp_path):
+    graph = reduced(name)
+    for layout in LAYOUTS.values():
+        try:
+            pieces = layout.pieces(graph)
+        except UserError as error:
+            assert str(error).startswith("error U090")
+        else:
+            assert sum(len(piece.ours) for piece in pieces) == len(own_shapes(graph))
+    state = state_of(graph)
+    torch.save(state, tmp_path / "own.pt")
+    assert same(read_checkpoint(tmp_path / "own.pt", graph).state, state)
 
 
 class Evil:

@@ -142,6 +142,7 @@ def test_torch_compile_of_one_of_a_kind(name):
 
 
 @pytest.mark.slow
+@pytest.mark.filterwarnings("ignore:.torch.jit.script_method. is deprecated:DeprecationWarning")  # torch's own import
 def test_torch_compile_by_inductor():
     network, given = ready("ddpm-cifar10", num_res_blocks=1)
     torch.compiler.reset()

@@ -184,6 +184,32 @@ def test_what_is_off_is_not_written(write, made, limit, name, tmp_path, monkeypa
     assert list(tmp_path.iterdir()) == []
 
 
+def wrong_call(given):
+    """A result that is none of the network's."""
+    return torch.zeros(len(given["x"]), 3, 8, 8)
+
+
+@pytest.mark.parametrize(
+    ("write", "way", "name"),
+    [
+        (standalone.write_standalone, (standalone, "_call", lambda other, given: wrong_call(given)), "unet.py"),
+        (program.write_onnx, (program, "_onnx_call", lambda file: wrong_call), "unet.onnx"),
+        (diffusers.write_diffusers, (diffusers, "_call", lambda name, folder: wrong_call), "unet"),
+    ],
+)
+def test_a_start_at_zero_does_not_hide_a_wrong_export(write, way, name, tmp_path, monkeypatch):
+    made = network(**{**UNET, "zero_init": True})
+    assert not made(**example_inputs(made, 1)).any()
+    with monkeypatch.context() as changed:
+        changed.setattr(*way)
+        with pytest.raises(UserError, match=rf"{tmp_path}/{name}: .*differs from the compiled model by"):
+            write(made, tmp_path / name)
+    assert list(tmp_path.iterdir()) == []
+    before = {key: value.clone() for key, value in made.state_dict().items()}
+    write(made, tmp_path / name)
+    assert all(torch.equal(value, before[key]) for key, value in made.state_dict().items())
+
+
 def test_endings_are_checked_before_anything_is_done(tmp_path):
     with pytest.raises(UserError, match=r"the file must end in \.onnx, not in `\.pt`"):
         program.write_onnx(PLAIN, tmp_path / "unet.pt")

@@ -159,3 +159,21 @@ def test_group_norm_of_large_maps_is_nearer_than_torchs():
     found = group_norm(x, 4, weight, bias, 1e-6)
     assert found.is_contiguous(memory_format=torch.channels_last)
     assert float((found - exact).abs().max()) < 1e-5
+
+
+@pytest.mark.parametrize("mean", [10.0, 100.0])
+def test_group_norm_of_a_large_map_far_from_zero(mean):
+    torch.manual_seed(0)
+    x = (torch.randn(1, 8, 128, 128) + mean).contiguous(memory_format=torch.channels_last)
+    weight, bias = torch.randn(8), torch.randn(8)
+    exact = functional.group_norm(x.double(), 4, weight.double(), bias.double(), 1e-6)
+    assert float((group_norm(x, 4, weight, bias, 1e-6) - exact).abs().max()) < 1e-5
+
+
+@pytest.mark.parametrize("kind", [torch.float16, torch.bfloat16])
+def test_group_norm_of_a_large_map_in_half_precision(kind):
+    torch.manual_seed(0)
+    x = (4 * torch.randn(1, 8, 128, 128)).to(kind).contiguous(memory_format=torch.channels_last)
+    weight, bias = torch.ones(8, dtype=kind), torch.zeros(8, dtype=kind)
+    exact = functional.group_norm(x.double(), 4, weight.double(), bias.double(), 1e-6)
+    assert float((group_norm(x, 4, weight, bias, 1e-6) - exact).abs().max()) < 0.02  # values of up to 4, rounded

@@ -119,6 +119,57 @@ def test_groups_of_rows_are_cut_each():
     assert torch.equal(here["mid.block_1.temb_proj.bias"][128:192], there["mid.block_1.temb_proj.bias"][64:])
 
 
+@pytest.mark.parametrize(("before", "after"), [("scale_shift", "add"), ("add", "scale_shift")])
+def test_a_scale_is_no_summand(before, after):
+    parent, child = network(seed=1, conditioning=before), network(conditioning=after)
+    start = {key: value.clone() for key, value in child.state_dict().items()}
+    said = inherit(parent, child)
+    projections = {key for key in start if "temb_proj" in key}
+    assert set(said.new) == projections
+    assert said.cut == ()
+    assert all(torch.equal(child.state_dict()[key], start[key]) for key in projections)
+
+
+def test_both_scales_and_shifts_are_cut_each():
+    options = {"conditioning": "scale_shift"}
+    both = {"set": {"nodes": "resnet_block", "to": {"condition_both": True}}}
+    parent, child = network(both, seed=1, **options), network(both, ch_mult=[1, 4], **options)
+    inherit(parent, child)
+    key = "mid.block_2.temb_proj_other.bias"
+    there, here = parent.state_dict()[key], child.state_dict()[key]
+    assert torch.equal(here[:64], there[:64])
+    assert torch.equal(here[128:192], there[64:])
+
+
+def test_kernels_of_another_size_share_their_middle():
+    larger = network({"set": {"nodes": "conv_in", "to": {"kernel": 5}}})
+    said = inherit(PARENT, larger, "zero")
+    assert [str(change) for change in said.cut] == ["conv_in.weight: 32×3×3×3 -> 32×3×5×5"]
+    given = network_arguments(larger.architecture, device="cpu")
+    assert torch.allclose(larger(**given), PARENT(**given), atol=1e-5)
+    smaller = network({"set": {"nodes": "conv_in", "to": {"kernel": 1}}})
+    inherit(PARENT, smaller)
+    assert torch.equal(smaller.conv_in.weight, PARENT.conv_in.weight[:, :, 1:2, 1:2])
+
+
+def test_projections_are_joined_and_taken_apart():
+    fused = network(attn={"fused_qkv": True})
+    said = inherit(PARENT, fused)
+    assert (said.cut, said.new, said.left, said.numbers) == ((), (), (), said.total)
+    given = network_arguments(fused.architecture, device="cpu")
+    assert torch.allclose(fused(**given), PARENT(**given), atol=1e-5)
+    apart = network()
+    said = inherit(fused, apart)
+    assert (said.cut, said.new, said.left, said.numbers) == ((), (), (), said.total)
+    assert all(torch.equal(value, PARENT.state_dict()[key]) for key, value in apart.state_dict().items())
+
+
+def test_pixels_of_a_block_are_no_channels():
+    child = network({"set": {"nodes": "down.0.downsample", "to": {"method": "space_to_depth"}}})
+    said = inherit(PARENT, child)
+    assert said.new == ("down.0.downsample.conv.weight", "down.0.downsample.conv.bias")
+
+
 def test_what_cannot_be():
     with pytest.raises(UserError) as caught:
         inherit(PARENT, network(), "crops")
