@@ -106,7 +106,7 @@ def folder_of(study: Path) -> Path:
         where = f"{loaded.folder} is not here, the folder of the study's files, whose records lie in"
         raise user_error(
             f"{where} {loaded.run.storage.words()}.",
-            "Name the folder where it is, or share it by a network file system; `ushape run STUDY` makes a new one.",
+            "Name the folder where it is, or share it by a network file system. The first `ushape run STUDY` makes it.",
             code="U001",
         )
     return loaded.folder

@@ -55,8 +55,8 @@ class RayLauncher(RemoteLauncher):
         os.environ.setdefault("RAY_task_oom_retries", "0")
         # On a busy machine a process of Ray's may need longer than its minute to start, and would be started for ever.
         os.environ.setdefault("RAY_worker_register_timeout_seconds", "600")
-        # Ray makes its processes the least urgent of a machine. Beside any other load a trial would crawl, and a latency
-        # would be none that the same study measures without Ray.
+        # Ray makes its processes the least urgent of a machine: beside any other load a trial would crawl, and its
+        # latency would be none that the same study measures without Ray.
         os.environ.setdefault("RAY_worker_niceness", "0")
         # Ray's announced default: it would hide a user's choice of GPUs from tasks that take none.
         os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
