@@ -11,7 +11,7 @@ from pydantic import BaseModel, ValidationError
 from archspec.text.errors import Problem
 from archspec.text.fields import Harmless
 from archspec.text.positions import DataPath, Place, Positions
-from archspec.text.suggest import Location, field_at, unknown_key_hint
+from archspec.text.suggest import Location, field_at, known_keys, unknown_key_hint
 from archspec.text.wording import sentence, shown
 
 M = TypeVar("M", bound=BaseModel)
@@ -145,11 +145,21 @@ def _problem(fault: Fault, model: type[BaseModel], data: Any, place: Place) -> P
             prefix = f"`{name}`: " if name else ""
             return here.problem("U012", f"{prefix}{fault['ctx']['error']}.")
     must, hint = sentence(fault)
+    hint = hint or _what_it_is(fault["type"], model, loc)
     code = fault["type"] if fault["type"].startswith("U") else "U012"
     if loc and loc[-1] == "[key]":
         name = f"{dotted(here.path[:-1])}` has a key that is not right: `{here.path[-1]}"
     subject = f"`{name}`" if name else "the document"
     return here.problem(code, f"{subject} {must}.", hint)
+
+
+def _what_it_is(kind: str, model: type[BaseModel], loc: Location) -> str | None:
+    """A hint for a value of a wrong form: the keys that its mapping has, or what its field is."""
+    keys = known_keys(model, loc) if kind == "model_type" else []
+    if keys:
+        return f"Its keys: {', '.join(keys)}."
+    field = field_at(model, loc) if kind in ("model_type", "dict_type", "string_pattern_mismatch") else None
+    return f"That is: {field.description.rstrip('.')}." if field is not None and field.description else None
 
 
 def _named_in(fault: Fault) -> DataPath:

@@ -192,10 +192,23 @@ def test_the_schemas_accept_good_files_and_refuse_typos(tmp_path: Path) -> None:
         (["show", "."], "error U001 this is a directory, not a file."),
         (["export", "none.yaml"], "none.yaml: error U001 there is no such file."),
         (["init", "no/such/folder.yaml"], "error U090 there is no folder no/such. Make it first."),
+        (
+            ["run", "s.yaml", "--out", "s.yaml"],
+            "error U090 s.yaml cannot hold the results: it is a file. Name a folder that",
+        ),
+        (
+            ["run", "s.yaml", "--out", "s.yaml/x"],
+            "error U090 s.yaml/x cannot hold the results: Not a directory. Name a",
+        ),
+        (
+            ["export", "a.yaml", "--to", "yaml", "-o", "s.yaml/x.yaml"],
+            "error s.yaml: cannot be written: it is a file, and a",
+        ),
     ],
 )
 def test_a_mistake_is_a_message_and_never_a_traceback(tmp_path: Path, arguments: list[str], message: str) -> None:
     (tmp_path / "s.yaml").write_text(TINY + ABLATION)
+    (tmp_path / "a.yaml").write_text(UNET)
     done = ushape(*arguments, cwd=tmp_path)
     assert done.returncode == 2
     assert message in done.stderr

@@ -42,8 +42,10 @@ def _print_part(part: str, data: dict[str, Any]) -> None:
     from ushape.cli.console import out
 
     found = data["parts"][part]
-    counts = [f"{number} {name}" for name, number in found["statuses"].items()]
-    counts += [f"{found['left']} to do"] if found["left"] else []
+    # What runs is to do still: counted once, or the numbers would come to more than there is.
+    counts = [f"{number} {name}" for name, number in found["statuses"].items() if name != "running"]
+    now = f" ({len(found['running'])} of them running)" if found["running"] else ""
+    counts += [f"{found['left']} to do{now}"] if found["left"] or now else []
     trainings = f", {found['planned']} {data['runs']}" if found["planned"] else ""
     out.print(f"{part}{trainings}: {', '.join(counts) or 'nothing yet'}")
     best = found["best"]
