@@ -45,6 +45,7 @@ def context(results: StudyResults, charts: Charts) -> dict[str, Any] | None:
         ),
         "saved": _saved(results),
         "trained": len(trained),
+        "pruned": any(p.status == "pruned" for p in points),
         "screening": results.screening,
         "scores": scores_context(results),
         "pareto": _pareto(results, points, charts) if trained else None,
