@@ -50,11 +50,12 @@ def studies_figure(studies: Sequence[StudyResults], x: Metric, y: Metric) -> go.
 
 
 def _leave_out_far_ones(figure: go.Figure) -> None:
-    """Show the better three quarters and what is near them, and say how many are not seen."""
+    """Show the better three quarters and what is near them, each study's best too, and say how many are not seen."""
     values = [float(value) for trace in figure.data for value in trace.y]
     if not values:
         return
-    limit = sorted(values)[math.ceil(0.75 * len(values)) - 1]
+    best = [min(map(float, trace.y)) for trace in figure.data if len(trace.y)]
+    limit = max([sorted(values)[math.ceil(0.75 * len(values)) - 1], *best])
     seen = view(values, [value <= limit for value in values])
     if seen.outside and not seen.log:
         number = len(seen.outside)

@@ -128,6 +128,7 @@ def _progress(results: StudyResults, points: Sequence[Point], charts: Charts) ->
         "is_random": is_random(results),
         "last": _last_growth(found),
         "trainings": found.trainings[-1],
+        "ratios": join_words(metric_of(name, metrics_of(results.trials)).label for name in by_ratio(results)),
     }
 
 

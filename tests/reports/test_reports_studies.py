@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -83,6 +84,17 @@ def test_the_figure_has_one_trace_for_each_study() -> None:
     assert list(figure.data[0].y) == pytest.approx(rows["loss"].tolist())
     assert list(figure.data[0].x) == pytest.approx((rows["latency"] * 1e3).tolist())
     assert len({trace.marker.symbol for trace in figure.data}) == 2
+
+
+def test_no_study_is_left_out_of_the_view_as_a_whole() -> None:
+    near, far = (make_study(seeds=0, trials=number) for number in (30, 4))
+    worse = replace(far, trials=far.trials.assign(loss=far.trials["loss"] * 6))
+    figure = studies_figure([near, worse], METRICS["latency"], METRICS["loss"])
+    high = math.inf if figure.layout.yaxis.range is None else figure.layout.yaxis.range[1]
+    if figure.layout.yaxis.type == "log":
+        high = 10**high
+    assert usable(worse.trials)["loss"].min() <= high
+    assert usable(worse.trials)["loss"].min() > 2 * usable(near.trials)["loss"].max(), "far from all others"
 
 
 def test_texts_of_users_are_escaped_on_the_page(tmp_path: Path) -> None:
