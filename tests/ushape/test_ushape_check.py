@@ -124,6 +124,20 @@ def test_a_variable_that_is_not_set_here_is_a_warning_with_its_place(tmp_path: P
     assert check_study(tmp_path / "s.yaml")[1] == ()
 
 
+@pytest.mark.parametrize(("launch", "package"), [("ray", "ray"), ("slurm", "submitit")])
+def test_a_launcher_that_is_not_installed_is_a_warning(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, launch: str, package: str
+) -> None:
+    monkeypatch.setattr("studies.study.here.find_spec", lambda name: None if name == package else object())
+    (tmp_path / "s.yaml").write_text(f"{TINY}{ABLATION}run: {{launch: {launch}}}\n")
+    assert [str(problem).replace(f"{tmp_path}/", "") for problem in problems_of(tmp_path / "s.yaml")] == [
+        f"s.yaml:27:7: warning U408 launch: {launch} needs the package {package}, which is not installed here. "
+        f"Run `pip install 'ushape[{launch}]'`."
+    ]
+    monkeypatch.setattr("studies.study.here.find_spec", lambda name: object())
+    assert problems_of(tmp_path / "s.yaml") == ()
+
+
 def test_data_that_do_not_fit_are_told_beside_everything_else(tmp_path: Path) -> None:
     text = TINY.replace("in_channels: 1", "in_channels: 3").replace("out_ch: 1", "out_ch: 3")
     text = text.replace("seeds: 2", "seed: 2")
