@@ -68,6 +68,7 @@ RULES: dict[str, Rule] = {
     "U406": Rule("norm groups keep their width where channels change", "warning"),
     "U407": Rule("a design of an ablation can be made"),
     "U408": Rule("where the records go, and what starts trials, is known on this machine", "warning"),
+    "U409": Rule("a search has as much to train as it asks for", "warning"),
     # doubts
     "U501": Rule("every attention resolution that is listed has an effect", "warning"),
     "U502": Rule("no attention listed, yet the middle has one", "warning"),
