@@ -15,6 +15,8 @@ _LOOKS = 50
 _SIZES = (32, 16, 8)
 #: Side of the innermost map, where there are more than two levels.
 _INNERMOST = 8
+#: Trainings of the search that is proposed, unless its space is smaller: two widths, two depths, any of the inner sizes.
+_MOST_TRIALS = 12
 
 
 def study_of_digits() -> str:
@@ -49,7 +51,8 @@ def study_of_images(file: Path, folder: Path, resolution: int | None) -> str:
     inner = [size // 2**level for level in range(1, levels)]
     return Template(_template("images.yaml")).substitute(
         file=file.name, name=_name(folder), channels=channels, ch_mult=mult, resolution=size, number=f"{number:,}",
-        inner=inner, side=side, folder=json.dumps(_seen_from(file, folder), ensure_ascii=False),
+        inner=inner, side=side, trials=min(_MOST_TRIALS, 4 * 2 ** len(inner)),
+        folder=json.dumps(_seen_from(file, folder), ensure_ascii=False),
     )  # fmt: skip
 
 
