@@ -15,7 +15,7 @@ _LOOKS = 50
 _SIZES = (32, 16, 8)
 #: Side of the innermost map, where there are more than two levels.
 _INNERMOST = 8
-#: Trainings of the search that is proposed, unless its space is smaller: two widths, two depths, any of the inner sizes.
+#: Trainings of the search that is proposed, unless its space (two widths, two depths, inner sizes) is smaller.
 _MOST_TRIALS = 12
 
 
