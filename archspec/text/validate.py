@@ -40,7 +40,7 @@ def validate(model: type[M], data: Any, positions: Positions, *, path: DataPath 
     for fault in more:
         if fault["type"].startswith(_OWN_CHECKS) and _document_path(data, fault["loc"]) not in touched:
             faults.append(fault)
-    problems = _without_twins([_problem(fault, model, data, place) for fault in faults])
+    problems = _without_twins([_problem(fault, model, data, place) for fault in _without_lists(faults, data)])
     usable = all(_is_harmless(model, fault) for fault in faults)
     return (result if usable else None), list(dict.fromkeys(problems))
 
@@ -54,6 +54,19 @@ def _without_twins(problems: list[Problem]) -> list[Problem]:
     """Without the missing keys that stand there under a wrong name already."""
     hints = [problem.hint for problem in problems if problem.code == "U010" and problem.hint]
     return [problem for problem in problems if problem.code != "U011" or not _is_meant(problem, hints)]
+
+
+def _without_lists(faults: list[Fault], data: Any) -> list[Fault]:
+    """Without "must be a list" of a single word where a number may stand too: the word in brackets is as wrong."""
+    numbers = {_document_path(data, fault["loc"]) for fault in faults if fault["type"].startswith(("int_", "float_"))}
+    return [
+        fault
+        for fault in faults
+        if fault["type"] not in ("tuple_type", "list_type")
+        or not isinstance(fault["input"], str)
+        or "," in fault["input"]
+        or _document_path(data, fault["loc"]) not in numbers
+    ]
 
 
 def _is_meant(missing: Problem, hints: list[str]) -> bool:
