@@ -17,6 +17,7 @@ from reports.analysis.pareto import compared_column
 from reports.analysis.rankings import search_disagreement
 from reports.analysis.sentences import Sentence
 from reports.analysis.trials import has_values, part, status_counts, status_of, usable
+from reports.analysis.unfinished import unfinished_sentences
 from reports.metrics import NARROW, Metric, join_words, metric_of, metrics_of, percent_text
 
 if TYPE_CHECKING:
@@ -39,9 +40,16 @@ class Answer:
 def answer(results: StudyResults) -> Answer:
     """Say what the study found."""
     parts = [name for name in ("ablation", "search") if len(part(results.trials, name))]
+    said = {
+        "ablation": lambda: ablation_sentences(results, primary_metric(results)),
+        "search": lambda: _search(results),
+    }
+    told = {name: tuple(said[name]()) for name in parts}
+    # Once, for it is about all trainings.
+    told |= {name: (*told[name], *unfinished_sentences(results)) for name in parts[:1]}
     return Answer(
-        ablation=tuple(ablation_sentences(results, primary_metric(results))) if "ablation" in parts else (),
-        search=tuple(_search(results)) if "search" in parts else (),
+        ablation=told.get("ablation", ()),
+        search=told.get("search", ()),
         counts={name: status_counts(part(results.trials, name)) for name in parts},
     )
 

@@ -106,9 +106,9 @@ def _unlike(first: StudyResults, other: StudyResults) -> list[str]:
     objectives = first.objectives or ("loss",)
     found = [name for name, of in asked.items() if of(first) != of(other)]
     if "losses" in spoilt:
-        found.append("protocol or data")
+        found.append("how losses were made (protocol, data)")
     if "times and memory" in spoilt and any(name in MEASURED for name in objectives):
-        found.append("measurement or device")
+        found.append("how times and memory were measured (settings, device)")
     return found
 
 

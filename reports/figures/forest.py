@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from markupsafe import Markup
 
 from reports.analysis.ablation import Effect, Verdict
-from reports.analysis.scale import scale_limit
+from reports.analysis.scale import RATIO, scale_limit
 from reports.metrics import Metric, interval_text, signed, signed_significant, ticks
 
 HEIGHT = 56
@@ -73,13 +73,22 @@ def forest_axis(effects: Sequence[Effect], metric: Metric) -> ForestAxis | None:
     if not with_data:
         return None
     factor, unit = shown_unit(with_data[0], metric)
-    limit = scale_limit([_reach(e) for e in with_data])
-    drawn = [e for e in with_data if limit is None or _reach(e) <= limit]
+    drawn = _readable(with_data)
     low, high = _ends(drawn, factor)
     marks = tuple(ticks(low, high, 6))
     step = marks[1] - marks[0] if len(marks) > 1 else 1.0
     beyond = frozenset(e.variant for e in with_data if e not in drawn)
     return ForestAxis(low, high, marks, max(0, -math.floor(math.log10(step) + 1e-9)), unit, beyond)
+
+
+def _readable(effects: list[Effect]) -> list[Effect]:
+    """The effects that are drawn: all, unless some would squeeze the others' dots, intervals and margin."""
+    limit = scale_limit([_reach(e) for e in effects])
+    if limit is None:
+        return effects
+    drawn = [e for e in effects if _reach(e) <= limit]
+    others = max(abs(end) for end in _ends(drawn, 1.0))
+    return drawn if min(_reach(e) for e in effects if e not in drawn) >= RATIO * others else effects
 
 
 def _reach(effect: Effect) -> float:

@@ -6,7 +6,7 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from reports.analysis.ablation import BASE, Effect, Verdict, base_values, compare, compared_metrics
+from reports.analysis.ablation import BASE, MIN_SEEDS, Effect, Verdict, base_values, compare, compared_metrics
 from reports.analysis.answer import primary_metric
 from reports.analysis.curves import loss_by_level, variant_curves
 from reports.analysis.rules import rules_of
@@ -84,8 +84,16 @@ def _panel(
         "scale": forest_scale(axis) if axis else "",
         "beyond": join_words(sorted(axis.beyond)) if axis else "",
         "comparisons": tested,
+        "few": _few(effects),
+        "least": MIN_SEEDS,
         "detectable": _detectable(effects, metric),
     }
+
+
+def _few(effects: Sequence[Effect]) -> str:
+    """Whether "all", "some" or none ("") of the variants have too few seeds for a verdict."""
+    few = [effect.verdict is Verdict.TOO_FEW for effect in effects if effect.n]
+    return ("all" if all(few) else "some") if any(few) else ""
 
 
 def _row(effect: Effect, metric: Metric, edits: dict[str, str], plot: object) -> dict[str, Any]:

@@ -41,7 +41,10 @@ def answers(studies: Sequence[StudyResults], charts: Charts) -> dict[str, Any] |
         said = answer(study)
         sentences = [sentence for name in TITLES for sentence in getattr(said, name)]
         counts = [f"{TITLES[name]}: {counts_text(number)}" for name, number in said.counts.items()]
-        told.append({"name": study.name, "question": study.question, "sentences": sentences, "counts": counts})
+        told.append(
+            {"name": study.name, "question": study.question, "sentences": sentences, "counts": counts,
+             "warnings": study.warnings}
+        )  # fmt: skip
     return {"studies": told, "signs": SIGNS}
 
 

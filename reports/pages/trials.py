@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 from markupsafe import Markup
 
+from reports.analysis.knee import by_ratio
 from reports.analysis.pareto import pareto_kinds
 from reports.analysis.search import pieces, text_of, value_text
 from reports.analysis.trials import (
@@ -25,7 +26,7 @@ from reports.analysis.trials import (
     status_of,
 )
 from reports.figures.kinds import KINDS
-from reports.metrics import NARROW, Metric, metric_of, metrics_of, percent_text, significant
+from reports.metrics import NARROW, Metric, join_words, metric_of, metrics_of, percent_text, significant
 from reports.pages.charts import Charts
 from reports.pages.method import moment
 from reports.pages.search_data import packed
@@ -81,8 +82,8 @@ def context(results: StudyResults, charts: Charts) -> dict[str, Any] | None:
     if trials.empty:
         return None
     units = metrics_of(trials)
-    names = dict.fromkeys([*_TABLE_METRICS, *results.objectives, *results.budgets])
-    metrics = [metric_of(n, units) for n in names if has_values(trials, n)]
+    deciding = [metric_of(n, units) for n in by_ratio(results)]
+    metrics = [metric_of(n, units) for n in _columns(results, deciding) if has_values(trials, n)]
     ablated, searched = len(part(trials, "ablation")) > 0, len(part(trials, "search")) > 0
     parameters = parameter_columns(trials)
     kinds = _kinds(results)
@@ -94,6 +95,7 @@ def context(results: StudyResults, charts: Charts) -> dict[str, Any] | None:
     ]
     return {
         "metrics": metrics,
+        "deciding": join_words(metric.label for metric in deciding),
         "same": {name for name in ("seed", *(m.name for m in metrics), *parameters) if not _varies(trials, name)},
         "parameters": [c.removeprefix("param:") for c in parameters],
         "variants": ablated,
@@ -103,6 +105,13 @@ def context(results: StudyResults, charts: Charts) -> dict[str, Any] | None:
         "most_written": MOST_WRITTEN,
         "rest": _rest(statuses, rows[MOST_WRITTEN:], variants=ablated) if len(rows) > MOST_WRITTEN else "",
     }
+
+
+def _columns(results: StudyResults, deciding: Sequence[Metric]) -> list[str]:
+    """The metrics from left to right; beside a time stands the ratio that trials are compared by."""
+    ratios = {metric.name: metric.ratio for metric in deciding}
+    shown = [(name, ratios.get(name)) for name in (*_TABLE_METRICS, *results.objectives, *results.budgets)]
+    return list(dict.fromkeys(name for pair in shown for name in pair if name))
 
 
 def _rest(statuses: Sequence[Status], rows: Sequence[Mapping[str, Any]], *, variants: bool) -> Markup:

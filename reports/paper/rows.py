@@ -142,6 +142,7 @@ def _drawn(row: Row, frame: _Frame, y: float) -> list[Markup]:
         if math.isfinite(low) and math.isfinite(high):
             ends = frame.at(low), frame.at(high)
             parts.append(_LINE_TAG.format(*ends, bar, bar, row.colour, thick, Markup(opacity)))
+    parts += _cuts(row, frame, bar)
     if math.isfinite(row.mean):
         mark = Markup(
             '<path transform="translate({:.2f} {:.2f}) scale(0.55)" d="{}" fill="{}" stroke="{}" stroke-width="1.8"/>'
@@ -150,6 +151,19 @@ def _drawn(row: Row, frame: _Frame, y: float) -> list[Markup]:
         fill = LIGHT["paper"] if hollow else row.colour
         parts.append(mark.format(frame.at(row.mean), bar, row.mark, fill, row.colour))
     return parts
+
+
+def _cuts(row: Row, frame: _Frame, y: float) -> list[Markup]:
+    """An arrow at each end of the axis that an interval leaves, as on the page."""
+    arrow = Markup(
+        '<path transform="translate({:.2f} {:.2f}) scale(0.55)" d="{}" fill="none" stroke="{}" stroke-width="1.8"/>'
+    )
+    lows, highs = zip((row.low, row.high), row.outer, strict=True)
+    cuts = (
+        (frame.left, "M6 -5L0 0L6 5", any(low < frame.scale.low for low in lows)),
+        (frame.right, "M-6 -5L0 0L-6 5", any(high > frame.scale.high for high in highs)),
+    )
+    return [arrow.format(x, y, path, row.colour) for x, path, leaves in cuts if leaves]
 
 
 def _off(row: Row, frame: _Frame, y: float) -> Markup:

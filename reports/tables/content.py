@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -141,7 +142,13 @@ def _front(results: StudyResults) -> Table | None:
         f"{results.name}: the search's non-dominated architectures within the budgets. One training seed each, so "
         f"neighbours may differ by chance.{compared}"
     )
-    return Table("front", caption, pd.DataFrame(rows), words)
+    return Table("front", caption, _whole(pd.DataFrame(rows), names), words)
+
+
+def _whole(frame: pd.DataFrame, columns: Sequence[str]) -> pd.DataFrame:
+    """Turn whole numbers back into integers: the study's frame holds floats where a trial lacks the parameter."""
+    told = {name: frame[name] for name in columns if pd.api.types.is_float_dtype(frame[name])}
+    return frame.astype({name: "Int64" for name, column in told.items() if (column.dropna() % 1 == 0).all()})
 
 
 def _scores(results: StudyResults) -> Table | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 import shutil
 import xml.etree.ElementTree as ET
@@ -17,6 +18,7 @@ from reports.paper import write_figures
 from reports.paper.browser import NAMES, VARIABLE, size_of
 from reports.paper.content import drawings
 from reports.paper.drawing import Drawing
+from reports.paper.rows import Row, Scale, rows_svg
 from studies.frame import StudyResults
 from tests.reports.factorial_study import factorial_study
 from tests.reports.synthetic_study import full_study, make_study, with_status, without
@@ -73,6 +75,23 @@ def test_a_forest_plot_says_numbers_and_verdicts_where_there_is_room() -> None:
     # Four variants are drawn seed by seed; the fifth is off the scale and written.
     assert wide.count("<circle") == 8 * 4
     assert any(text.endswith("▸") for text in texts(wide))
+
+
+@pytest.mark.parametrize(
+    ("interval", "outer", "arrows"),
+    [
+        ((0.2, 0.8), (0.0, 1.0), []),
+        ((0.2, 0.8), (0.1, 1.7), ["M-6 -5L0 0L-6 5"]),
+        ((-2.0, 0.8), (-3.0, 0.9), ["M6 -5L0 0L6 5"]),
+        ((-2.0, 3.0), (math.nan, math.nan), ["M6 -5L0 0L6 5", "M-6 -5L0 0L-6 5"]),
+    ],
+)
+def test_an_interval_that_leaves_the_axis_ends_in_an_arrow(
+    interval: tuple[float, float], outer: tuple[float, float], arrows: list[str]
+) -> None:
+    svg = rows_svg([Row("a", 0.5, *interval, outer, mark="M0 0Z")], Scale(0.0, 1.0, "x"), "t", 3.3)
+    drawn = [path.attrib["d"] for path in ET.fromstring(svg).iter(f"{SVG}path")]
+    assert [d for d in drawn if d != "M0 0Z"] == arrows
 
 
 def test_no_drawing_needs_a_style_sheet() -> None:

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import pytest
 
 from reports.analysis.ablation import compare
@@ -11,8 +13,8 @@ from tests.reports.synthetic_study import full_study
     ("extents", "limit"),
     [
         ([0.011, 0.19, 0.003, 0.007, 0.001], 0.011),
-        ([1.0, 1.1, 3.9], None),
-        ([1.0, 1.1, 4.5], 1.1),
+        ([1.0, 1.1, 8.7], None),
+        ([1.0, 1.1, 8.9], 1.1),
         ([1.0, 9.0], None),
         ([0.1, 9.0, 9.5, 10.0], None),
         ([1.0, 1.0, 1.0, 9.0, 90.0], 1.0),
@@ -61,3 +63,26 @@ def test_a_difference_off_the_scale_is_written_out_and_the_others_can_be_read() 
     assert "+0.157 to +0.162" in forest_row(effects[0], axis, METRICS["loss"])
     assert 'class="seed"' not in forest_row(effects[0], axis, METRICS["loss"])
     assert forest_row(effects[1], axis, METRICS["loss"]).count('class="seed"') == 8
+
+
+@pytest.mark.parametrize(
+    ("far", "half", "beyond"),
+    [
+        # Up to eight times the next, it is drawn.
+        (0.013, 0.0, False),
+        (0.023, 0.0, False),
+        (0.028, 0.0, True),
+        # Not eight times what the others' intervals reach, though it is of their dots.
+        (0.028, 0.0045, False),
+    ],
+)
+def test_a_difference_is_drawn_while_the_others_can_be_read_beside_it(far: float, half: float, beyond: bool) -> None:
+    plain = compare(full_study().trials, "loss")[0]
+    rows = [
+        replace(plain, variant=name, differences=(at, at * 0.9), low_adjusted=at - half, high_adjusted=at + half)
+        for name, at in (("large", far), ("small", 0.003), ("smaller", -0.002))
+    ]
+    axis = forest_axis(rows, METRICS["loss"])
+    assert axis is not None
+    assert axis.beyond == ({"large"} if beyond else set())
+    assert axis.inside(far) is not beyond

@@ -6,6 +6,8 @@ import pytest
 from reports.analysis.curves import loss_by_level, smoothed, trial_curves, variant_curves
 from reports.analysis.search import best_so_far, natural, objective_pairs, search_points
 from reports.dashboard import render
+from reports.figures.kinds import KINDS
+from tests.reports.reading import read
 from tests.reports.synthetic_study import full_study, make_study
 from tests.reports.test_reports_dashboard import words
 
@@ -39,6 +41,36 @@ def test_a_ratio_as_an_objective_is_shown_like_any_other() -> None:
     table = page[page.index("All trials", page.index("How it was measured")) :]
     assert "latency ratio" in table
     assert "training step ratio" in table
+
+
+def test_the_front_can_be_checked_from_the_table_of_all_trials() -> None:
+    study = make_study(seeds=0, trials=12)
+    page = render(study)
+    rows: list[dict[str, str]] = []
+    for tag, attributes in read(page).tags:
+        if tag == "tbody" and attributes.get("data-part"):
+            rows.append({"trial": str(attributes["data-trial"])})
+        elif tag == "td" and attributes.get("data-metric"):
+            rows[-1][str(attributes["data-metric"])] = str(attributes["data-value"])
+        elif tag == "span" and str(attributes.get("class")).startswith("kind "):
+            rows[-1]["kind"] = str(attributes["title"])
+    kept = set(study.trials.loc[study.trials["feasible"], "trial"].astype(str))
+    told = [row for row in rows if row["trial"] in kept]
+    places = [(float(row["loss"]), float(row["latency_ratio"])) for row in told]
+    front = {row["trial"] for row, place in zip(told, places, strict=True) if not beaten(place, places)}
+    assert front == {row["trial"] for row in rows if row.get("kind") == KINDS["front"].label}
+    assert list(rows[0]).index("latency_ratio") == list(rows[0]).index("latency") + 1
+    assert "Signs of the front go by the ratio of latency to the reference network" in words(page)
+
+
+def test_a_ratio_that_decides_nothing_has_no_column() -> None:
+    page = render(make_study(seeds=0, trials=6, objectives=("loss", "parameters")))
+    assert 'data-column="latency_ratio"' not in page
+    assert "Signs of the front go by the ratio" not in words(page)
+
+
+def beaten(place: tuple[float, float], others: list[tuple[float, float]]) -> bool:
+    return any(other != place and other[0] <= place[0] and other[1] <= place[1] for other in others)
 
 
 def test_best_so_far_looks_at_feasible_trials_only() -> None:

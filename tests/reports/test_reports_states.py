@@ -136,3 +136,32 @@ def test_a_single_seed_is_told_to_give_no_interval() -> None:
     told = words(page_of("one seed"))
     assert "There are no intervals: they take two seeds that ended on both sides." in told
     assert "widened for 0" not in told
+
+
+@pytest.mark.parametrize(
+    ("seeds", "told", "untold"),
+    [
+        (3, "No verdict is given below 5 paired seeds, wherever the lines lie.", "clear of zero exactly"),
+        (
+            5,
+            "exactly where the verdict is a difference. Variants with fewer than 5 paired seeds get no verdict",
+            "No verdict is given",
+        ),
+        (8, "clear of zero exactly where the verdict is a difference.", "paired seeds"),
+    ],
+)
+def test_the_forests_caption_is_true_with_few_seeds(seeds: int, told: str, untold: str) -> None:
+    caption = forest_caption(make_study(seeds=seeds, trials=0))
+    assert told in caption
+    assert untold not in caption
+
+
+def test_with_few_seeds_no_equivalence_is_said_to_be_found() -> None:
+    study = make_study(seeds=3, trials=0)
+    stated = replace(study, document={**study.document, "ablation": {"margin": {"value": 0.004}}})
+    assert "Thick line: the interval of the test for equivalence (TOST, Holm)." in forest_caption(stated)
+
+
+def forest_caption(study: StudyResults) -> str:
+    text = words(render(study))
+    return text[text.index("Each variant minus the base") :].partition("Base: ")[0]

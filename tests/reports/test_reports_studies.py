@@ -138,12 +138,17 @@ def test_searches_that_ask_something_else_are_not_put_on_one_scale(tmp_path: Pat
     found = searches([first, other, far, without(full_study(), "search")])
     assert [study.name for study in found.alike] == ["first"]
     assert found.apart == (
-        ("other", "budgets, space, protocol or data and measurement or device"),
-        ("far", "measurement or device"),
+        (
+            "other",
+            "budgets, space, how losses were made (protocol, data) and "
+            "how times and memory were measured (settings, device)",
+        ),
+        ("far", "how times and memory were measured (settings, device)"),
     )
     text = write_comparison([first, other], tmp_path / "page.html").read_text(encoding="utf-8")
     assert "There are no two searches here that can be followed on one scale." in text
-    assert "other is not drawn beside first: they have not the same budgets, space, protocol or data" in text
+    told = "other is not drawn beside first: they differ in budgets, space, how losses were made (protocol, data) and"
+    assert told in text
 
 
 def test_studies_of_one_name_are_numbered_as_they_are_given(tmp_path: Path) -> None:
@@ -156,3 +161,12 @@ def test_studies_without_a_search_are_compared(tmp_path: Path) -> None:
     ablations = [named(without(full_study(), "search"), name) for name in ("one", "two")]
     text = write_comparison(ablations, tmp_path / "page.html").read_text(encoding="utf-8")
     assert "no-skips" in text
+
+
+def test_warnings_of_each_study_stand_beside_its_answer(tmp_path: Path) -> None:
+    whole = replace(make_study(seeds=2, trials=4), name="whole", warnings=())
+    killed = replace(whole, name="<killed>", warnings=("1 trial(s) have not ended; <b>.",))
+    text = write_comparison([whole, killed], tmp_path / "page.html").read_text(encoding="utf-8")
+    assert "Warnings of &lt;killed&gt;" in text
+    assert "<li>1 trial(s) have not ended; &lt;b&gt;.</li>" in text
+    assert "Warnings of whole" not in text

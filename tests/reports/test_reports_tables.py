@@ -100,3 +100,20 @@ def test_an_unknown_format_is_named(tmp_path: Path) -> None:
     assert str(caught.value.problems[0].message) == "there is no format `docx`."
     assert caught.value.problems[0].hint == "Formats: csv, parquet, markdown, latex."
     assert list(tmp_path.iterdir()) == []
+
+
+def test_whole_parameters_stay_whole_and_others_as_they_are(tmp_path: Path) -> None:
+    results = full_study()
+    number = results.trials["trial"].astype(float)
+    trials = results.trials.assign(**{"param:ch": 32 + number, "param:dropout": number / 8 + 1 / 16})
+    front = next(t for t in tables(replace(results, trials=trials)) if t.name == "front").numbers
+    # One point of the front lacks the parameter.
+    trials.loc[(trials["part"] == "search") & (trials["trial"] == front["trial"].iloc[1]), "param:ch"] = float("nan")
+    write_tables(replace(results, trials=trials), tmp_path, ("csv", "parquet"))
+    written = pd.read_csv(tmp_path / "front.csv", dtype=str)
+    first, *others = front["trial"]
+    assert written["ch"].tolist()[0] == str(32 + first)
+    assert written["ch"].isna().tolist() == [False, True, *[False] * (len(others) - 1)]
+    assert written["num_res_blocks"].str.fullmatch(r"\d+").all()
+    assert written["dropout"].tolist() == [repr(n / 8 + 1 / 16) for n in front["trial"]]
+    assert pd.read_parquet(tmp_path / "front.parquet")["ch"].tolist()[0] == 32 + first
