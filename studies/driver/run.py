@@ -16,7 +16,8 @@ from studies.driver.loop import Launcher, Question, drive
 from studies.driver.resume import refuse_changes
 from studies.driver.tuning import TuningQuestion, grid
 from studies.records.locks import sole_driver
-from studies.records.store import Store, has_records
+from studies.records.server import has_records
+from studies.records.store import Store
 from studies.study.execution import Run
 from studies.study.study import Study
 from studies.training.data.sources import check_fits

@@ -21,6 +21,11 @@ from studies.records.patience import SERVER_AWAY, Patience, PatientStorage, is_a
 MARKER = "storage.json"
 
 
+def has_records(folder: Path) -> bool:
+    """Whether a folder has records, or says which server has them."""
+    return any((folder / name).is_file() for name in ("study.db", MARKER))
+
+
 @dataclass(frozen=True)
 class Binding:
     """What binds a folder to the records on a server.
