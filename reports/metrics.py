@@ -65,6 +65,9 @@ METRICS: dict[str, Metric] = {
 }
 
 
+_RATIOS = {m.ratio: Metric(m.ratio, f"{m.label} ratio") for m in METRICS.values() if m.ratio}
+"""To the reference network; shown where a study names them as an objective or a budget."""
+
 _MMACS = replace(METRICS["macs"], unit="M", factor=1e-6)
 
 
@@ -80,7 +83,7 @@ def metrics_up_to(macs: float) -> dict[str, Metric]:
 
 def metric_of(name: str, metrics: dict[str, Metric]) -> Metric:
     """Return a metric by name; one that is not in the table is shown as it is recorded."""
-    return metrics.get(name, Metric(name, name))
+    return metrics.get(name) or _RATIOS.get(name) or Metric(name, name)
 
 
 def significant(value: float, digits: int) -> str:

@@ -220,10 +220,12 @@ class StudyProgress:
         counts: for each part the number of trials by status.
         lost: trials whose result is missing: an ablation needs every cell, while a search expects points that diverge
             or do not fit into memory and misses only those that failed.
+        without_result: trials of all parts that were begun and came to no result, whether expected or not.
     """
 
     counts: dict[Part, dict[Status, int]]
     lost: int
+    without_result: int = 0
 
 
 def progress_of(folder: Path) -> StudyProgress:
@@ -234,6 +236,6 @@ def progress_of(folder: Path) -> StudyProgress:
     for record in records:
         by_status = counts[record.part]
         by_status[record.status] = by_status.get(record.status, 0) + 1
-    lost = sum(record.status in ("oom", "diverged", "failed") for record in records if record.part != "search")
-    lost += sum(record.status == "failed" for record in records if record.part == "search")
-    return StudyProgress(counts, lost)
+    without = [record for record in records if record.status in ("oom", "diverged", "failed")]
+    lost = sum(record.part != "search" or record.status == "failed" for record in without)
+    return StudyProgress(counts, lost, len(without))

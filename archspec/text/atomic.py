@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 
@@ -16,8 +17,9 @@ def write_text(path: Path, text: str) -> None:
 
 def write_bytes(path: Path, content: bytes) -> None:
     """Write a file in one step, as `write_text` does."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".tmp")
+    with _takes_files(path.parent):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".tmp")
     beside = Path(name)
     try:
         with os.fdopen(handle, "wb") as file:
@@ -31,13 +33,25 @@ def write_bytes(path: Path, content: bytes) -> None:
 
 
 @contextmanager
+def _takes_files(folder: Path) -> Iterator[None]:
+    """Say which folder takes no new files; of `/proc` the system says only that the new file is not there."""
+    try:
+        yield
+    except FileNotFoundError as error:
+        raise OSError(errno.ENOTSUP, "no files can be made there", str(folder)) from error
+
+
+@contextmanager
 def replacing(path: Path) -> Iterator[Path]:
     """A new path beside `path`, with its ending, whose file takes its place when the block ends without an error.
 
     So the file (or folder, where there is none yet) at `path` is there whole, or as it was before.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=path.parent, prefix=f".{path.name}.", suffix=".tmp") as folder:
+    with ExitStack() as made:
+        with _takes_files(path.parent):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            temporary = tempfile.TemporaryDirectory(dir=path.parent, prefix=f".{path.name}.", suffix=".tmp")
+            folder = made.enter_context(temporary)
         beside = Path(folder) / path.name
         yield beside
         for file in [beside] if beside.is_file() else beside.rglob("*.*"):

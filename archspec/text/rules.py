@@ -67,7 +67,8 @@ RULES: dict[str, Rule] = {
     "U405": Rule("variants have about as many parameters as the base, where the study says so", "warning"),
     "U406": Rule("norm groups keep their width where channels change", "warning"),
     "U407": Rule("a design of an ablation can be made"),
-    "U408": Rule("where the records go is known on this machine", "warning"),
+    "U408": Rule("where the records go, and what starts trials, is known on this machine", "warning"),
+    "U409": Rule("a search has as much to train as it asks for", "warning"),
     # doubts
     "U501": Rule("every attention resolution that is listed has an effect", "warning"),
     "U502": Rule("no attention listed, yet the middle has one", "warning"),

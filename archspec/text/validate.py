@@ -11,7 +11,7 @@ from pydantic import BaseModel, ValidationError
 from archspec.text.errors import Problem
 from archspec.text.fields import Harmless
 from archspec.text.positions import DataPath, Place, Positions
-from archspec.text.suggest import Location, field_at, unknown_key_hint
+from archspec.text.suggest import Location, field_at, known_keys, unknown_key_hint
 from archspec.text.wording import sentence, shown
 
 M = TypeVar("M", bound=BaseModel)
@@ -40,7 +40,7 @@ def validate(model: type[M], data: Any, positions: Positions, *, path: DataPath 
     for fault in more:
         if fault["type"].startswith(_OWN_CHECKS) and _document_path(data, fault["loc"]) not in touched:
             faults.append(fault)
-    problems = _without_twins([_problem(fault, model, data, place) for fault in faults])
+    problems = _without_twins([_problem(fault, model, data, place) for fault in _without_lists(faults, data)])
     usable = all(_is_harmless(model, fault) for fault in faults)
     return (result if usable else None), list(dict.fromkeys(problems))
 
@@ -54,6 +54,19 @@ def _without_twins(problems: list[Problem]) -> list[Problem]:
     """Without the missing keys that stand there under a wrong name already."""
     hints = [problem.hint for problem in problems if problem.code == "U010" and problem.hint]
     return [problem for problem in problems if problem.code != "U011" or not _is_meant(problem, hints)]
+
+
+def _without_lists(faults: list[Fault], data: Any) -> list[Fault]:
+    """Without "must be a list" of a single word where a number may stand too: the word in brackets is as wrong."""
+    numbers = {_document_path(data, fault["loc"]) for fault in faults if fault["type"].startswith(("int_", "float_"))}
+    return [
+        fault
+        for fault in faults
+        if fault["type"] not in ("tuple_type", "list_type")
+        or not isinstance(fault["input"], str)
+        or "," in fault["input"]
+        or _document_path(data, fault["loc"]) not in numbers
+    ]
 
 
 def _is_meant(missing: Problem, hints: list[str]) -> bool:
@@ -145,11 +158,21 @@ def _problem(fault: Fault, model: type[BaseModel], data: Any, place: Place) -> P
             prefix = f"`{name}`: " if name else ""
             return here.problem("U012", f"{prefix}{fault['ctx']['error']}.")
     must, hint = sentence(fault)
+    hint = hint or _what_it_is(fault["type"], model, loc)
     code = fault["type"] if fault["type"].startswith("U") else "U012"
     if loc and loc[-1] == "[key]":
         name = f"{dotted(here.path[:-1])}` has a key that is not right: `{here.path[-1]}"
     subject = f"`{name}`" if name else "the document"
     return here.problem(code, f"{subject} {must}.", hint)
+
+
+def _what_it_is(kind: str, model: type[BaseModel], loc: Location) -> str | None:
+    """A hint for a value of a wrong form: the keys that its mapping has, or what its field is."""
+    keys = known_keys(model, loc) if kind == "model_type" else []
+    if keys:
+        return f"Its keys: {', '.join(keys)}."
+    field = field_at(model, loc) if kind in ("model_type", "dict_type", "string_pattern_mismatch") else None
+    return f"That is: {field.description.rstrip('.')}." if field is not None and field.description else None
 
 
 def _named_in(fault: Fault) -> DataPath:

@@ -32,6 +32,8 @@ def sentence(fault: Mapping[str, Any]) -> tuple[str, str | None]:
         return _choice(str(context["expected"]), value)
     if kind in ("too_short", "string_too_short") and context["min_length"] == 1:
         return "must not be empty", None
+    if kind == "string_pattern_mismatch":
+        return f"cannot be {shown(value)}", None  # a regular expression says nothing to most readers
     for known, (must, hint) in _KINDS.items():
         if kind.startswith(known):
             numbers = {key: f"{item:g}" if isinstance(item, float) else item for key, item in context.items()}

@@ -13,6 +13,7 @@ import pandas as pd
 from reports.analysis.ablation_answer import ablation_sentences
 from reports.analysis.confirmation import confirmation_sentences
 from reports.analysis.knee import knee_sentences
+from reports.analysis.pareto import compared_column
 from reports.analysis.rankings import search_disagreement
 from reports.analysis.sentences import Sentence
 from reports.analysis.trials import has_values, part, status_counts, status_of, usable
@@ -140,13 +141,16 @@ def _cheapest(results: StudyResults, best: pd.Series, metric: Metric) -> list[Se
     none_more: list[str] = []
     for cost in (metric_of(n, metrics_of(results.trials)) for n in _cost_names(results)):
         gain = cost.name in results.maximised
-        known = near[near[cost.name].notna()]
-        row = known.iloc[_best_of(known[cost.name], more_is_better=gain)] if len(known) else best
-        change = (row[cost.name] / best[cost.name] - 1) * 100 if best[cost.name] else float("nan")
+        by = compared_column(part(results.trials, "search"), cost.name)
+        known = near[near[by].notna()]
+        row = known.iloc[_best_of(known[by], more_is_better=gain)] if len(known) else best
+        change = (row[by] / best[by] - 1) * 100 if best[by] else float("nan")
         if not (change > 0 if gain else change < 0):
             (none_more if gain else none).append(cost.label)
             continue
-        numbers = f"{cost.text(row[cost.name])}, {percent_text(change)}; {metric.label} {metric.text(row[metric.name])}"
+        ratio = "" if by == cost.name else " by its ratio to the reference network"
+        quality = f"{metric.label} {metric.text(row[metric.name])}"
+        numbers = f"{cost.text(row[cost.name])}, {percent_text(change)}{ratio}; {quality}"
         head = f"{'Most' if gain else 'Cheapest'} within 1{NARROW}% of it by {cost.label}:"
         found.append(Sentence("cheapest", head, f"trial {row['trial']} ({numbers})."))
     if none:

@@ -109,7 +109,8 @@ def knee_sentences(results: StudyResults, best: pd.Series) -> list[Sentence]:
     if row is None:
         return [Sentence("knee", f"No knee: {lack}.")] if lack else []
     metrics = metrics_of(results.trials)
-    told = [_told(metric_of(name, metrics), row[name], best[name]) for name in results.objectives]
+    rows = part(results.trials, "search")
+    told = [_told(metric_of(name, metrics), row, best, compared_column(rows, name)) for name in results.objectives]
     ratios = [f", {metric_of(name, metrics).label} by its ratio to the reference network" for name in by_ratio(results)]
     where = f"the point furthest beyond {plane(len(results.objectives))}{''.join(ratios)}"
     return [
@@ -123,9 +124,10 @@ def by_ratio(results: StudyResults) -> list[str]:
     return [name for name in results.objectives if compared_column(rows, name) != name]
 
 
-def _told(metric: Metric, value: float, best: float) -> str:
-    change = "" if best == 0 or math.isnan(best) else f", {percent_text((value / best - 1) * 100)}"
-    return f"{metric.label} {metric.text(value)}{change}"
+def _told(metric: Metric, row: pd.Series, best: pd.Series, by: str) -> str:
+    known = best[by] != 0 and not math.isnan(best[by])
+    change = f", {percent_text((row[by] / best[by] - 1) * 100)}" if known else ""
+    return f"{metric.label} {metric.text(row[metric.name])}{change}"
 
 
 __all__ = ["Knee", "by_ratio", "knee", "knee_sentences", "plane", "search_knee"]

@@ -8,7 +8,7 @@ objectives the volume is exact; with more it is the share of 16,384 evenly sprea
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -16,7 +16,9 @@ import numpy as np
 import numpy.typing as npt
 from scipy.stats import qmc
 
+from reports.analysis.pareto import compared_column
 from reports.analysis.search import Point
+from reports.analysis.trials import part
 from search.hypervolume import improvement
 
 if TYPE_CHECKING:
@@ -75,7 +77,8 @@ def progress_together(
     if not studies:
         return ()
     told = [[p for p in some if p.status in (*TRAINED, "replayed")] for some in points]
-    values = _scaled([_values(study, some) for study, some in zip(studies, told, strict=True)])
+    columns = _compared(studies)
+    values = _scaled([_values(study, some, columns) for study, some in zip(studies, told, strict=True)])
     whole = _growth(np.vstack(values), np.arange(sum(map(len, values))))
     total = whole[-1][1] if whole else 0.0
     if not total > 0:
@@ -101,12 +104,22 @@ def is_random(results: StudyResults) -> bool:
     return (sampler if isinstance(sampler, str) else sampler.get("name")) == "RandomSampler"
 
 
-def _values(results: StudyResults, points: Sequence[Point]) -> Floats:
+def _compared(studies: Sequence[StudyResults]) -> dict[str, str]:
+    """Objective -> what it is compared by, as the front is: a ratio to the reference where all studies have it."""
+    names = studies[0].objectives or ("loss",)
+    columns = {name: {compared_column(part(study.trials, "search"), name) for study in studies} for name in names}
+    return {name: found.pop() if len(found) == 1 else name for name, found in columns.items()}
+
+
+def _values(results: StudyResults, points: Sequence[Point], columns: Mapping[str, str]) -> Floats:
     """Objectives to minimise; a row of NaN for a trial that keeps no budget or has no result."""
     names = results.objectives or ("loss",)
     good = [p.kind in ("front", "dominated") for p in points]
     rows = [
-        [p.values.get(n, math.nan) * (-1.0 if n in results.maximised else 1.0) if kept else math.nan for n in names]
+        [
+            p.values.get(columns[n], math.nan) * (-1.0 if n in results.maximised else 1.0) if kept else math.nan
+            for n in names
+        ]
         for p, kept in zip(points, good, strict=True)
     ]
     return np.asarray(rows, dtype=float).reshape(len(points), len(names))

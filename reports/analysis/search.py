@@ -58,13 +58,15 @@ def search_points(results: StudyResults) -> list[Point]:
     bend, _ = search_knee(results)
     knee_number = None if bend is None else int(bend["trial"])
     columns = parameter_columns(rows)
+    ratios = [metric.ratio for metric in METRICS.values() if metric.ratio]
+    measured = dict.fromkeys([*METRICS, *results.objectives, *ratios])
     return [
         Point(
             trial=int(row["trial"]),
             kind=kind,
             status=str(row["status"]),
             reason=text_of(row["reason"]),
-            values={name: _number(row.get(name)) for name in METRICS},
+            values={name: _number(row.get(name)) for name in measured},
             parameters={c.removeprefix("param:"): row[c] for c in columns if not _absent(row[c])},
             base=row["fingerprint"] == results.base,
             best=int(row["trial"]) == best_number,

@@ -114,7 +114,7 @@ def _unlike(first: StudyResults, other: StudyResults) -> list[str]:
 
 def common_architectures(studies: Sequence[StudyResults], metrics: Sequence[str]) -> list[Common]:
     """The architectures with a result in at least two studies, in the order of the first study that has them."""
-    frames = [usable(study.trials) for study in studies]
+    frames = [_without_repeats(usable(study.trials)) for study in studies]
     marks = dict.fromkeys(str(mark) for frame in frames for mark in frame["fingerprint"].dropna())
     found = []
     for mark in marks:
@@ -147,6 +147,12 @@ def _devices(study: StudyResults) -> str:
     if study.trials.empty:
         return ""
     return ", ".join(sorted({str(name) for name in study.trials["device"].dropna() if name}))
+
+
+def _without_repeats(rows: pd.DataFrame) -> pd.DataFrame:
+    """Keep of all rows that hold one trial's result the first: a replay is no second measurement."""
+    own = rows["part"].astype(str) + "/" + rows["trial"].astype(str)
+    return rows[~rows["replay_of"].fillna(own).duplicated()]
 
 
 def _mean(rows: pd.DataFrame, metric: str) -> Mean | None:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from html import escape
 
 import plotly.graph_objects as go
 
 from reports.analysis.curves import Curve
 from reports.analysis.scale import RATIO, log_ticks, scale_limit
 from reports.analysis.search import Point
+from reports.figures.escaped import escaped
 from reports.figures.kinds import KINDS
 from reports.metrics import join_words
 from reports.theme import LIGHT, SERIES, chart_layout
@@ -69,7 +69,7 @@ def _keep_scale(figure: go.Figure, curves: Sequence[Curve]) -> None:
     limit = scale_limit(list(reach.values()))
     if limit is None:
         return
-    beyond = [escape(name) for name, far in reach.items() if far >= RATIO * limit]
+    beyond = [escaped(name) for name, far in reach.items() if far >= RATIO * limit]
     inside = [v for c in curves if reach[c.name] <= limit for v in c.losses]
     low, high = min([0.0, *inside]), max([0.0, *inside])
     pad = 0.12 * (high - low)
@@ -106,6 +106,6 @@ def _series(figure: go.Figure, curves: Sequence[Curve], value: str, *, markers: 
             mode="lines+markers" if markers else "lines",
             marker={"size": 5},
             line={"color": colour, "dash": dash, "width": width},
-            name=escape(curve.name),
-            hovertemplate=f"{escape(curve.name)}<br>%{{x}}: {value}<extra></extra>",
+            name=escaped(curve.name),
+            hovertemplate=f"{escaped(curve.name)}<br>%{{x}}: {value}<extra></extra>",
         )

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from html import escape
 
 import plotly.graph_objects as go
 
 from reports.analysis.progress import Progress
+from reports.figures.escaped import escaped
 from reports.theme import LIGHT, SERIES, chart_layout
 
 
@@ -27,7 +27,7 @@ def together_figure(names: Sequence[str], found: Sequence[Progress]) -> go.Figur
         _band(figure, random)
     for number, (name, one) in enumerate(zip(names, found, strict=True)):
         colour, _, dash = SERIES[number % len(SERIES)]
-        _line(figure, one, escape(name), {"color": colour, "width": 2, "dash": dash, "shape": "hv"}, numbered=False)
+        _line(figure, one, escaped(name), {"color": colour, "width": 2, "dash": dash, "shape": "hv"}, numbered=False)
     return figure
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import replace
-from html import escape
 from typing import Any
 
 import plotly.graph_objects as go
@@ -13,6 +12,7 @@ import plotly.graph_objects as go
 from reports.analysis.scale import log_ticks, view
 from reports.analysis.search import Point, best_so_far, value_text
 from reports.analysis.trials import status_of
+from reports.figures.escaped import escaped
 from reports.figures.kinds import KINDS, KNEE, KNEE_SIZE, Kind
 from reports.metrics import Metric
 from reports.theme import LIGHT, chart_layout
@@ -92,7 +92,7 @@ def hover_text(point: Point, metrics: Sequence[Metric]) -> str:
     if point.kind == "no result":
         lines = [f"<b>trial {point.trial}</b>, {status_of(point.status).label}", *_wrapped(point.reason)]
     lines += [f"{m.label} {m.text(point.values[m.name])}" for m in metrics if _finite(point, m) and m.name != "trial"]
-    lines += [f"{escape(name)} {escape(value_text(value))}" for name, value in point.parameters.items()]
+    lines += [f"{escaped(name)} {escaped(value_text(value))}" for name, value in point.parameters.items()]
     return "<br>".join(lines)
 
 
@@ -254,4 +254,4 @@ def _wrapped(text: str, width: int = 60) -> list[str]:
     words, lines = text.split(), [""]
     for word in words[:60]:
         lines = [*lines, word] if len(lines[-1]) + len(word) > width else [*lines[:-1], f"{lines[-1]} {word}".strip()]
-    return [escape(line) for line in lines if line]
+    return [escaped(line) for line in lines if line]

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from html import escape
 from typing import TYPE_CHECKING
 
 import plotly.graph_objects as go
 
 from reports.analysis.scale import view
 from reports.analysis.trials import usable
+from reports.figures.escaped import escaped
 from reports.metrics import Metric
 from reports.theme import LIGHT, SERIES, chart_layout
 
@@ -30,10 +30,10 @@ def studies_figure(studies: Sequence[StudyResults], x: Metric, y: Metric) -> go.
             x=[x.shown(value) for value in rows[x.name]],
             y=[y.shown(value) for value in rows[y.name]],
             mode="markers",
-            name=escape(study.name),
+            name=escaped(study.name),
             marker={"symbol": _SYMBOLS[number % len(_SYMBOLS)], "color": colour, "size": 9, "opacity": 0.8},
             hovertext=[
-                f"<b>{escape(study.name)}</b>, {_what(variant, trial)}"
+                f"<b>{escaped(study.name)}</b>, {_what(variant, trial)}"
                 f"<br>{y.label} {y.text(quality)}<br>{x.label} {x.text(cost)}"
                 for variant, trial, quality, cost in zip(
                     rows["variant"], rows["trial"], rows[y.name], rows[x.name], strict=True
@@ -50,11 +50,12 @@ def studies_figure(studies: Sequence[StudyResults], x: Metric, y: Metric) -> go.
 
 
 def _leave_out_far_ones(figure: go.Figure) -> None:
-    """Show the better three quarters and what is near them, and say how many are not seen."""
+    """Show the better three quarters and what is near them, each study's best too, and say how many are not seen."""
     values = [float(value) for trace in figure.data for value in trace.y]
     if not values:
         return
-    limit = sorted(values)[math.ceil(0.75 * len(values)) - 1]
+    best = [min(map(float, trace.y)) for trace in figure.data if len(trace.y)]
+    limit = max([sorted(values)[math.ceil(0.75 * len(values)) - 1], *best])
     seen = view(values, [value <= limit for value in values])
     if seen.outside and not seen.log:
         number = len(seen.outside)
@@ -67,4 +68,4 @@ def _leave_out_far_ones(figure: go.Figure) -> None:
 
 
 def _what(variant: object, trial: object) -> str:
-    return escape(variant) if isinstance(variant, str) else f"trial {trial}"
+    return escaped(variant) if isinstance(variant, str) else f"trial {trial}"

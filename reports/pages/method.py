@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterable, Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
 from reports.analysis.trials import usable
-from reports.metrics import NARROW, significant
+from reports.metrics import METRICS, NARROW, significant
 from reports.pages.charts import Charts
 
 if TYPE_CHECKING:
     from studies.frame import StudyResults
 
+_FEW = 3
+"""Fewer trials show no spread."""
+_ASKED = ("sampler", "trials", "seed", "include_base", "pruning", "screen_latency")
 _PROTOCOL = {"objective": "Objective", "train": "Training", "evaluate": "Evaluation"}
 
 
@@ -30,9 +35,11 @@ def context(results: StudyResults, charts: Charts) -> dict[str, Any] | None:
     return {
         "groups": [(title, pairs) for title, pairs in groups if pairs],
         "spread": _spread(results.trials),
+        "reference": _reference(results.trials),
         "devices": sorted({str(d) for d in results.trials["device"].dropna()}) if len(results.trials) else [],
         "source": results.source,
         "folder": str(results.folder),
+        "out": _elsewhere(results),
     }
 
 
@@ -86,7 +93,7 @@ def _duration(seconds: float) -> str:
 def _search(search: Mapping[str, Any]) -> list[tuple[str, str]]:
     """Space, sampler and budget of trials; objectives and budgets stand with the search itself."""
     space = [(str(name), _space(values)) for name, values in (search.get("space") or {}).items()]
-    rest = {key: search[key] for key in ("sampler", "trials", "seed", "include_base") if search.get(key) is not None}
+    rest = {key: search[key] for key in _ASKED if search.get(key) not in (None, False)}
     return [*space, *_pairs(rest)]
 
 
@@ -105,6 +112,25 @@ def _space(values: Any) -> str:
 
 def _identity(results: StudyResults) -> list[tuple[str, str]]:
     return [("protocol hash", results.protocol_hash), ("base fingerprint", results.base)]
+
+
+def _elsewhere(results: StudyResults) -> str:
+    """The folder as a shell takes it; empty where the commands find it by the study's name."""
+    usual = Path("runs") / results.name
+    return "" if Path(*results.folder.parts[-2:]) == usual else shlex.quote(str(results.folder))
+
+
+def _reference(trials: pd.DataFrame) -> str:
+    """How far the reference network's own time wandered from trial to trial, in words; empty if it was not timed."""
+    rows = trials[trials["status"] == "finished"]
+    if "latency_ratio" not in rows.columns or len(rows) < _FEW:
+        return ""
+    times = (rows["latency"] / rows["latency_ratio"]).dropna()
+    if len(times) < _FEW:
+        return ""
+    metric = METRICS["latency"]
+    low, middle, high = (metric.text(float(value)) for value in times.quantile([0.1, 0.5, 0.9]))
+    return f"{middle} (the middle 80{NARROW}% of {len(times)} trials: {low} to {high})"
 
 
 def _spread(trials: pd.DataFrame) -> str:

@@ -45,6 +45,7 @@ def context(results: StudyResults, charts: Charts) -> dict[str, Any] | None:
         ),
         "saved": _saved(results),
         "trained": len(trained),
+        "pruned": any(p.status == "pruned" for p in points),
         "screening": results.screening,
         "scores": scores_context(results),
         "pareto": _pareto(results, points, charts) if trained else None,
@@ -127,6 +128,7 @@ def _progress(results: StudyResults, points: Sequence[Point], charts: Charts) ->
         "is_random": is_random(results),
         "last": _last_growth(found),
         "trainings": found.trainings[-1],
+        "ratios": join_words(metric_of(name, metrics_of(results.trials)).label for name in by_ratio(results)),
     }
 
 

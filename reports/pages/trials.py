@@ -81,7 +81,8 @@ def context(results: StudyResults, charts: Charts) -> dict[str, Any] | None:
     if trials.empty:
         return None
     units = metrics_of(trials)
-    metrics = [metric_of(n, units) for n in _TABLE_METRICS if has_values(trials, n)]
+    names = dict.fromkeys([*_TABLE_METRICS, *results.objectives, *results.budgets])
+    metrics = [metric_of(n, units) for n in names if has_values(trials, n)]
     ablated, searched = len(part(trials, "ablation")) > 0, len(part(trials, "search")) > 0
     parameters = parameter_columns(trials)
     kinds = _kinds(results)

@@ -9,6 +9,7 @@ import pandas as pd
 
 from reports.analysis.ablation import Effect, compare, compared_metrics
 from reports.analysis.answer import primary_metric
+from reports.analysis.knee import by_ratio
 from reports.analysis.rules import rules_of
 from reports.analysis.scores import rankings
 from reports.analysis.search import search_points, value_text
@@ -17,6 +18,7 @@ from reports.metrics import (
     NARROW,
     Metric,
     interval_text,
+    join_words,
     metric_of,
     metrics_of,
     p_text,
@@ -131,9 +133,13 @@ def _front(results: StudyResults) -> Table | None:
             for point in points
         ]
     )
+    ratios = join_words(metric_of(name, metrics).label for name in by_ratio(results))
+    compared = (
+        f" Compared by the ratio of {ratios} to a reference network, which the table does not show." if ratios else ""
+    )
     caption = (
         f"{results.name}: the search's non-dominated architectures within the budgets. One training seed each, so "
-        "neighbours may differ by chance."
+        f"neighbours may differ by chance.{compared}"
     )
     return Table("front", caption, pd.DataFrame(rows), words)
 

@@ -77,9 +77,14 @@ def _parquet(table: Table, path: Path) -> None:
 
 
 def _markdown(table: Table, path: Path) -> None:
-    escaped = table.words.map(lambda value: str(value).replace("|", "\\|"))
+    escaped = table.words.rename(columns=_for_markdown).map(_for_markdown)
     body = escaped.to_markdown(index=False, disable_numparse=True)
-    write_text(path, f"{table.caption}\n\n{body}\n")
+    write_text(path, f"{_for_markdown(table.caption)}\n\n{body}\n")
+
+
+def _for_markdown(value: object) -> str:
+    """Keep what a user wrote from being a column's end or markup of the page that shows the table."""
+    return re.sub(r"[<>&]", lambda sign: f"&#{ord(sign[0])};", str(value)).replace("|", "\\|")
 
 
 def _latex(table: Table, path: Path) -> None:

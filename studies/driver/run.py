@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, closing, suppress
+from contextlib import AbstractContextManager, ExitStack, closing, suppress
 from pathlib import Path
 
 from archspec import UserError
@@ -16,7 +16,7 @@ from studies.driver.loop import Launcher, Question, drive
 from studies.driver.resume import refuse_changes
 from studies.driver.tuning import TuningQuestion, grid
 from studies.records.locks import sole_driver
-from studies.records.store import Store
+from studies.records.store import Store, has_records
 from studies.study.execution import Run
 from studies.study.study import Study
 from studies.training.data.sources import check_fits
@@ -55,15 +55,27 @@ def run_study(
         KeyboardInterrupt: passed on after the running trials are recorded as interrupted.
     """
     check_fits(study.base, study.protocol.data)
-    with sole_driver(folder), start(study.run, folder) as launcher:
-        protocol = study.protocol
-        launcher.prepare(Preparation(device=study.file.measure.device, data=protocol.data, init=protocol.init))
+    with ExitStack() as held:
+        held.enter_context(sole_driver(folder))
+        # A study that is refused for its records needs no worker, and a cluster may take a minute to start; without
+        # records none are made before data and device are known to be there.
+        recorded = study.run.storage is not None or has_records(folder)
+        launcher = None if recorded else _ready(study, folder, start, held)
         store = Store(folder, study.name, create=True, storage=study.run.storage)
-        with store.driving(observer.said):
-            refuse_changes(store, study)
-            ledger = Ledger(study, store, observer)
-            asked = questions(ledger) if questions else _questions(study, ledger, retry_failed=retry_failed)
-            _drive(asked, ledger, launcher)
+        held.enter_context(store.driving(observer.said))
+        refuse_changes(store, study)
+        launcher = launcher or _ready(study, folder, start, held)
+        ledger = Ledger(study, store, observer)
+        asked = questions(ledger) if questions else _questions(study, ledger, retry_failed=retry_failed)
+        _drive(asked, ledger, launcher)
+
+
+def _ready(study: Study, folder: Path, start: Start, held: ExitStack) -> Launcher:
+    """Workers that have said that they can run the study; `held` ends them."""
+    protocol = study.protocol
+    launcher = held.enter_context(start(study.run, folder))
+    launcher.prepare(Preparation(device=study.file.measure.device, data=protocol.data, init=protocol.init))
+    return launcher
 
 
 def _drive(questions: Iterator[Question], ledger: Ledger, launcher: Launcher) -> None:

@@ -25,13 +25,19 @@ _GHOST = 60.0
 
 @contextmanager
 def sole_driver(folder: Path) -> Iterator[None]:
-    """Hold the study's lock; a second driver gets a `UserError`, a crashed one leaves no lock behind."""
-    folder.mkdir(parents=True, exist_ok=True)
+    """Hold the study's lock; a second driver gets a `UserError`, a crashed one leaves no lock behind.
+
+    Raises:
+        UserError: another driver holds it, or the folder cannot be made or written.
+    """
     lock = FileLock(folder / "driver.lock")
     try:
+        folder.mkdir(parents=True, exist_ok=True)
         lock.acquire(timeout=_TRIES, poll_interval=0.02)
     except Timeout:
         raise _taken(str(folder)) from None
+    except OSError as error:
+        raise _unusable(folder, error) from None
     try:
         yield
     finally:
@@ -47,6 +53,13 @@ def is_driven(folder: Path) -> bool:
         return True
     lock.release()
     return False
+
+
+def _unusable(folder: Path, error: OSError) -> UserError:
+    from archspec import user_error
+
+    what = "it is a file" if folder.is_file() else error.strerror or str(error)
+    return user_error(f"{folder} cannot hold the results: {what}.", "Name a folder that can be written, with --out.")
 
 
 def _taken(what: str) -> UserError:

@@ -37,7 +37,7 @@ from studies.records.locks import ServerLock, is_driven
 from studies.records.patience import DISK_FULL, Patience, PatientStorage
 from studies.records.reader import BASE, BEGUN, RECORD, STUDY, Reader, only_name
 from studies.records.record import RECORD_VERSION, Glance, Part, TrialRecord
-from studies.records.server import Binding, bind, binding, open_server
+from studies.records.server import MARKER, Binding, bind, binding, open_server
 from studies.records.sqlite import open_sqlite
 from studies.records.tables import Tables
 
@@ -48,6 +48,11 @@ _FOLDER = "folder"
 def now() -> str:
     """The time as records keep it: ISO 8601, UTC, whole seconds."""
     return datetime.now(UTC).isoformat(timespec="seconds")
+
+
+def has_records(folder: Path) -> bool:
+    """Whether a folder has records, or says which server has them."""
+    return any((folder / name).is_file() for name in ("study.db", MARKER))
 
 
 class Store:

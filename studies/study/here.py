@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from importlib.util import find_spec
 
 from archspec import Problem, UserError
 from archspec.graphs.graph import ArchGraph
 from archspec.text.positions import Positions
+from studies.study.execution import OnRay, OnSlurm
 from studies.study.salvage import Lost, is_lost
 from studies.study.study import Study
 
 
 def here_problems(study: Study, base: ArchGraph | None, positions: Positions, lost: Lost) -> Iterator[Problem]:
-    """Data that are missing or do not fit, and (U408, a warning: it may be run elsewhere) a database not named here.
+    """Data that are missing or do not fit; U408, a warning, since it may be run elsewhere: no database, no launcher.
 
     Args:
         study: what could be read of it.
@@ -31,6 +33,7 @@ def here_problems(study: Study, base: ArchGraph | None, positions: Positions, lo
         except UserError as error:
             for p in error.problems:
                 yield positions.problem(p.code, p.message, p.hint, path=("protocol", "data"), node=p.node)
+    yield from _launcher_problems(study, positions)
     storage = study.run.storage
     if storage is not None:
         from studies.records.database import connector
@@ -41,3 +44,12 @@ def here_problems(study: Study, base: ArchGraph | None, positions: Positions, lo
             for p in error.problems:
                 at = ("run", "storage")
                 yield positions.problem("U408", p.message, p.hint, path=at, severity="warning")
+
+
+def _launcher_problems(study: Study, positions: Positions) -> Iterator[Problem]:
+    """U408: the package that starts trials elsewhere is not installed here."""
+    for kind, extra, package in ((OnRay, "ray", "ray"), (OnSlurm, "slurm", "submitit")):
+        if isinstance(study.run.launch, kind) and find_spec(package) is None:
+            message = f"launch: {extra} needs the package {package}, which is not installed here."
+            hint = f"Run `pip install 'ushape[{extra}]'`."
+            yield positions.problem("U408", message, hint, path=("run", "launch"), severity="warning")

@@ -52,7 +52,7 @@ def check_study_document(
         document: the text as data.
         path: of the file.
         unread: what could not be read in the text; those values are null in `document`.
-        here: look at what this machine has too: the data, and where records go.
+        here: look at what this machine has too, the data and where records go, and draw points of a search.
     """
     study, problems = _check_document(document, path, here=here)
     said = {(problem.line, problem.column) for problem in unread}
@@ -81,6 +81,12 @@ def _check_document(document: Document, path: Path, *, here: bool) -> tuple[Stud
     if here:
         problems += here_problems(study, base.graph, positions, lost)
     sound = file is not None and base.graph is not None
+    search = usable.search
+    if here and search is not None and sound and all(problem.severity != "error" for problem in problems):
+        # Only studies that search pay for importing what draws points.
+        from studies.study.search_doubts import search_doubts
+
+        problems += search_doubts(study, search, positions)
     return (study if sound else None), merged(problems)
 
 

@@ -96,7 +96,7 @@ def test_other_values_do_and_all_are_named() -> None:
         "f:2:1: error U011 `inner.size` is missing. That is: how large.",
         "f:2:9: error U012 `inner.rate` must be a number, not 'high'.",
         "f:3:9: error U012 `more.0.size` must be at least 1, not 0.",
-        "f:3:19: error U012 `more.1` must be a mapping of keys to values, not 7.",
+        "f:3:19: error U012 `more.1` must be a mapping of keys to values, not 7. Its keys: size, rate.",
         "f:4:1: error U012 `on` must be true or false, not 'off'. Write false.",
     ]
 

@@ -266,5 +266,6 @@ def test_markup_in_names_stays_text(browser: Browser, tmp_path: Path) -> None:
     assert watched.page.title() == "digits – ushape"
     assert watched.page.locator("img").count() == 0
     assert evil in watched.page.locator(".question").inner_text()
+    assert watched.page.locator(".legendtext", has_text=evil).count() > 1, "as it is written, quotation marks too"
     assert watched.complaints == []
     watched.page.close()

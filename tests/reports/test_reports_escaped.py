@@ -10,7 +10,9 @@ import re
 from dataclasses import replace
 from pathlib import Path
 
+from reports.analysis.curves import Curve
 from reports.dashboard import render
+from reports.figures.curves import variant_figure
 from reports.pages.charts import safe_json
 from studies.frame import StudyResults
 from tests.reports.reading import read, stored, words
@@ -94,3 +96,11 @@ def test_json_cannot_end_its_script() -> None:
 def test_escaped_text_is_still_readable() -> None:
     page = render(replace(make_study(seeds=1, trials=0), question="Is a < b & c?"))
     assert html.escape("Is a < b & c?") in page
+
+
+def test_what_plotly_would_not_show_as_written_is_told_by_number() -> None:
+    curve = Curve('a "b" <i>%{y}</i> & c', (1, 2), (0.5, 0.4), emphasis=False)
+    (trace,) = variant_figure([curve]).data
+    # Plotly knows no &quot; and would fill in %{y}; numbers it knows all.
+    assert trace.name == "a &#34;b&#34; &#60;i&#62;%&#123;y&#125;&#60;/i&#62; &#38; c"
+    assert trace.hovertemplate.startswith(trace.name)

@@ -1,6 +1,7 @@
 from dataclasses import replace
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from reports.analysis.progress import progress, progress_together
@@ -22,7 +23,7 @@ def test_the_volume_is_that_of_the_definition_and_only_grows() -> None:
     assert list(found.volumes) == sorted(found.volumes)
     assert found.volumes[-1] == pytest.approx(1.0)
     kept = [p for p in points if p.kind in ("front", "dominated")]
-    values = np.array([[p.values["loss"], p.values["latency"]] for p in kept])
+    values = np.array([[p.values["loss"], p.values["latency_ratio"]] for p in kept])
     scaled = (values - values.min(axis=0)) / np.ptp(values, axis=0)
     half = [i for i, p in enumerate(kept) if p.trial <= found.trials[1]]
     share = hypervolume(scaled[half], [1.1, 1.1]) / hypervolume(scaled, [1.1, 1.1])
@@ -43,7 +44,7 @@ def test_more_than_two_objectives_are_estimated_closely() -> None:
     found = progress(study, points)
     assert found is not None
     kept = [p for p in points if p.kind in ("front", "dominated")]
-    values = np.array([[p.values[n] for n in study.objectives] for p in kept])
+    values = np.array([[p.values[n] for n in ("loss", "latency_ratio", "memory")] for p in kept])
     scaled = (values - values.min(axis=0)) / np.ptp(values, axis=0)
     first = [i for i, p in enumerate(kept) if p.trial <= found.trials[2]]
     share = hypervolume(scaled[first], [1.1] * 3) / hypervolume(scaled, [1.1] * 3)
@@ -71,12 +72,27 @@ def test_searches_together_are_shares_of_what_all_of_them_dominate() -> None:
     assert first is not None
     assert second is not None
     kept = [[p for p in some if p.kind in ("front", "dominated")] for some in points]
-    values = [np.array([[p.values["loss"], p.values["latency"]] for p in some]) for some in kept]
+    values = [np.array([[p.values["loss"], p.values["latency_ratio"]] for p in some]) for some in kept]
     low, span = np.vstack(values).min(axis=0), np.ptp(np.vstack(values), axis=0)
     volumes = [hypervolume((some - low) / span, [1.1, 1.1]) for some in (*values, np.vstack(values))]
     assert [first.volumes[-1], second.volumes[-1]] == pytest.approx([volumes[0] / volumes[2], volumes[1] / volumes[2]])
     assert first.band == ()
     assert second.band[-1][1:] == pytest.approx((second.volumes[-1],) * 3)
+
+
+def test_what_the_front_calls_dominated_adds_nothing_while_the_machine_drifts() -> None:
+    study = make_study(seeds=0, trials=2, budgets={})
+    trials = pd.concat([study.trials.iloc[[0]]] * 3).assign(trial=range(3), status="finished", replay_of=None)
+    trials = trials.assign(
+        feasible=True, loss=[0.1, 0.2, 0.3], latency=[9e-3, 8e-3, 4e-3], latency_ratio=[4.0, 2.0, 8.0]
+    )
+    drifting = replace(study, trials=trials)
+    found = progress(drifting, search_points(drifting))
+    assert found is not None
+    assert [p.kind for p in search_points(drifting)] == ["front", "front", "dominated"]
+    assert found.trainings == (1, 2, 3)
+    # The third costs the largest ratio: it dominates only what the first two do, though its time was the shortest.
+    assert found.volumes[1:] == pytest.approx((1.0, 1.0))
 
 
 def test_nothing_to_follow() -> None:

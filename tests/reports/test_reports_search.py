@@ -1,9 +1,13 @@
 import math
 from dataclasses import replace
 
+import pytest
+
 from reports.analysis.curves import loss_by_level, smoothed, trial_curves, variant_curves
 from reports.analysis.search import best_so_far, natural, objective_pairs, search_points
+from reports.dashboard import render
 from tests.reports.synthetic_study import full_study, make_study
+from tests.reports.test_reports_dashboard import words
 
 
 def test_points_leave_out_replays_of_points_but_keep_those_of_the_ablation() -> None:
@@ -19,6 +23,22 @@ def test_points_leave_out_replays_of_points_but_keep_those_of_the_ablation() -> 
     kept = search_points(replace(study, trials=frame))
     assert len(kept) == 19
     assert [point.replay_of for point in kept if point.replay_of] == [("ablation", 0)]
+
+
+def test_a_ratio_as_an_objective_is_shown_like_any_other() -> None:
+    study = make_study(seeds=0, trials=12, objectives=("loss", "latency_ratio"), budgets={"train_latency_ratio": 9.0})
+    points = search_points(study)
+    by_trial = study.trials.set_index("trial")["latency_ratio"]
+    assert [p.values["latency_ratio"] for p in points] == pytest.approx(
+        [by_trial[p.trial] for p in points], nan_ok=True
+    )
+    page = words(render(study))
+    assert "Objectives: held-out loss and latency ratio. Budgets: training step ratio at most 9.00." in page
+    assert "Held-out loss against latency ratio" in page
+    assert "latency_ratio" not in page
+    table = page[page.index("All trials", page.index("How it was measured")) :]
+    assert "latency ratio" in table
+    assert "training step ratio" in table
 
 
 def test_best_so_far_looks_at_feasible_trials_only() -> None:

@@ -130,3 +130,9 @@ def test_a_small_curve_is_short_and_ends_in_a_cross_without_a_result() -> None:
 def test_a_spec_that_is_not_kept_is_not_told() -> None:
     assert spec_text({}, "f") == ""
     assert spec_text({"f": {"version": 1}}, "f") == ""
+
+
+def test_a_single_seed_is_told_to_give_no_interval() -> None:
+    told = words(page_of("one seed"))
+    assert "There are no intervals: they take two seeds that ended on both sides." in told
+    assert "widened for 0" not in told

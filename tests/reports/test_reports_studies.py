@@ -1,9 +1,11 @@
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 import pytest
 
 from reports.analysis.studies import common_architectures, differences, searches, shared_metrics
@@ -53,6 +55,19 @@ def test_common_architectures_are_lined_up_with_their_means() -> None:
     assert (mean.value, mean.trials) == (pytest.approx(losses.mean()), len(losses))
 
 
+def test_a_replay_is_no_second_measurement() -> None:
+    study = full_study()
+    rows = usable(study.trials)
+    base = rows[rows["variant"] == "base"]
+    again = base.iloc[[0]].assign(
+        part="search", trial=900, status="replayed", replay_of=f"ablation/{base.iloc[0]['trial']}"
+    )
+    replayed = replace(study, trials=pd.concat([study.trials, again], ignore_index=True))
+    (common, *_) = common_architectures([replayed, study], ["loss"])
+    assert common.fingerprint == study.base
+    assert common.values["loss"][0] == common.values["loss"][1]
+
+
 def test_studies_without_a_common_architecture_say_so(tmp_path: Path) -> None:
     other = make_study(seed=5)
     trials = other.trials.copy()
@@ -64,11 +79,22 @@ def test_studies_without_a_common_architecture_say_so(tmp_path: Path) -> None:
 def test_the_figure_has_one_trace_for_each_study() -> None:
     studies = [named(full_study(), "one"), named(make_study(seed=5), "<two>")]
     figure = studies_figure(studies, METRICS["latency"], METRICS["loss"])
-    assert [trace.name for trace in figure.data] == ["one", "&lt;two&gt;"]
+    assert [trace.name for trace in figure.data] == ["one", "&#60;two&#62;"]
     rows = usable(studies[0].trials).dropna(subset=["loss", "latency"])
     assert list(figure.data[0].y) == pytest.approx(rows["loss"].tolist())
     assert list(figure.data[0].x) == pytest.approx((rows["latency"] * 1e3).tolist())
     assert len({trace.marker.symbol for trace in figure.data}) == 2
+
+
+def test_no_study_is_left_out_of_the_view_as_a_whole() -> None:
+    near, far = (make_study(seeds=0, trials=number) for number in (30, 4))
+    worse = replace(far, trials=far.trials.assign(loss=far.trials["loss"] * 6))
+    figure = studies_figure([near, worse], METRICS["latency"], METRICS["loss"])
+    high = math.inf if figure.layout.yaxis.range is None else figure.layout.yaxis.range[1]
+    if figure.layout.yaxis.type == "log":
+        high = 10**high
+    assert usable(worse.trials)["loss"].min() <= high
+    assert usable(worse.trials)["loss"].min() > 2 * usable(near.trials)["loss"].max(), "far from all others"
 
 
 def test_texts_of_users_are_escaped_on_the_page(tmp_path: Path) -> None:

@@ -44,12 +44,25 @@ def test_markdown_has_a_row_for_each_variant_with_its_interval(tmp_path: Path) -
     write_tables(full_study(), tmp_path, ("markdown",))
     lines = (tmp_path / "ablation.md").read_text(encoding="utf-8").splitlines()
     assert "95 % t interval" in lines[0]
+    front = (tmp_path / "front.md").read_text(encoding="utf-8")
+    assert "Compared by the ratio of latency to a reference network, which the table does not show." in front
     head, rows = lines[2], lines[4:]
     assert head.count("|") == rows[0].count("|")
     assert [row.split("|")[1].strip() for row in rows] == [
         effect.variant for effect in compare(full_study().trials, "loss")
     ]
     assert re.search(r"no-skips \| \+0\.\d+ \[\+0\.\d+, \+0\.\d+\] ", rows[0].replace("  ", ""))
+
+
+def test_markdown_holds_no_markup_of_users(tmp_path: Path) -> None:
+    results = full_study()
+    trials = results.trials.copy()
+    trials["variant"] = trials["variant"].replace("no-skips", "a|b <script>alert(1)</script> & c")
+    trials = trials.rename(columns={"param:ch_mult": "param:<b>|"})
+    write_tables(replace(results, trials=trials), tmp_path, ("markdown",))
+    text = (tmp_path / "ablation.md").read_text(encoding="utf-8")
+    assert r"a\|b &#60;script&#62;alert(1)&#60;/script&#62; &#38; c" in text
+    assert r"&#60;b&#62;\|" in (tmp_path / "front.md").read_text(encoding="utf-8")
 
 
 def test_latex_is_booktabs_with_every_special_sign_escaped(tmp_path: Path) -> None:

@@ -44,7 +44,8 @@ def test_budgets_that_cannot_be_read(study_file: Write, text: str, message: str)
     ("init", "message"),
     [
         ("model.pt", "19:3: error U001 there is no checkpoint model.pt. Paths are relative to the study file."),
-        ("[a.pt]", "19:3: error U012 `protocol.init` must be a mapping of keys to values, not a list."),
+        ("[a.pt]", "19:3: error U012 `protocol.init` must be a mapping of keys to values, not a list. "
+             "Its keys: from, architecture, layout, ema, policy."),
         ("{}", f"19:3: error U011 `protocol.init.from` is missing. {FROM}"),
         ("{form: model.pt}", "19:10: error U010 `protocol.init.form` is not a known key. Did you mean `from`?"),
         ("{from: 3}", "19:10: error U012 `protocol.init.from`: must be the path of a checkpoint, not 3."),

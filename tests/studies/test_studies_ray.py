@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
@@ -110,3 +113,42 @@ def test_what_fits_nowhere_is_refused(study_file: Write) -> None:
     path = study_file(ABLATION, "run: {launch: {ray: {gpus: 1, accelerator: A100}}}\n")
     with pytest.raises(UserError, match="no trial fits the Ray cluster, which has 4 CPU and 0 GPU"):
         run_on_ray(path)
+
+
+PLAIN = """
+import os, signal, sys
+from studies.driver.launch.on_ray import RayLauncher
+from studies.study.execution import Run
+
+signal.signal(signal.SIGTERM, signal.default_int_handler)
+
+def niceness(preparation):
+    return str(os.nice(0))
+
+with RayLauncher(Run.model_validate({"launch": "ray", "workers": 1}), print, niceness) as launcher:
+    print("nice", launcher._answer("{}"), "ours", os.nice(0), flush=True)
+    try:
+        os.kill(os.getpid(), signal.SIGTERM)
+        signal.pause()
+    except KeyboardInterrupt:
+        print("interrupted", flush=True)
+"""
+
+
+def test_a_ray_of_our_own_is_as_urgent_as_we_are_and_leaves_the_end_of_a_run_to_us() -> None:
+    """Ray makes its workers the least urgent of a machine, and takes SIGTERM for itself."""
+    pytest.importorskip("ray")
+    root = Path(__file__).parents[2]
+    environment = {**os.environ, "PYTHONPATH": str(root)}
+    done = subprocess.run(
+        [sys.executable, "-c", PLAIN],
+        cwd=root,
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=200,
+    )
+    [urgency, end] = done.stdout.splitlines()
+    _, theirs, _, ours = urgency.split()
+    assert (theirs, end) == (ours, "interrupted")

@@ -4,6 +4,7 @@ import shutil
 import sys
 from collections import Counter
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -12,17 +13,21 @@ import pytest
 from PIL import Image
 
 from archspec import UserError
+from studies.driver.loop import Launcher
 from studies.driver.run import run_study
 from studies.frame import load_results
 from studies.records.locks import sole_driver
 from studies.records.record import TRAINED, Part, TrialRecord
 from studies.records.store import Store
+from studies.study.execution import Run
+from studies.study.exhausted import is_exhausted
 from studies.study.load import load_study
 from studies.trial.job import Progress
 from tests.studies.fake_run import start as fake_start
 from tests.studies.fake_worker import fake_trial
 from tests.studies.here import Here
 from tests.tiny_study import ABLATION, SEARCH
+from ushape.cli.status import status_data
 
 Write = Callable[..., Path]
 
@@ -115,6 +120,20 @@ def test_an_exhausted_space_ends_the_search_with_a_word(study_file: Write, monke
     assert listener.lines[0].endswith(" known already.")
     again = pretend(path)
     assert (again.records, again.lines) == ([], listener.lines)
+    found = status_data(load_study(path).folder)["parts"]["search"]
+    assert (found["exhausted"], found["left"], found["planned"]) == (True, 0, 5)
+
+
+def test_a_space_is_exhausted_by_its_different_points(study_file: Write) -> None:
+    path = study_file("search: {space: {attn_type: [vanilla, none], skip: [concat, add]}, trials: 2}\n")
+    pretend(path)
+    store = Store(load_study(path).folder)
+    records, document = store.records("search"), store.remembered_study() or {}
+    assert len(records) == 2
+    assert not is_exhausted(document, 4, lambda: [*records, *records])
+    assert not is_exhausted({**document, "base": {"of": "another version"}}, 4, lambda: records)
+    del document["search"]["space"]["skip"]
+    assert not is_exhausted(document, 2, lambda: records)  # those points have another dimension too
 
 
 def test_a_search_without_a_feasible_point_says_what_refuses_it(study_file: Write) -> None:
@@ -210,6 +229,18 @@ def test_a_second_driver_is_turned_away(study_file: Write) -> None:
     study = load_study(study_file(ABLATION))
     with sole_driver(study.folder), pytest.raises(UserError, match="another `ushape run` is working on"):
         run_study(study, study.folder, Listener())
+
+
+def test_a_refusal_that_needs_no_worker_comes_before_workers_start(study_file: Write, tmp_path: Path) -> None:
+    """A second study in the folder of a first: a cluster would take a minute to start, for nothing."""
+    first = load_study(study_file(ABLATION))
+    Store(first.folder, "another", create=True).open("ablation", ["loss"])
+
+    def never(run: Run, folder: Path) -> AbstractContextManager[Launcher]:
+        raise AssertionError(f"started {run} for {folder}")
+
+    with pytest.raises(UserError, match="holds the results of the study `another`"):
+        run_study(first, first.folder, Listener(), start=never)
 
 
 def test_a_failing_trial_is_recorded_and_the_study_goes_on(study_file: Write) -> None:

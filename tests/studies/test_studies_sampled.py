@@ -19,6 +19,7 @@ from studies.study.load import check_study, load_study
 from studies.training.batch import batches
 from studies.training.diffusion import process
 from studies.training.sampling import classifier as classifiers
+from studies.training.sampling.features import space
 from studies.training.train import TrainingStep
 from studies.trial.job import Job
 from studies.trial.run import run_trial
@@ -37,6 +38,7 @@ def messages(path: Path) -> list[str]:
 
 def test_samples_are_drawn_judged_and_kept(study_file: Write, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("USHAPE_CACHE", str(tmp_path / "cache"))
+    space.cache_clear()  # of another test's classifier, kept elsewhere
     path = study_file(ABLATION, **{"images: 4}": f"images: 4, {SAMPLES}}}", "seeds: 2": "seeds: 1"})
     study, listener = load_study(path), Listener()
     run_study(study, study.folder, listener, start=Here)

@@ -150,7 +150,17 @@ def test_what_is_lost(tmp_path: Path) -> None:
     kept(store, record(0, metrics={"loss": 1.0}), record(1, "a", 0, "diverged"), record(2, "b", 0, "oom"))
     progress = progress_of(tmp_path)
     assert progress.counts == {"ablation": {"finished": 1, "diverged": 1, "oom": 1}}
-    assert progress.lost == 2
+    assert progress.lost == progress.without_result == 2
+
+
+def test_what_a_search_expects_to_diverge_is_not_lost_but_has_no_result(tmp_path: Path) -> None:
+    store = Store(tmp_path, "s", create=True)
+    store.open("search", ["loss"])
+    kept(
+        store, record(0, "a", 0, "oom"), *(record(n, None, 0, s) for n, s in enumerate(("diverged", "oom", "refused")))
+    )
+    progress = progress_of(tmp_path)
+    assert (progress.lost, progress.without_result) == (1, 3)
 
 
 def test_an_empty_frame_has_every_column() -> None:

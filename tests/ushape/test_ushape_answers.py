@@ -75,9 +75,10 @@ def test_a_search_claims_no_winner_and_a_confirmation_says_what_fresh_seeds_foun
     best = [
         "search: Best held-out loss within budget: trial 0, 0.5024 (parameters 0.0240 M). It is the base itself.",
         "search: None within 1 % of it is cheaper by parameters.",
+        "search: No knee: the front has one point, and a knee lies between two others.",
     ]
     run = said(ushape("run", "s.yaml", cwd=folder))
-    assert run[-6:] == [
+    assert run[-7:] == [
         "search: 3 finished",
         *best,
         "search: Every architecture of the search ran with one seed. Differences between neighbours may be chance, so "

@@ -9,7 +9,7 @@ import pytest
 
 from studies.study.load import check_study
 from tests.command import ushape
-from tests.tiny_study import ABLATION, TINY
+from tests.tiny_study import ABLATION, SEARCH, TINY
 from ushape.cli.checking import problems_of
 
 UNET = """\
@@ -122,6 +122,37 @@ def test_a_variable_that_is_not_set_here_is_a_warning_with_its_place(tmp_path: P
     ]
     # Where it is run is where it has to be set: what only looks at the study does not ask.
     assert check_study(tmp_path / "s.yaml")[1] == ()
+
+
+@pytest.mark.parametrize(("launch", "package"), [("ray", "ray"), ("slurm", "submitit")])
+def test_a_launcher_that_is_not_installed_is_a_warning(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, launch: str, package: str
+) -> None:
+    monkeypatch.setattr("studies.study.here.find_spec", lambda name: None if name == package else object())
+    (tmp_path / "s.yaml").write_text(f"{TINY}{ABLATION}run: {{launch: {launch}}}\n")
+    assert [str(problem).replace(f"{tmp_path}/", "") for problem in problems_of(tmp_path / "s.yaml")] == [
+        f"s.yaml:27:7: warning U408 launch: {launch} needs the package {package}, which is not installed here. "
+        f"Run `pip install 'ushape[{launch}]'`."
+    ]
+    monkeypatch.setattr("studies.study.here.find_spec", lambda name: object())
+    assert problems_of(tmp_path / "s.yaml") == ()
+
+
+def test_a_search_that_cannot_train_what_it_asks_for_is_doubted(tmp_path: Path) -> None:
+    (tmp_path / "s.yaml").write_text(TINY + SEARCH.replace("trials: 3", "trials: 13"))
+    assert [str(problem).replace(f"{tmp_path}/", "") for problem in problems_of(tmp_path / "s.yaml")] == [
+        "s.yaml:30:3: warning U409 13 trainings are asked of a space of 12 points, and none is trained twice. "
+        "Say 12 or fewer, or let more vary."
+    ]
+    (tmp_path / "s.yaml").write_text(TINY + SEARCH.replace("400k", "0.1 * base"))
+    assert [str(problem).replace(f"{tmp_path}/", "") for problem in problems_of(tmp_path / "s.yaml")] == [
+        "s.yaml:29:3: warning U409 of 50 random points none is within parameters; the nearest is 717% over. "
+        "`ushape show STUDY` counts why. Raise the budget, or let the space reach smaller networks."
+    ]
+    assert ushape("check", "s.yaml", cwd=tmp_path).returncode == 0
+    for kept in (SEARCH.replace("trials: 3", "trials: 12"), SEARCH.replace("parameters: 400k", "memory: 1 MB")):
+        (tmp_path / "s.yaml").write_text(TINY + kept)
+        assert problems_of(tmp_path / "s.yaml") == ()
 
 
 def test_data_that_do_not_fit_are_told_beside_everything_else(tmp_path: Path) -> None:

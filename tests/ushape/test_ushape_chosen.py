@@ -65,7 +65,9 @@ def test_the_best_trial_as_plain_pytorch_with_its_weights_or_plainly_without(stu
     other = next(str(n) for n in results.trials["trial"] if str(n) != number and results.trials["loss"][n] > 0)
     code, said, error = ushape("export", str(study), "--trial", other, "--to", "python", "-o", "other.py")
     assert (code, "its weights" in said, Path("other.safetensors").exists()) == (0, False, False)
-    assert error.endswith("; its weights were not kept (run: {keep_weights: 1} keeps the best), so it is untrained\n")
+    assert error.endswith(
+        "; its weights are not there (run: {keep_weights: 1} keeps those of the best), so it is untrained\n"
+    )
 
 
 @pytest.mark.parametrize(

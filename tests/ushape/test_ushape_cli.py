@@ -20,6 +20,7 @@ from tests.studies.here import Here
 from tests.tiny_study import ABLATION, SEARCH, TINY
 from ushape.cli.app import app
 from ushape.cli.checking import problems_of
+from ushape.cli.starting import _seen_from
 
 UNET = """\
 version: 1
@@ -143,6 +144,15 @@ def test_init_writes_a_sound_study_of_a_folder_of_images(
     assert problems_of(file) == ()
 
 
+def test_a_folder_is_named_from_the_study_where_both_can_be_moved_together(tmp_path: Path) -> None:
+    file = tmp_path / "studies" / "s.yaml"
+    assert _seen_from(file, tmp_path / "studies" / "in" / "it") == "in/it"
+    assert _seen_from(file, tmp_path / "beside" / "it") == "../beside/it"
+    assert _seen_from(file, tmp_path.parent / "elsewhere") == str(tmp_path.parent / "elsewhere")
+    assert _seen_from(Path("/s.yaml"), Path("/data")) == "data"
+    assert _seen_from(Path("/home/s.yaml"), Path("/data")) == "/data"
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
@@ -192,10 +202,31 @@ def test_the_schemas_accept_good_files_and_refuse_typos(tmp_path: Path) -> None:
         (["show", "."], "error U001 this is a directory, not a file."),
         (["export", "none.yaml"], "none.yaml: error U001 there is no such file."),
         (["init", "no/such/folder.yaml"], "error U090 there is no folder no/such. Make it first."),
+        (
+            ["run", "s.yaml", "--out", "s.yaml"],
+            "error U090 s.yaml cannot hold the results: it is a file. Name a folder that",
+        ),
+        (
+            ["run", "s.yaml", "--out", "s.yaml/x"],
+            "error U090 s.yaml/x cannot hold the results: Not a directory. Name a",
+        ),
+        (
+            ["export", "a.yaml", "--to", "yaml", "-o", "s.yaml/x.yaml"],
+            "error s.yaml: cannot be written: it is a file, and a",
+        ),
+        (
+            ["export", "a.yaml", "--to", "yaml", "-o", "/proc/x.yaml"],
+            "error /proc: cannot be written: no files can be made there. Name another place.",
+        ),
+        (
+            ["export", "a.yaml", "--to", "yaml", "-o", "/proc/no/x.yaml"],
+            "error /proc/no: cannot be written: no files can be made there. Name another place.",
+        ),
     ],
 )
 def test_a_mistake_is_a_message_and_never_a_traceback(tmp_path: Path, arguments: list[str], message: str) -> None:
     (tmp_path / "s.yaml").write_text(TINY + ABLATION)
+    (tmp_path / "a.yaml").write_text(UNET)
     done = ushape(*arguments, cwd=tmp_path)
     assert done.returncode == 2
     assert message in done.stderr

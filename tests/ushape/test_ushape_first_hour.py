@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -118,3 +119,49 @@ def test_budgets_that_show_did_not_look_at_are_named(place: Path) -> None:
     assert json.loads(said("show", "s.yaml", "--json"))["search"]["judged_later"] == ["train_memory"]
     (place / "s.yaml").write_text(TINY + SEARCH)
     assert "looked at here" not in said("show", "s.yaml")
+
+
+def test_what_runs_is_counted_once(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is to do still, and "1 finished, 2 running, 5 to do" of six came to eight."""
+    records = [replace(glance("base", seed, 1.0), status="running" if seed else "finished") for seed in range(3)]
+    part = _part_data(records, {"search": {"trials": 6}}, "search", running=True)
+    data = {
+        "name": "s",
+        "folder": "runs/s",
+        "running": True,
+        "runs": "trainings",
+        "parts": {"search": part},
+        "screening": None,
+    }
+    monkeypatch.setattr("ushape.cli.status.status_data", lambda _: data)
+    (place / "runs").mkdir()
+    assert "\nsearch, 6 trainings: 1 finished, 5 to do (2 of them running)\n" in said("status", "runs")
+
+
+@pytest.mark.parametrize("command", ["status", "report", "tables"])
+def test_a_study_whose_records_lie_on_a_server_and_whose_folder_is_elsewhere(place: Path, command: str) -> None:
+    (place / "s.yaml").write_text(TINY + ABLATION + "run: {storage: {env: NOWHERE}}\n")
+    assert said(command, "s.yaml").startswith(
+        "error U001 runs/tiny is not here, the folder of the study's files, whose records lie in"
+    )
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        (
+            "name: tiny",
+            "name: a/b",
+            "`name` cannot be 'a/b'. That is: names the study's folder: letters, digits, . _ -.",
+        ),
+        ("skip: [concat, add]", "wire: {rewire: skip}", "mapping of keys to values, not 'skip'. Its keys: to, port."),
+        (
+            "skip: [concat, add]",
+            "join: {nodes: conv_in, operations: [conv]}",
+            "not a list. That is: label -> operation put in the place of `nodes`; null leaves them as they are.",
+        ),
+    ],
+)
+def test_a_value_of_a_wrong_form_is_told_what_it_is(tmp_path: Path, old: str, new: str, message: str) -> None:
+    (tmp_path / "s.yaml").write_text((TINY + SEARCH).replace(old, new))
+    assert any(str(problem).endswith(message) for problem in check_study(tmp_path / "s.yaml")[1])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import sys
 from importlib.util import find_spec
 from pathlib import Path
@@ -36,6 +37,11 @@ if TYPE_CHECKING:
 
 #: Exit codes: 0 fine; 1 done, but not all trials have a result; 2 the user has to change something; 130 interrupted.
 USER_ERROR = 2
+#: What the system says of a place that cannot be used; everything else is a fault of ours and stays a traceback.
+_REFUSED = frozenset({
+    errno.EACCES, errno.EPERM, errno.EROFS, errno.EEXIST, errno.ENOTDIR, errno.EISDIR,
+    errno.ENOSPC, errno.EDQUOT, errno.ENAMETOOLONG, errno.ENOTSUP,
+})  # fmt: skip
 
 app = typer.Typer(
     name="ushape",
@@ -88,6 +94,21 @@ def main() -> None:
 
         show_problems(error.problems)
         sys.exit(USER_ERROR)
+    except OSError as error:
+        if error.errno not in _REFUSED or error.filename is None:
+            raise
+        from ushape.cli.console import err
+
+        err.print(f"error {_refused(error)}", markup=False, highlight=False)
+        sys.exit(USER_ERROR)
+
+
+def _refused(error: OSError) -> str:
+    """What the system did not let us do, at the place that the user named; our own file beside it is not theirs."""
+    path = Path(error.filename)
+    place = path.parent if path.name.startswith(".") and path.suffix == ".tmp" else path
+    what = "it is a file, and a folder is needed" if place.is_file() else str(error.strerror)
+    return f"{place}: cannot be written: {what}. Name another place."
 
 
 def _user_error() -> type[UserError]:

@@ -99,7 +99,7 @@ def _asked(file: Path, trial: str | None, weights: Path | None, *, takes_weights
     elif found.weights is not None:
         note = f"; with the weights of {found.weights}"
     else:
-        note = "; its weights were not kept (run: {keep_weights: 1} keeps the best), so it is untrained"
+        note = "; its weights are not there (run: {keep_weights: 1} keeps those of the best), so it is untrained"
     err.print(f"{found.name}: {loss}{note}", markup=False)
     return _Asked(found.graph, None, weights or found.weights)
 

@@ -91,7 +91,7 @@ def folder_of(study: Path) -> Path:
     """The folder of results that a study file or a folder means; `UserError` if the file is not sound and has none."""
     if study.is_dir():
         return study
-    from archspec import UserError
+    from archspec import UserError, user_error
     from studies.study.place import name_of, results_folder
 
     # Where there are results the file's name is enough, and the rest of it may be in the middle of a change.
@@ -101,4 +101,12 @@ def folder_of(study: Path) -> Path:
             return folder
     from studies.study.load import load_study
 
-    return load_study(study).folder
+    loaded = load_study(study)
+    if loaded.run.storage is not None and not loaded.folder.is_dir():
+        where = f"{loaded.folder} is not here, the folder of the study's files, whose records lie in"
+        raise user_error(
+            f"{where} {loaded.run.storage.words()}.",
+            "Name the folder where it is, or share it by a network file system. The first `ushape run STUDY` makes it.",
+            code="U001",
+        )
+    return loaded.folder

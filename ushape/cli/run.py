@@ -61,5 +61,5 @@ def run(
         console.print(f"results: {(folder / 'results.csv')}")
         console.print(f"dashboard: {written}")
     if progress.lost:
-        err.print(f"{progress.lost} trial(s) have no result; the dashboard says why.")
+        err.print(f"{progress.without_result} trial(s) have no result; the dashboard says why.")
         raise typer.Exit(1)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 from importlib import resources
 from pathlib import Path
@@ -14,6 +15,8 @@ _LOOKS = 50
 _SIZES = (32, 16, 8)
 #: Side of the innermost map, where there are more than two levels.
 _INNERMOST = 8
+#: Trainings of the search that is proposed, unless its space (two widths, two depths, inner sizes) is smaller.
+_MOST_TRIALS = 12
 
 
 def study_of_digits() -> str:
@@ -46,12 +49,18 @@ def study_of_images(file: Path, folder: Path, resolution: int | None) -> str:
         levels += 1
     mult = [1] * (levels - 1) + [2]
     inner = [size // 2**level for level in range(1, levels)]
-    here, there = file.parent.resolve(), folder.resolve()
-    path = there.relative_to(here) if there.is_relative_to(here) else there
     return Template(_template("images.yaml")).substitute(
         file=file.name, name=_name(folder), channels=channels, ch_mult=mult, resolution=size, number=f"{number:,}",
-        inner=inner, side=side, folder=json.dumps(str(path), ensure_ascii=False),
+        inner=inner, side=side, trials=min(_MOST_TRIALS, 4 * 2 ** len(inner)),
+        folder=json.dumps(_seen_from(file, folder), ensure_ascii=False),
     )  # fmt: skip
+
+
+def _seen_from(file: Path, folder: Path) -> str:
+    """A folder's path relative to a file where it lies below or beside it, so that both can be moved together."""
+    here, there = file.parent.resolve(), folder.resolve()
+    around = here.parent if here.parent != Path(here.anchor) else here
+    return os.path.relpath(there, here) if there.is_relative_to(around) else str(there)
 
 
 def _looked_at(folder: Path) -> tuple[int, int, int]:

@@ -13,7 +13,7 @@ import typer
 
 if TYPE_CHECKING:
     from studies.records.reader import Reader
-    from studies.records.record import Glance
+    from studies.records.record import Glance, TrialRecord
 
 
 def status(
@@ -42,8 +42,11 @@ def _print_part(part: str, data: dict[str, Any]) -> None:
     from ushape.cli.console import out
 
     found = data["parts"][part]
-    counts = [f"{number} {name}" for name, number in found["statuses"].items()]
-    counts += [f"{found['left']} to do"] if found["left"] else []
+    # What runs is to do still: counted once, or the numbers would come to more than there is.
+    counts = [f"{number} {name}" for name, number in found["statuses"].items() if name != "running"]
+    now = f" ({len(found['running'])} of them running)" if found["running"] else ""
+    counts += [f"{found['left']} to do{now}"] if found["left"] or now else []
+    counts += ["ended, since no point of its space is left"] if found["exhausted"] else []
     trainings = f", {found['planned']} {data['runs']}" if found["planned"] else ""
     out.print(f"{part}{trainings}: {', '.join(counts) or 'nothing yet'}")
     best = found["best"]
@@ -76,14 +79,36 @@ def status_data(folder: Path) -> dict[str, Any]:
         parts, base = reader.parts(), reader.base_fingerprint()
         everything = judged([one for part in parts for one in current(reader.glances(part))], document, base)
     found = {part: [one for one in everything if one.part == part] for part in parts}
+    data = {part: _part_data(records, document, part, running=running) for part, records in found.items()}
+    if "search" in data and not running:
+        _end_if_exhausted(data["search"], document, folder)
     return {
         "name": reader.name,
         "folder": str(folder),
         "running": running,
         "runs": "evaluations" if _steps(document) == 0 else "trainings",
         "screening": account.text() if account is not None else None,
-        "parts": {part: _part_data(records, document, part, running=running) for part, records in found.items()},
+        "parts": data,
     }
+
+
+def _end_if_exhausted(search: dict[str, Any], document: dict[str, Any], folder: Path) -> None:
+    """Nothing is to do where every point of a search's space is settled, however many trainings were asked for."""
+    from studies.records.record import SETTLED
+
+    if not search["left"]:
+        return
+    from studies.study.exhausted import is_exhausted
+
+    settled = sum(number for status, number in search["statuses"].items() if status in SETTLED)
+    if is_exhausted(document, settled, lambda: _records(folder)):
+        search.update(left=0, exhausted=True)
+
+
+def _records(folder: Path) -> list[TrialRecord]:
+    from studies.records.store import Store
+
+    return Store(folder).records("search")
 
 
 @contextmanager
@@ -121,6 +146,7 @@ def _part_data(records: list[Glance], document: dict[str, Any], part: str, *, ru
         "statuses": statuses,
         "planned": planned,
         "left": max(0, planned - sum(record.status in over for record in records)),
+        "exhausted": False,
         "best": None if best is None else {
             "trial": best.trial, "loss": best.metrics["loss"],
             "what": _what(best), "fingerprint": best.fingerprint,
