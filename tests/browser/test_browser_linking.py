@@ -75,7 +75,7 @@ def test_a_box_over_curves_chooses_their_trials_while_it_is_drawn(watched: Watch
     page.mouse.up()
     assert in_curves(watched) == curves
     assert set(marked(watched)[3]) == curves
-    assert page.locator("#plot-search-curves .selectionlayer path").count() > 0
+    page.locator("#plot-search-curves .selectionlayer path").first.wait_for(state="attached")
     # A choice made elsewhere takes the box away, and nothing brings its trials back.
     page.get_by_label(f"Mark search trial {min(curves)} in every view").uncheck()
     assert page.locator("#plot-search-curves .selectionlayer path").count() == 0

@@ -177,7 +177,11 @@ def test_workers_killed_at_random_moments_lose_nothing(
         run_fake(path, retry_failed=True)
     check_whole(path, seeds=6 * times)
     reasons = Counter(r.reason for r in Store(folder).records("ablation") if r.status == "failed")
-    assert set(reasons) <= {"the worker process was killed (SIGKILL), as the system does when memory runs out"}
+    # Whether the system can be asked for its own kills changes when a test beside this one mounts a cgroup.
+    assert set(reasons) <= {
+        "the worker process was killed (SIGKILL), as the system does when memory runs out",
+        "the worker process was killed (SIGKILL), not by the system for lack of memory but by somebody",
+    }
     assert children() == []
 
 
