@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from reports.analysis.pareto import compared_column, compared_values, non_dominated
+from reports.analysis.pareto import by_ratio, compared_column, compared_values, non_dominated
 from reports.analysis.sentences import Sentence
 from reports.analysis.trials import part, usable
 from reports.metrics import Metric, metric_of, metrics_of, percent_text
@@ -118,16 +118,10 @@ def knee_sentences(results: StudyResults, best: pd.Series) -> list[Sentence]:
     ]
 
 
-def by_ratio(results: StudyResults) -> list[str]:
-    """Name the objectives whose ratios to the reference network the search's front is made of, not what is shown."""
-    rows = part(results.trials, "search")
-    return [name for name in results.objectives if compared_column(rows, name) != name]
-
-
 def _told(metric: Metric, row: pd.Series, best: pd.Series, by: str) -> str:
     known = best[by] != 0 and not math.isnan(best[by])
     change = f", {percent_text((row[by] / best[by] - 1) * 100)}" if known else ""
     return f"{metric.label} {metric.text(row[metric.name])}{change}"
 
 
-__all__ = ["Knee", "by_ratio", "knee", "knee_sentences", "plane", "search_knee"]
+__all__ = ["Knee", "knee", "knee_sentences", "plane", "search_knee"]

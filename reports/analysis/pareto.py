@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Collection
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from reports.analysis.trials import USABLE
+from reports.analysis.trials import USABLE, part
 from reports.metrics import METRICS
+
+if TYPE_CHECKING:
+    from studies.frame import StudyResults
 
 
 def non_dominated(values: npt.ArrayLike, feasible: npt.ArrayLike | None = None) -> npt.NDArray[np.bool_]:
@@ -58,6 +62,12 @@ def pareto_kinds(trials: pd.DataFrame, objectives: tuple[str, ...], maximised: C
         "no result" if not d else "infeasible" if not f else "front" if p else "dominated"
         for d, f, p in zip(done, feasible, front, strict=True)
     ]
+
+
+def by_ratio(results: StudyResults) -> list[str]:
+    """Name the objectives whose ratios to the reference network the search's front is made of, not what is shown."""
+    rows = part(results.trials, "search")
+    return [name for name in results.objectives if compared_column(rows, name) != name]
 
 
 def compared_values(

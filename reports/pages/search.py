@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 from reports.analysis.curves import trial_curves
 from reports.analysis.importance import MIN_TRIALS, Importances, importances
-from reports.analysis.knee import by_ratio, plane
+from reports.analysis.knee import plane
+from reports.analysis.pareto import by_ratio
 from reports.analysis.progress import Progress, is_random, progress
 from reports.analysis.search import Point, objective_pairs, search_points
 from reports.analysis.surrogate import BELIEVED, SPLITS, Surrogate, surrogate

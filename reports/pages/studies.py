@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from reports.analysis.answer import answer, counts_text
-from reports.analysis.knee import by_ratio
+from reports.analysis.pareto import by_ratio
 from reports.analysis.progress import progress_together
 from reports.analysis.search import search_points
 from reports.analysis.studies import (

@@ -11,8 +11,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 from markupsafe import Markup
 
-from reports.analysis.knee import by_ratio
-from reports.analysis.pareto import pareto_kinds
+from reports.analysis.pareto import by_ratio, pareto_kinds
 from reports.analysis.search import pieces, text_of, value_text
 from reports.analysis.trials import (
     USABLE,

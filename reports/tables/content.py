@@ -10,7 +10,7 @@ import pandas as pd
 
 from reports.analysis.ablation import Effect, compare, compared_metrics
 from reports.analysis.answer import primary_metric
-from reports.analysis.knee import by_ratio
+from reports.analysis.pareto import by_ratio
 from reports.analysis.rules import rules_of
 from reports.analysis.scores import rankings
 from reports.analysis.search import search_points, value_text

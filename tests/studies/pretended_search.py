@@ -12,7 +12,7 @@ from studies.records.record import TrialRecord
 from studies.records.store import Store
 from studies.study.load import load_study
 from studies.trial.job import Job, Outcome
-from tests.studies.test_studies_loop import Pretended, nothing
+from tests.studies.test_studies_loop import Pretended, Silent, nothing
 
 SEARCH = """
 search:
@@ -27,17 +27,10 @@ search:
 """
 
 
-class Heard:
+class Heard(Silent):
     def __init__(self) -> None:
+        super().__init__()
         self.lines: list[str] = []
-
-    def planned(self, part: str, done: int, total: int) -> None: ...
-
-    def began(self, record: TrialRecord) -> None: ...
-
-    def progressed(self, record: TrialRecord, progress: object) -> None: ...
-
-    def ended(self, record: TrialRecord) -> None: ...
 
     def said(self, text: str) -> None:
         self.lines.append(text)
