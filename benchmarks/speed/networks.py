@@ -7,6 +7,7 @@ from typing import Any
 
 import torch
 from torch import nn
+from torch.nn import functional
 
 from archspec import check_data
 from archspec.text.positions import Positions
@@ -77,7 +78,11 @@ class WrittenOut(nn.Module):
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         b, c, height, width = x.shape
         h = self.norm(x)
-        q, k, v = (layer(h).reshape(b, c, height * width) for layer in (self.q, self.k, self.v))
+        q, k, v = (_convolved(h, layer).reshape(b, c, height * width) for layer in (self.q, self.k, self.v))
         weights = torch.bmm(q.transpose(1, 2), k) * c**-0.5
         attended = torch.bmm(v, weights.softmax(dim=2).transpose(1, 2)).reshape(b, c, height, width)
-        return x + self.proj_out(attended)
+        return x + _convolved(attended, self.proj_out)
+
+
+def _convolved(x: torch.Tensor, layer: nn.Conv2d) -> torch.Tensor:
+    return functional.conv2d(x, layer.weight, layer.bias)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from builder.layers.conv import conv2d
+from builder.layers.conv import conv2d, token_conv2d
 from builder.layers.fused import attend
 from builder.layers.norm import NormOptions
 
@@ -77,23 +77,22 @@ class AttentionBlock(nn.Module):
         self.norm = norm.norm(in_channels) if norm else nn.Identity()
         bias = options.qkv_bias is not False
         if options.fused:
-            self.qkv = conv2d(in_channels, 3 * inner, 1, bias=bias)
+            self.qkv = token_conv2d(in_channels, 3 * inner, bias=bias)
         else:
-            self.q = conv2d(in_channels, inner, 1, bias=bias)
-            self.k = conv2d(in_channels, inner, 1, bias=bias)
-            self.v = conv2d(in_channels, inner, 1, bias=bias)
+            self.q = token_conv2d(in_channels, inner, bias=bias)
+            self.k = token_conv2d(in_channels, inner, bias=bias)
+            self.v = token_conv2d(in_channels, inner, bias=bias)
         self.fused = options.fused
-        self.proj_out = conv2d(inner, in_channels, 1, zero_init=options.zero_init)
+        self.proj_out = token_conv2d(inner, in_channels, zero_init=options.zero_init)
 
     def forward(self, x: Tensor) -> Tensor:
         """Attention over all positions of `x`."""
-        h = self.norm(x)
         # Positions before channels, and contiguous: on strided tensors the fused kernels lose most of their gain.
-        projected = self.qkv(h).chunk(3, dim=1) if self.fused else (self.q(h), self.k(h), self.v(h))
-        q, k, v = (_split_heads(part, self.heads).transpose(2, 3).contiguous() for part in projected)
-        attended = attend(q, k, v).transpose(2, 3)
-        out: Tensor = self.proj_out(_join_heads(attended, x.shape[2:]))
-        return self.options.result(x, out, residual=self.residual)
+        h = self.norm(x).flatten(2).transpose(1, 2).contiguous()
+        projected = self.qkv(h).chunk(3, dim=2) if self.fused else (self.q(h), self.k(h), self.v(h))
+        q, k, v = (part.unflatten(2, (self.heads, -1)).transpose(1, 2) for part in projected)
+        out: Tensor = self.proj_out(attend(q, k, v).transpose(1, 2).flatten(2))
+        return self.options.result(x, out.transpose(1, 2).unflatten(2, x.shape[2:]), residual=self.residual)
 
 
 class LinearAttention(nn.Module):

@@ -75,8 +75,14 @@ def candidates(network: Network) -> dict[str, tuple[int, int]]:
             found[node.target] = 6, sum(value.numel() for value in network.get_submodule(node.target).parameters())
         elif node in inside and node.target in HEAVY:
             layers, weights = found.get(node.meta[NODE_ID], (0, 0))
-            found[node.meta[NODE_ID]] = layers + 1, weights + flat.constant(node.args[1].target).numel()
+            found[node.meta[NODE_ID]] = layers + 1, weights + flat.constant(_weight(node)).numel()
     return found
+
+
+def _weight(layer: fx.Node) -> str:
+    """The name of a layer's weight, which may be flattened first."""
+    (weight,) = (node for node in (layer.args[1], *layer.args[1].all_input_nodes) if node.op == "get_attr")  # type: ignore[union-attr]
+    return str(weight.target)
 
 
 def _with_weights(graph: fx.Graph, names: list[str], again: set[fx.Node]) -> tuple[fx.Graph, set[fx.Node]]:

@@ -72,7 +72,8 @@ def test_the_graph_is_what_was_asked_for():
     assert code.count("conv_transpose2d(") == 2
     assert "interpolate" not in code
     assert "silu(" not in code  # all overwrite
-    assert code.count("linear(") == 3  # two of the embedding, one of all blocks
+    attentions = sum(".attn" in node for node in GRAPH)
+    assert code.count("linear(") == 3 + 4 * attentions  # two of the embedding, one of all blocks; q, k, v, proj_out
     plain = InferenceOptions(channels_last=False, in_place=False, shared_embedding=False, fused_upsampling=False)
     code = for_inference(compiled(GRAPH), plain).code
     assert not any(word in code for word in ("transpose2d", "_into(", "entered"))

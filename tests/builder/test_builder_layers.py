@@ -5,6 +5,7 @@ import math
 import pytest
 import torch
 from torch import nn
+from torch.nn import functional
 
 from builder import layers
 
@@ -18,7 +19,7 @@ def written_out_attention(block, x):
     """Softmax attention of one image after the other, one head after the other."""
     batch, _, height, width = x.shape
     h = block.norm(x)
-    q, k, v = (part(h).flatten(2) for part in (block.q, block.k, block.v))
+    q, k, v = (functional.conv2d(h, part.weight, part.bias).flatten(2) for part in (block.q, block.k, block.v))
     dim = q.shape[1] // block.heads
     out = torch.zeros_like(q)
     for image in range(batch):
@@ -26,7 +27,7 @@ def written_out_attention(block, x):
             rows = slice(head * dim, (head + 1) * dim)
             scores = q[image, rows].T @ k[image, rows] / math.sqrt(dim)
             out[image, rows] = v[image, rows] @ scores.softmax(dim=-1).T
-    out = block.proj_out(out.reshape(batch, -1, height, width))
+    out = functional.conv2d(out.reshape(batch, -1, height, width), block.proj_out.weight, block.proj_out.bias)
     return x + out if block.residual else out
 
 
