@@ -43,8 +43,13 @@ def added_to(x: Tensor, other: Tensor) -> Tensor:
 
 
 def _takes(x: Tensor, other: Tensor) -> bool:
-    alike = other.shape != x.shape or other.stride() == x.stride()
-    return alike and x.dtype == other.dtype and torch.broadcast_shapes(x.shape, other.shape) == x.shape  # type: ignore[no-untyped-call]
+    """Whether `other` can be added to `x` in place; `torch.broadcast_shapes` would be a twentieth of a small step."""
+    if x.dtype != other.dtype:
+        return False
+    if x.shape == other.shape:
+        return x.stride() == other.stride()
+    sides = zip(reversed(x.shape), reversed(other.shape), strict=False)
+    return x.ndim >= other.ndim and all(size in {1, whole} for whole, size in sides)
 
 
 def drawn_from(x: Tensor) -> Tensor:

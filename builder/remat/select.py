@@ -114,7 +114,7 @@ def _small(architecture: ArchGraph, graph: fx.Graph) -> set[fx.Node]:
     found: set[fx.Node] = set()
     for node in graph.nodes:
         owner = node.meta.get(NODE_ID)
-        read = [source for source in node.all_input_nodes if source.op != "get_attr"]
+        read = node.all_input_nodes
         large = owner is None or isinstance(shape_of(architecture, owner), FeatureMap | Tokens)
         if node.op == "get_attr" or not large or (read and all(source in found for source in read)):
             found.add(node)
