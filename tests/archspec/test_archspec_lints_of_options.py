@@ -20,7 +20,7 @@ CROSS: dict[str, Any] = {"attn_type": "transformer", "tokens": {"dim": 4}}
 
 def doubts(**changes: Any) -> list[str]:
     checked = archspec.check_data({"version": 1, "name": "n", "unet": {**SMALL, **changes}}, Positions("f"))
-    assert checked.errors == ()
+    assert {problem.severity for problem in checked.problems} <= {"warning"}
     return [f"{problem.code} {problem.message} {problem.hint}" for problem in checked.problems]
 
 

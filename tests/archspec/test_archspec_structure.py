@@ -184,6 +184,11 @@ def test_an_input_that_nothing_takes_leads_nowhere() -> None:
     ]
 
 
+def test_a_node_id_is_text() -> None:
+    nodes: Any = {**ENDS, float("inf"): CONV}
+    assert told(nodes, "x inf", "inf out") == ['U109 the node id inf is not text. Put it in quotes: "inf".']
+
+
 # shapes: each problem once, where it begins
 
 
