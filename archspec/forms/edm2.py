@@ -52,6 +52,7 @@ class Edm2(Family):
         "attn_t": "Here it is `attn_balance`.",
         "res_t": "Here it is `res_balance`.",
         "clip_act": "Here it is `clip`.",
+        "channels_per_head": "Here it is `head_dim`.",
     }
 
 

@@ -47,5 +47,4 @@ class Family(Levels, Form):
         "img_resolution": "Here it is `resolution`.",
         "label_dim": "Here it is `classes`.",
         "num_classes": "Here it is `classes`.",
-        "channels_per_head": "Here it is `head_dim`.",
     }

@@ -152,6 +152,8 @@ song:
   resolution: 8
   dropout: 0.1
   features: fourier
+  classes: 5
+  augment_dim: 9
   noise_mult: 3
   norm_eps: 1.0e-5
   zero_init: true
@@ -198,6 +200,12 @@ graph:
     x: {{op: input, channels: 3, resolution: 8}}
     t: {{op: input, kind: timestep}}
     time: {{op: fourier_features, dim: 24}}
+    label: {{op: input, kind: label}}
+    label_emb: {{op: label_embedding, classes: 5, out: 24, type: linear, bias: true, scaled: true}}
+    with_label: {{op: add_embeddings}}
+    augment: {{op: input, kind: vector, dim: 9}}
+    augment_emb: {{op: linear, out: 24, bias: false}}
+    with_augment: {{op: add_embeddings}}
     temb: {{op: mlp, hidden: 32, out: 32}}
     conv_in: {{op: conv, out: 8}}
     down.0.block.0: {{{_BLOCK}, out: 8}}
@@ -223,7 +231,13 @@ ITS_IMAGE    up.1.upsample: {{{_RESAMPLED}, out: 16, resample: up}}
 SUM_OF_IMAGES    out: {{op: output}}
   edges:
     - [t, time]
-    - [time, temb]
+    - [label, label_emb]
+    - [time, with_label]
+    - [label_emb, with_label, other]
+    - [augment, augment_emb]
+    - [with_label, with_augment]
+    - [augment_emb, with_augment, other]
+    - [with_augment, temb]
     - [x, conv_in]
     - [conv_in, down.0.block.0]
     - [down.0.block.0, down.0.downsample]
@@ -267,3 +281,20 @@ def test_song_with_and_without_images_along_the_way(smaller: str, output: str) -
     (nodes_in, edges_in), (nodes_up, nodes_end, edges_out) = _INPUTS[smaller], _OUTPUTS[output]
     long = SONG_LONG.replace("SMALLER_IMAGE", nodes_in).replace("ITS_IMAGE", nodes_up)
     assert_same(HEAD + short, HEAD + long.replace("SUM_OF_IMAGES", nodes_end) + edges_in + edges_out)
+
+
+#: what config G of EDM2 and DDPM++ without conditions are, spelled out
+DEFAULTS = {
+    "edm2": "ch_mult: [1, 2, 3, 4], num_res_blocks: 3, attn_resolutions: [16, 8], head_dim: 64, noise_dim: 64, "
+    "emb_dim: 256, label_balance: 0.5, concat_balance: 0.5, res_balance: 0.3, attn_balance: 0.3, clip: 256.0, "
+    "dropout: 0.0, resample_filter: [1, 1]",
+    "song": "ch_mult: [1, 2, 2, 2], num_res_blocks: 4, attn_resolutions: [16], features: positional, noise_mult: 1, "
+    "augment_dim: 0, dropout: 0.0, norm_eps: 1.0e-6, zero_init: false, progressive_input: none, "
+    "progressive_output: none, resample_filter: [1, 1]",
+}
+
+
+@pytest.mark.parametrize("form", DEFAULTS)
+def test_what_is_not_said_is_as_published(form: str) -> None:
+    least = "ch: 64, out_ch: 3, in_channels: 3, resolution: 64, classes: 3"
+    assert_same(f"{HEAD}{form}: {{{least}}}", f"{HEAD}{form}: {{{least}, {DEFAULTS[form]}}}")

@@ -176,6 +176,17 @@ def test_shapes_and_prices_are_there_once_they_are_inferred(graph: ArchGraph) ->
     assert total_price(graph) == Price(3 * 4 + 4 + 9 * 3 * 4 + 4, 64 * (3 * 4 + 9 * 3 * 4))
 
 
+def test_nodes_that_share_their_operation_have_a_shape_and_a_price_each() -> None:
+    made, shared = empty("g"), Conv(out=3)
+    for node, op in (("x", Input(channels=3, resolution=8)), ("a", shared), ("b", shared), ("out", Output())):
+        add_node(made, node, op)
+    for one in (edge("x", "a"), edge("a", "b"), edge("b", "out")):
+        add_edge(made, one)
+    annotate(made)
+    assert total_price(made) == Price(2 * (81 + 3), 2 * 64 * 81)
+    assert known_shape(made, "b") == FeatureMap(3, 8)
+
+
 def test_inferring_again_forgets_what_no_longer_holds(graph: ArchGraph) -> None:
     annotate(graph)
     drop_port(graph, edge("x", "b"))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from bound_cases import NEEDED
 
 from archspec.ops import OPS
 from archspec.ops.shapes import Embedding, FeatureMap, Label, Shape, Timestep, Tokens
@@ -127,6 +128,14 @@ def test_every_parameter_of_every_operation_is_changed_above() -> None:
     assert known - changed == LAYOUT
 
 
+@pytest.mark.parametrize("name", [name for name, cls in OPS.items() if cls.LATER])
+def test_a_parameter_that_came_later_is_not_seen_at_its_default(name: str) -> None:
+    op = OPS[name].model_validate({"op": name, **NEEDED.get(name, {})})
+    assert type(op).model_fields.keys() >= op.LATER
+    assert op.LATER & op.written().keys() == set()
+    assert set(op.model_dump()) - set(op.written()) == op.LATER
+
+
 #: an operation -> other ways to write it, and parameters beside which it stays what it is
 ALIKE: list[tuple[Data, list[Data]]] = [
     (SINES, [{"type": "sinusoidal"}, {"scale": 1.0}, {"order": "sin_cos", "freq_shift": 1.0, "max_period": 10_000.0}]),
@@ -164,7 +173,7 @@ ALIKE: list[tuple[Data, list[Data]]] = [
         {"filter": [1.0, 1.0]}, {"op": "upsample", "conv": False, "resample": None, "filter": None}]),
     (MP_BLOCK, [{"filter": [1.0, 3.0, 3.0, 1.0]}]),
     ({**MP_BLOCK, "resample": "up"}, [{"filter": [0.5, 0.5]}]),
-    ({"op": "blurred_conv", "out": 4}, [{"filter": [2.0, 6.0, 6.0, 2.0]}]),
+    ({"op": "blurred_conv", "out": 4}, [{"filter": [2.0, 6.0, 6.0, 2.0]}, {"filter": [0.1, 0.3, 0.3, 0.1]}]),
     ({"op": "gated_concat"}, [{"hidden": 3}]),
     ({"op": "concat"}, [{"skip_scale": 1.0, "learn_skip_scale": False}]),
     ({"op": "clip"}, [{"limit": 256}]),
@@ -197,6 +206,13 @@ def test_inputs_that_may_change_places_bear_no_name() -> None:
     assert OPS["mp_sum"].model_validate({"op": "mp_sum", "t": 0.4}).labels(maps) == {"x": "x", "skip": "skip"}
     assert OPS["add_embeddings"].model_validate({"op": "add_embeddings"}).labels(widths) == {"x": "", "other": ""}
     assert OPS["concat"].model_validate({"op": "concat"}).labels(maps) == {"x": "x", "skip": "skip"}
+
+
+def test_a_width_for_an_embedding_that_arrives_is_not_seen() -> None:
+    inputs = {"x": FeatureMap(8, 8), "emb": Embedding(5)}
+    kept, plain = (OPS["resnet_block"].model_validate({**BLOCK, **more}) for more in ({"emb_dim": 5}, {}))
+    assert kept.canonical(inputs) == plain.canonical(inputs)
+    assert kept.canonical({"x": FeatureMap(8, 8)})["emb_dim"] == 5  # weights that nothing uses are weights
 
 
 def test_groups_are_counted_for_each_norm_of_a_block() -> None:

@@ -252,6 +252,22 @@ def test_what_is_said_of_inputs_that_do_not_fit(op: Op, inputs: Mapping[str, Sha
     assert list(op.misfits(inputs)) == expected
 
 
+@pytest.mark.parametrize(
+    "op",
+    [
+        Downsample(),
+        FirResample(resample="down"),
+        BlurredConv(out=12),
+        MpBlock(out=12, flavor="encoder", resample="down"),
+        ResnetBlock(out=12, groups=4, resample="down"),
+    ],
+)
+def test_one_pixel_that_is_halved_is_refused_and_stays_one(op: Op) -> None:
+    inputs = {"x": FeatureMap(12, 1), "emb": EMB}
+    assert [misfit.message for misfit in op.misfits(inputs)] == ["a map of 1x1 pixels cannot be halved."]
+    assert op.shape(inputs) == FeatureMap(12, 1)
+
+
 def test_every_operation_that_has_rules_is_here() -> None:
     ruled = {cls for cls in OPS.values() if cls.misfits is not Op.misfits}
     assert ruled == {type(op) for op, *_ in CASES}

@@ -9,8 +9,9 @@ import pytest
 import archspec
 from archspec.graphs.graph import Edge as GraphEdge
 from archspec.graphs.graph import add_edge, add_node, empty
+from archspec.graphs.infer import annotate
 from archspec.graphs.sides import Side, Standing, standings
-from archspec.ops import Act
+from archspec.ops import Act, Downsample, Input, Op, Upsample
 
 
 def stands(nodes: dict[str, dict[str, Any]], *edges: str) -> dict[str, tuple[str | None, int | None]]:
@@ -99,6 +100,19 @@ def test_an_id_that_says_so_comes_before_the_sizes() -> None:
     assert found["mid.only"] == ("mid", 2)  # the middle's level is that of its size
     assert found["down.last"] == ("down", 0)  # no level in its id
     assert found["x"] == ("down", 0)
+
+
+@pytest.mark.parametrize(
+    ("step", "sides"), [(Downsample(), ["down", "down", "mid"]), (Upsample(), ["mid", "up", "up"])]
+)
+def test_a_graph_that_goes_one_way_alone(step: Op, sides: list[Side]) -> None:
+    graph = empty("g")
+    for node, op in (("x", Input(channels=4, resolution=8)), ("s", step), ("a", Act())):
+        add_node(graph, node, op)
+    for source, target in (("x", "s"), ("s", "a")):
+        add_edge(graph, GraphEdge(source, target, "x"))
+    annotate(graph)
+    assert [standing.side for standing in standings(graph).values()] == sides
 
 
 def test_nodes_without_shapes_stand_where_their_ids_say() -> None:

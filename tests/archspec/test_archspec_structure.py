@@ -146,12 +146,18 @@ def test_a_cycle_is_shown_from_the_first_of_its_nodes() -> None:
     assert itself == ["U105 join: the graph has a cycle: join -> join. Take one of its edges out."]
 
 
-def test_a_long_cycle_is_shortened() -> None:
-    names = [f"a{number}" for number in range(9)]
+@pytest.mark.parametrize(
+    ("length", "shown"),
+    [
+        (8, "join -> a0 -> a1 -> a2 -> a3 -> a4 -> a5 -> a6 -> join"),
+        (9, "join -> a0 -> a1 -> a2 -> a3 -> a4 -> a5 -> … -> join"),
+    ],
+)
+def test_a_long_cycle_is_shortened(length: int, shown: str) -> None:
+    names = [f"a{number}" for number in range(length - 1)]
     nodes = {**ENDS, "join": {"op": "concat"}, **dict.fromkeys(names, CONV)}
     chain = [f"{one} {other}" for one, other in zip(["join", *names], names, strict=False)]
-    [said] = told(nodes, "x join", *chain, "a8 join skip", "a8 out")
-    shown = "join -> a0 -> a1 -> a2 -> a3 -> a4 -> a5 -> … -> join"
+    [said] = told(nodes, "x join", *chain, f"{names[-1]} join skip", f"{names[-1]} out")
     assert said == f"U105 join: the graph has a cycle: {shown}. Take one of its edges out."
 
 
@@ -219,6 +225,17 @@ def test_what_says_its_own_width_ends_the_doubt() -> None:
     nodes = {**ENDS, "a": block, "c": {"op": "conv", "out": 10}, "n": {"op": "norm", "groups": 4}, "d": CONV}
     found = told(nodes, "x a", "a c", "c n", "n d", "d out")
     assert [line.split(": ")[0] for line in found] == ["U204 a", "U204 n"]
+
+
+def test_a_width_that_is_to_blame_is_said_once_for_all_that_take_it() -> None:
+    block = {"op": "resnet_block", "out": 10, "groups": 5, "conditioning": "none"}
+    nodes = {**ENDS, "w": {"op": "conv", "out": 12}, "a": block, "n": {"op": "norm", "groups": 5}, "c": CONV}
+    nodes["join"] = {"op": "concat"}
+    found = told(nodes, "x w", "w a", "w n", "a join", "n join skip", "join c", "c out")
+    assert found == [
+        "U204 a: 12 channels do not split into 5 groups. Use a width divisible by 5, such as 10 or 15; "
+        "or groups out of 1, 2, 3, 4, 6, 12. Inputs: w = 12x8x8."
+    ]
 
 
 def test_a_size_that_cannot_be_halved_is_said_once() -> None:

@@ -65,6 +65,11 @@ def test_skips_in_words(changes: dict[str, Any], said: list[str]) -> None:
     assert [row.skips for row in levels(unet(**changes))] == said
 
 
+def test_kinds_of_skips_are_counted_apart() -> None:
+    edit = {"replace": {"nodes": "up.0.skip.1", "with": {"op": "add", "project": True}}}
+    assert [row.skips for row in levels(unet(edit))] == ["1 concat; 1 add", "2 concat"]
+
+
 def test_a_row_of_each_resolution_counted_by_hand() -> None:
     nodes = {
         "a": {"op": "conv", "out": 6},
