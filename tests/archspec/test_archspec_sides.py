@@ -13,17 +13,20 @@ from archspec.graphs.infer import annotate
 from archspec.graphs.sides import Side, Standing, standings
 from archspec.ops import Act, Downsample, Input, Op, Upsample
 
+Data = dict[str, Any]
 
-def stands(nodes: dict[str, dict[str, Any]], *edges: str) -> dict[str, tuple[str | None, int | None]]:
+
+def stands(nodes: dict[str, Data], *edges: str) -> dict[str, tuple[str | None, int | None]]:
     ends = {"x": {"op": "input", "channels": 4, "resolution": 16}, "out": {"op": "output"}}
     graph = {"nodes": {**ends, **nodes}, "edges": [edge.split() for edge in edges]}
     built = archspec.from_document({"version": 1, "name": "n", "graph": graph})
     return {node: (standing.side, standing.level) for node, standing in standings(built).items()}
 
 
-CONV = {"op": "conv", "out": 4}
-DOWN, UP = {"op": "downsample"}, {"op": "upsample"}
-U = {"a": CONV, "d": DOWN, "b": CONV, "e": DOWN, "m": CONV, "u": UP, "c": CONV, "v": UP, "z": CONV}
+CONV: Data = {"op": "conv", "out": 4}
+DOWN: Data = {"op": "downsample"}
+UP: Data = {"op": "upsample"}
+U: dict[str, Data] = {"a": CONV, "d": DOWN, "b": CONV, "e": DOWN, "m": CONV, "u": UP, "c": CONV, "v": UP, "z": CONV}
 WAY = ["x a", "a d", "d b", "b e", "e m", "m u", "u c", "c v", "v z", "z out"]
 
 
@@ -48,14 +51,14 @@ def test_a_graph_of_one_size_has_levels_but_no_sides() -> None:
 
 
 def test_a_node_between_two_us_has_no_side() -> None:
-    twice = {**U, "d2": DOWN, "u2": UP, "end": CONV}
+    twice: dict[str, Data] = {**U, "d2": DOWN, "u2": UP, "end": CONV}
     found = stands(twice, *WAY[:-1], "z d2", "d2 u2", "u2 end", "end out")
     assert found["z"] == (None, 0)
     assert (found["a"], found["end"]) == (("down", 0), ("up", 0))
 
 
 def test_what_bears_no_map_has_neither_side_nor_level() -> None:
-    nodes = {"t": {"op": "input", "kind": "timestep"}, "time": {"op": "time_embedding", "dim": 8}}
+    nodes: dict[str, Data] = {"t": {"op": "input", "kind": "timestep"}, "time": {"op": "time_embedding", "dim": 8}}
     nodes["a"] = {"op": "resnet_block", "out": 4, "groups": 2}
     found = stands({**nodes, "d": DOWN, "u": UP}, "t time", "x d", "d a", "time a emb", "a u", "u out")
     assert found["t"] == found["time"] == (None, None)
@@ -63,7 +66,7 @@ def test_what_bears_no_map_has_neither_side_nor_level() -> None:
 
 
 def test_a_skip_makes_a_join_no_way_down() -> None:
-    nodes = {"a": CONV, "d": DOWN, "u": UP, "join": {"op": "concat"}}
+    nodes: dict[str, Data] = {"a": CONV, "d": DOWN, "u": UP, "join": {"op": "concat"}}
     found = stands(nodes, "x a", "a d", "d u", "u join", "a join skip", "join out")
     assert found == {
         "x": ("down", 0), "a": ("down", 0), "d": ("down", 1), "u": ("up", 0), "join": ("up", 0), "out": ("up", 0),
