@@ -47,6 +47,10 @@ class Metric:
         number = significant(self.shown(value), digits or (4 if self.name in ("loss", "loss_edm") else 3))
         return f"{number}{NARROW}{self.unit}" if self.unit else number
 
+    def difference(self, mean: float, low: float, high: float) -> str:
+        """Write a difference of recorded values and its interval in the shown unit, which is not written with it."""
+        return interval_text(*(self.shown(value) for value in (mean, low, high)))
+
 
 METRICS: dict[str, Metric] = {
     metric.name: metric
