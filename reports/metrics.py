@@ -94,9 +94,10 @@ def significant(value: float, digits: int) -> str:
     """Write a number to so many significant digits, without an exponent between 1e-4 and 1e7."""
     if value == 0 or not math.isfinite(value):
         return "0" if value == 0 else str(value)
-    if not 1e-4 <= abs(value) < 1e7:
+    rounded = abs(float(f"{value:.{digits - 1}e}"))
+    if rounded < 1e-4 or abs(value) >= 1e7:
         return f"{value:.{digits - 1}e}".replace("-", MINUS)
-    exponent = math.floor(math.log10(abs(float(f"{value:.{digits - 1}e}"))))
+    exponent = math.floor(math.log10(rounded))
     return f"{value:,.{max(0, digits - 1 - exponent)}f}".replace("-", MINUS)
 
 

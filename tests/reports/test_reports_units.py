@@ -105,6 +105,8 @@ def test_significant_digits_are_those_of_decimal_arithmetic(digits: int) -> None
     ("value", "text"),
     [
         (1e-4, "0.000100"),
+        # 100 of a million by a factor of 1e-6: a little less than a ten thousandth, and not as it is rounded.
+        (100 * 1e-6, "0.000100"),
         (9.99e-5, "9.99e\N{MINUS SIGN}05"),
         (9_999_999.0, "9,999,999"),
         (1e7, "1.00e+07"),
