@@ -16,12 +16,13 @@ from typing import TYPE_CHECKING, Any
 
 from archspec import Price, UserError, from_document, total_price
 from reports.analysis.ablation import BASE
-from reports.analysis.answer import best_trial, primary_metric
+from reports.analysis.answer import best_trial
+from reports.analysis.samples import JUDGED_BY
 from reports.analysis.trials import USABLE, as_records, part, usable
 from reports.figures.unet_catalogue import Catalogue
 from reports.figures.unet_svg import LEGEND, unet_pair, unet_svg
 from reports.figures.unet_units import Network
-from reports.metrics import metric_of, metrics_of, metrics_up_to, percent_text
+from reports.metrics import metrics_of, metrics_up_to, percent_text
 from reports.pages.charts import Charts, safe_json
 from reports.pages.search_data import packed
 
@@ -132,18 +133,16 @@ def _choices(results: StudyResults) -> list[Choice]:
 
 
 def _best_variant(results: StudyResults) -> list[str]:
-    """The variant with the smallest mean of the primary metric, where there is no search to choose from."""
-    rows, name = usable(part(results.trials, "ablation")), primary_metric(results)
-    rows = rows[(rows["variant"] != BASE) & rows[name].notna()] if name in rows.columns else rows.iloc[:0]
-    means = rows.groupby("fingerprint")[name].mean().sort_values() if len(rows) else rows
+    """The variant with the smallest mean of the loss, where there is no search to choose from."""
+    rows = usable(part(results.trials, "ablation"))
+    rows = rows[(rows["variant"] != BASE) & rows[JUDGED_BY].notna()]
+    means = rows.groupby("fingerprint")[JUDGED_BY].mean().sort_values() if len(rows) else rows
     return [str(means.index[0])] if len(means) else []
 
 
 def _search_labels(results: StudyResults) -> dict[str, str]:
-    name = primary_metric(results)
-    metric = metric_of(name, metrics_of(results.trials))
-    rows = part(results.trials, "search")
-    rows = rows.sort_values([name, "trial"]) if name in rows.columns else rows.sort_values("trial")
+    metric = metrics_of(results.trials)[JUDGED_BY]
+    rows = part(results.trials, "search").sort_values([JUDGED_BY, "trial"])
     found: dict[str, str] = {}
     again: dict[str, list[str]] = {}
     for row in as_records(rows):
@@ -153,7 +152,7 @@ def _search_labels(results: StudyResults) -> dict[str, str]:
         if mark in found:
             again.setdefault(mark, []).append(str(row["trial"]))
             continue
-        value = metric.text(row.get(name)) if row["status"] in USABLE else str(row["status"])
+        value = metric.text(row[JUDGED_BY]) if row["status"] in USABLE else str(row["status"])
         found[mark] = f"trial {row['trial']} ({value})"
     return {mark: f"{label}{_also(again.get(mark, []))}" for mark, label in found.items()}
 

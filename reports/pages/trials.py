@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 from markupsafe import Markup
 
-from reports.analysis.pareto import by_ratio, pareto_kinds
+from reports.analysis.pareto import by_ratio, objectives_of, pareto_kinds
 from reports.analysis.search import pieces, text_of, value_text
 from reports.analysis.trials import (
     USABLE,
@@ -162,7 +162,7 @@ def _kinds(results: StudyResults) -> dict[tuple[str, int], str]:
     rows = part(results.trials, "search")
     if rows.empty:
         return {}
-    kinds = pareto_kinds(rows, results.objectives or ("loss",), results.maximised)
+    kinds = pareto_kinds(rows, objectives_of(results), results.maximised)
     return {("search", int(t)): kind for t, kind in zip(rows["trial"], kinds, strict=True)}
 
 

@@ -14,12 +14,14 @@ import plotly.graph_objects as go
 from archspec import UserError, from_document
 from reports.analysis.ablation import BASE, Effect, compare, compared_metrics
 from reports.analysis.ablation_notes import factorial_effects
-from reports.analysis.answer import best_trial, primary_metric
+from reports.analysis.answer import best_trial
 from reports.analysis.curves import loss_by_level, trial_curves, variant_curves
 from reports.analysis.factorial import words_of
 from reports.analysis.importance import importances
 from reports.analysis.interaction import Cells, cells_of
+from reports.analysis.pareto import first_objective, objectives_of
 from reports.analysis.rules import rules_of
+from reports.analysis.samples import JUDGED_BY
 from reports.analysis.search import objective_pairs, search_points
 from reports.analysis.trials import part, usable
 from reports.figures.curves import level_figure, trial_figure, variant_figure
@@ -81,7 +83,7 @@ def _effect_row(effect: Effect, metric: Metric, *, beyond: bool) -> Row:
 
 
 def _factorial(results: StudyResults) -> Iterator[Drawing]:
-    metric = metric_of(primary_metric(results), metrics_of(results.trials))
+    metric = metrics_of(results.trials)[JUDGED_BY]
     tested = factorial_effects(results.trials, metric.name, rules_of(results))
     if not tested:
         return
@@ -139,10 +141,10 @@ def _search(results: StudyResults) -> Iterator[Drawing]:
             f"pareto-{first}-{cost}", figure=pareto_figure(points, x, y, results.budgets, connect=len(pairs) == 1)
         )
     if not pairs:
-        metric = metric_of(primary_metric(results), metrics)
+        metric = metric_of(first_objective(results), metrics)
         more = metric.name in results.maximised
         yield Drawing("history", figure=history_figure(points, metric, results.budgets, more_is_better=more))
-    for name in results.objectives or ("loss",):
+    for name in objectives_of(results):
         yield from _importance(results, name)
     if curves := trial_curves(results, points):
         yield Drawing("training-curves-search", figure=trial_figure(curves))
@@ -181,11 +183,11 @@ def _winner(results: StudyResults) -> tuple[str, str]:
     best = best_trial(results) if len(part(results.trials, "search")) else None
     if best is not None:
         return str(best["fingerprint"]), f"best of the search (trial {best['trial']})"
-    rows, name = usable(part(results.trials, "ablation")), primary_metric(results)
-    rows = rows[(rows["variant"] != BASE) & rows[name].notna()] if name in rows.columns else rows.iloc[:0]
+    rows = usable(part(results.trials, "ablation"))
+    rows = rows[(rows["variant"] != BASE) & rows[JUDGED_BY].notna()]
     if rows.empty:
         return "", ""
-    variant = str(rows.groupby("variant")[name].mean().idxmin())
+    variant = str(rows.groupby("variant")[JUDGED_BY].mean().idxmin())
     return str(rows.loc[rows["variant"] == variant, "fingerprint"].iloc[0]), variant
 
 
