@@ -36,7 +36,6 @@ def context(results: StudyResults, charts: Charts) -> dict[str, Any] | None:
         "groups": [(title, pairs) for title, pairs in groups if pairs],
         "spread": _spread(results.trials),
         "reference": _reference(results.trials),
-        "devices": sorted({str(d) for d in results.trials["device"].dropna()}) if len(results.trials) else [],
         "source": results.source,
         "folder": str(results.folder),
         "out": _elsewhere(results),
