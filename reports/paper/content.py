@@ -22,6 +22,7 @@ from reports.analysis.rules import rules_of
 from reports.analysis.search import objective_pairs, search_points
 from reports.analysis.trials import part
 from reports.figures.curves import level_figure, trial_figure, variant_figure
+from reports.figures.escaped import escaped
 from reports.figures.forest import CLASSES, SHAPES, effect_text, forest_axis, shown_unit
 from reports.figures.scatter import history_figure, pareto_figure
 from reports.figures.standalone import beside, standalone_unet
@@ -112,11 +113,12 @@ def _interaction(cells: Cells, one: str, other: str, metric: Metric) -> go.Figur
     for number, (level, line) in enumerate(cells.lines(one, other).items()):
         colour, _, dash = SERIES[number % len(SERIES)]
         figure.add_scatter(
-            x=[name for name, _, _ in line], y=[metric.shown(mean) for _, mean, _ in line], mode="lines+markers",
+            x=[escaped(name) for name, _, _ in line], y=[metric.shown(mean) for _, mean, _ in line],
+            mode="lines+markers",
             error_y={"array": [metric.shown(half) for _, _, half in line], "thickness": 1, "width": 3},
-            line={"color": colour, "dash": dash, "width": 1.5}, marker={"size": 8}, name=f"{other}: {level}",
+            line={"color": colour, "dash": dash, "width": 1.5}, marker={"size": 8}, name=escaped(f"{other}: {level}"),
         )  # fmt: skip
-    figure.update_layout(xaxis_title_text=one, yaxis_title_text=metric.title, xaxis_type="category")
+    figure.update_layout(xaxis_title_text=escaped(one), yaxis_title_text=metric.title, xaxis_type="category")
     return figure
 
 
