@@ -23,7 +23,6 @@ from reports.analysis.surrogate import Need
 from reports.analysis.trials import part
 from reports.figures.importance import importance_bar, need_bar
 from reports.figures.kinds import KINDS, KNEE
-from reports.metrics import METRICS
 from reports.pages import search
 from reports.pages.charts import Chart, Charts
 from reports.pages.search_data import CURVE_KINDS, SCALES, choices, search_data
@@ -307,4 +306,3 @@ def test_points_without_a_metric_are_no_reason_to_offer_it() -> None:
     }
     points = [Point(trial=n, kind="front", values={"loss": 0.1 * n, "memory": math.nan}, **known) for n in (1, 2)]
     assert [metric.name for metric in choices(make_study(seeds=0, trials=2), points)] == ["loss"]
-    assert METRICS["memory"].name == "memory"

@@ -13,7 +13,6 @@ import pandas as pd
 import pytest
 
 from reports.dashboard import render
-from reports.metrics import METRICS
 from reports.pages import trials
 from reports.pages.charts import Charts
 from reports.pages.trial_details import MOST, small_curve, spec_text
@@ -250,8 +249,7 @@ def test_the_cross_stands_at_the_end_of_a_curve_that_broke_off() -> None:
     assert cross.attrib["d"].startswith(f"M{x - 3:.0f} {y - 3:.1f}l6 6")
 
 
-def test_a_latency_has_its_unit_where_networks_are_small_and_large() -> None:
+def test_macs_have_the_unit_that_suits_the_studys_networks() -> None:
     small, large = (context(one_row(macs=value))["metrics"] for value in (5e6, 5e9))
     units = [next(m.unit for m in found if m.name == "macs") for found in (small, large)]
     assert units == ["M", "G"]
-    assert METRICS["macs"].unit == "G"
