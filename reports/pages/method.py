@@ -92,7 +92,7 @@ def _duration(seconds: float) -> str:
 def _search(search: Mapping[str, Any]) -> list[tuple[str, str]]:
     """Space, sampler and budget of trials; objectives and budgets stand with the search itself."""
     space = [(str(name), _space(values)) for name, values in (search.get("space") or {}).items()]
-    rest = {key: search[key] for key in _ASKED if search.get(key) not in (None, False)}
+    rest = {key: search[key] for key in _ASKED if search.get(key) is not None and search[key] is not False}
     return [*space, *_pairs(rest)]
 
 

@@ -153,9 +153,9 @@ def _varies(trials: pd.DataFrame, column: str) -> bool:
     """Whether a column tells trials apart; a metric does too where only some trials have it."""
     if len(trials) < 2:
         return True
-    return trials[column].astype(str).nunique() > 1 and (
-        not column.startswith("param:") or trials[column].dropna().astype(str).nunique() > 1
-    )
+    known = trials[column].dropna()
+    different = known.astype(str).nunique()
+    return different > 1 or (different == 1 and len(known) < len(trials) and not column.startswith("param:"))
 
 
 def _kinds(results: StudyResults) -> dict[tuple[str, int], str]:

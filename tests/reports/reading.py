@@ -59,8 +59,12 @@ class Element:
 
     tag: str
     attributes: dict[str, str | None]
-    children: list[Element] = field(default_factory=list)
-    own: list[str] = field(default_factory=list)
+    content: list[Element | str] = field(default_factory=list)
+
+    @property
+    def children(self) -> list[Element]:
+        """The tags right below."""
+        return [one for one in self.content if isinstance(one, Element)]
 
     def all(self, *wanted: str) -> Iterator[Element]:
         """Everything below of some tags, or of any, in order."""
@@ -76,7 +80,7 @@ class Element:
     @property
     def words(self) -> str:
         """The text in it and below, with single blanks."""
-        return re.sub(r"\s+", " ", " ".join([*self.own, *(child.words for child in self.children)])).strip()
+        return re.sub(r"\s+", " ", " ".join(one if isinstance(one, str) else one.words for one in self.content)).strip()
 
 
 class _Builder(HTMLParser):
@@ -91,12 +95,12 @@ class _Builder(HTMLParser):
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         element = Element(tag, dict(attrs))
-        self.open[-1].children.append(element)
+        self.open[-1].content.append(element)
         if tag not in self._EMPTY:
             self.open.append(element)
 
     def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.open[-1].children.append(Element(tag, dict(attrs)))
+        self.open[-1].content.append(Element(tag, dict(attrs)))
 
     def handle_endtag(self, tag: str) -> None:
         if self.open[-1].tag != tag:
@@ -106,7 +110,7 @@ class _Builder(HTMLParser):
                 pass
 
     def handle_data(self, data: str) -> None:
-        self.open[-1].own.append(data)
+        self.open[-1].content.append(data)
 
 
 def tree(page: str) -> tuple[Element, list[str]]:

@@ -129,7 +129,7 @@ def test_a_pair_says_prices_and_how_many_nodes_differ() -> None:
     prices = [total_price(from_document(study.architectures[mark])) for mark in study.trials["fingerprint"]]
     pair = {key: text.replace("\u202f", " ") for key, text in context(study)["pair"].items()}
     assert pair["difference"] == "Nodes: 6 changed."
-    assert pair["left_caption"] == f"{prices[0].parameters / 1e6:.3f} M parameters, {prices[0].macs / 1e6:.1f} M MACs"
+    assert pair["left_caption"] == f"{prices[0].parameters / 1e6:.2f} M parameters, {prices[0].macs / 1e6:.1f} M MACs"
     change = (prices[1].parameters / prices[0].parameters - 1) * 100
     assert f"({change:+.1f} %)".replace("-", "−") in pair["right_caption"]
     assert pair["right_title"] == "best: trial 1 (0.2000)"

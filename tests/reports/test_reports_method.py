@@ -148,8 +148,10 @@ def test_a_study_that_has_not_begun_has_no_group_of_trials() -> None:
 
 def test_the_spread_of_latencies_is_the_middle_one_of_the_trials() -> None:
     study = make_study(seeds=1, trials=0)
-    rows = study.trials.iloc[:3].assign(
-        latency=[1.0, 2.0, 4.0], latency_p10=[0.9, 1.9, 1.0], latency_p90=[1.1, 2.0, 4.0]
+    rows = (
+        study.trials[study.trials["status"] == "finished"]
+        .iloc[:3]
+        .assign(latency=[1.0, 2.0, 4.0], latency_p10=[0.9, 1.9, 1.0], latency_p90=[1.1, 2.0, 4.0])
     )
     found = method.context(replace(study, trials=rows), Charts())
     # 20 %, 5 % and 75 % of the median.

@@ -176,12 +176,12 @@ def test_a_figure_for_print_has_its_size_on_white_paper_and_type_of_print() -> N
 
 def test_marks_and_lines_shrink_for_print() -> None:
     marks: Any = go.Scatter(x=[1, 2], y=[1, 2], marker={"size": [10, 20]}, line={"width": 2}, mode="markers+text")
-    plain: Any = go.Scattergl(x=[1], y=[1], marker={"size": 10})
+    plain: Any = go.Scatter(x=[1], y=[1], marker={"size": 10}, mode="markers")
     first, second = printed(go.Figure([marks, plain])).data
     assert list(first.marker.size) == [6.5, 13.0]
     assert first.line.width == pytest.approx(1.3)
     assert first.textfont.size == 8
-    assert (second.marker.size, second.type) == (6.5, "scatter")
+    assert (second.marker.size, second.textfont.size) == (6.5, None)
 
 
 def test_what_the_page_says_of_its_buttons_is_left_out_in_print() -> None:

@@ -28,7 +28,7 @@ def ends(svg: str) -> tuple[float, float]:
 
 def place(svg: str, value: float, scale: Scale = SCALE) -> Any:
     left, right = ends(svg)
-    return pytest.approx(left + (value - scale.low) / (scale.high - scale.low) * (right - left), abs=0.02)
+    return pytest.approx(left + (value - scale.low) / (scale.high - scale.low) * (right - left), abs=0.06)
 
 
 def bars(svg: str) -> list[tuple[float, float, str]]:

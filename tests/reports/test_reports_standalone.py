@@ -128,7 +128,9 @@ def test_a_picture_stands_on_white_paper() -> None:
 def test_two_stand_side_by_side_unless_the_file_is_narrow(width: float | None, stacked: bool) -> None:
     _, _, wide, high = (float(n) for n in ET.fromstring(drawing()).attrib["viewBox"].split())
     svg = beside({"one": drawing(), "two <b>": drawing()}, width)
-    moves = [e.attrib["transform"] for e in tags(svg, "g") if e.attrib.get("transform", "") != "translate(0 22)"]
+    moves = [
+        move for e in tags(svg, "g") if (move := e.attrib.get("transform", "translate(0 22)")) != "translate(0 22)"
+    ]
     wanted = (0.0, high + 22 + 14) if stacked else (wide + 24, 0.0)
     assert moves == ["translate(0.0 0.0)", f"translate({wanted[0]:.1f} {wanted[1]:.1f})"]
     view = [float(n) for n in ET.fromstring(svg).attrib["viewBox"].split()]

@@ -109,7 +109,7 @@ def test_what_a_finished_trial_opens_to() -> None:
         train_latency_p10=math.nan, train_latency_ratio=math.nan, wall=6.1, device="cpu",
         started="2026-11-03T10:00:30+00:00", edits="",
     )  # fmt: skip
-    found = details(study)
+    found = details(replace(study, budgets={}))
     assert found["Edits"] == "none: the base as it is"
     assert found["Latency"] == "median 2.00 ms (10 to 90 %: 1.90 ms to 2.50 ms); 1.50 × the reference network"
     assert found["Training step"] == "median 10.0 ms"

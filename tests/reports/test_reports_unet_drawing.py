@@ -246,9 +246,13 @@ def test_a_form_is_the_drawing_without_its_words() -> None:
     assert boxes(form) == boxes(unet_svg(network, "t"))
     blank = [g for g in tags(form, "g") if "data-key" in g.attrib]
     assert {title.text for g in blank for title in g.iter("title")} == {None}
-    words = [text for g in blank for text in g.iter("text")]
-    assert {text.text for text in words} == {None}
-    assert all(number(text, "data-letters") > 5 and number(text, "data-room") > 40 for text in words)
+    words = {g.attrib["data-node"]: text for g in blank for text in g.iter("text")}
+    assert {text.text for text in words.values()} == {None}
+    for node, text in words.items():
+        width = boxes(form)[node][2]
+        # A letter takes about 5.9, and what is squeezed keeps 4 from the frame on both sides.
+        assert abs(number(text, "data-letters") - (width - 6) / 5.9) <= 1
+        assert number(text, "data-room") == pytest.approx(width - 8, abs=0.51)
 
 
 def test_keys_of_a_form_find_counterparts_with_ids_that_shifted() -> None:
@@ -260,6 +264,6 @@ def test_keys_of_a_form_find_counterparts_with_ids_that_shifted() -> None:
         }
 
     ours, theirs = keys(graph("small")), keys(graph_of(blocks=3))
-    assert ours["up 8 down.0.block.1"] == "up.0.block.1"
-    assert theirs["up 8 down.0.block.1"] == "up.0.block.2"
+    assert ours["up 8 down.0.block.1"] == "up.0.block.0"
+    assert theirs["up 8 down.0.block.1"] == "up.0.block.1"
     assert len(ours) == len(boxes(unet_form(Network(graph("small"))))), "each key is one node's"
