@@ -51,11 +51,11 @@ def test_names_are_told_apart_where_they_are_alike(names: list[str], told: str, 
     assert page(tmp_path, *(replace(TINY, name=name) for name in names))["h1"].words == told
 
 
-def test_a_study_tells_its_question_answer_and_counts(tmp_path: Path) -> None:
+def test_sections_are_in_order_and_a_study_tells_its_question_answer_and_counts(tmp_path: Path) -> None:
     asked, silent = replace(full_study(), name="asked"), replace(SMALL, name="silent", question=None)
-    first, second = [
-        one for one in page(tmp_path, asked, silent)["answers"].all("div") if one.get("class") == "answer-group"
-    ]
+    found = page(tmp_path, asked, silent)
+    assert [key for key in found if key != "h1"] == [section.key for section in COMPARISON]
+    first, second = [one for one in found["answers"].all("div") if one.get("class") == "answer-group"]
     captions = [one.words for one in first.all("p") if one.get("class") == "caption"]
     assert captions[0] == full_study().question
     assert captions[1].startswith("Ablation: 48 trials: 47 finished, 1 diverged")
