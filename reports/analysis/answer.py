@@ -15,7 +15,7 @@ from reports.analysis.confirmation import confirmation_sentences
 from reports.analysis.knee import knee_sentences
 from reports.analysis.pareto import compared_column, first_objective
 from reports.analysis.rankings import search_disagreement
-from reports.analysis.samples import JUDGED_BY
+from reports.analysis.samples import BASE, JUDGED_BY
 from reports.analysis.sentences import Sentence
 from reports.analysis.trials import has_values, part, status_counts, status_of, usable
 from reports.analysis.unfinished import unfinished_sentences
@@ -66,6 +66,16 @@ def best_trial(results: StudyResults) -> pd.Series | None:
     """Return the search's trained trial with the best first objective within the budgets; None without one."""
     kept, first = _kept(results), first_objective(results)
     return kept.iloc[_best_of(kept[first], more_is_better=first in results.maximised)] if len(kept) else None
+
+
+def best_variant(results: StudyResults) -> tuple[str, str] | None:
+    """Return (fingerprint, name) of the variant with the smallest mean loss; None without one."""
+    rows = usable(part(results.trials, "ablation"))
+    rows = rows[(rows["variant"] != BASE) & rows[JUDGED_BY].notna()]
+    if rows.empty:
+        return None
+    best = str(rows.groupby("variant")[JUDGED_BY].mean().idxmin())
+    return str(rows.loc[rows["variant"] == best, "fingerprint"].iloc[0]), best
 
 
 def _best_of(values: pd.Series, *, more_is_better: bool) -> int:
@@ -188,4 +198,4 @@ def _caution(results: StudyResults) -> list[Sentence]:
     return []
 
 
-__all__ = ["Answer", "Sentence", "answer", "best_trial", "counts_text"]
+__all__ = ["Answer", "Sentence", "answer", "best_trial", "best_variant", "counts_text"]
