@@ -256,6 +256,30 @@ def test_without_a_result_within_the_budgets_it_looks_where_they_are_likely_kept
     assert surrogate.pick(new, seen) == 1
 
 
+def test_only_what_is_under_way_is_kept_away_from(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two candidates where something is already, the first a little better; gains are given."""
+    monkeypatch.setattr(Surrogate, "_gain", lambda *_: np.array([1.0, 0.9]))
+    monkeypatch.setattr(Surrogate, "_succeeds", lambda self, seen, old, new: np.ones(len(new)))
+    results = [candidate(0.3, 0.3, loss=1.0), candidate(0.8, 0.2, loss=2.0), candidate(0.1, 0.9, loss=3.0)]
+    new = [candidate(0.3, 0.3), candidate(0.6, 0.6)]
+    at_the_first, at_the_second = candidate(0.3, 0.3), candidate(0.6, 0.6)
+    assert made().pick(new, results) == 0
+    assert made().pick(new, [*results, Candidate(new[0].chosen, {}, None, failed=True)]) == 0
+    assert made().pick(new, [*results, at_the_first]) == 1
+    assert made().pick(new, [*results, at_the_second]) == 0
+
+
+def test_the_model_is_asked_from_two_results_and_the_last_random_point_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[int] = []
+    monkeypatch.setattr(Surrogate, "_gain", lambda self, models, results, *_: asked.append(len(results)))
+    results = [candidate(0.1, 0.3, loss=1.0), candidate(0.8, 0.2, loss=2.0), candidate(0.4, 0.4, loss=2.0)]
+    new = [candidate(0.5, 0.5), candidate(0.6, 0.6)]
+    for number in (1, 2, 3):
+        made(startup=2).pick(new, results[:number])
+    made(startup=3).pick(new, results[:2])
+    assert asked == [2, 3]
+
+
 @pytest.mark.parametrize("results", [0, 1])
 def test_nothing_is_fitted_before_two_results_are_in(results: int, monkeypatch: pytest.MonkeyPatch) -> None:
     def never(*_: object, **__: object) -> None:

@@ -1,4 +1,4 @@
-"""The points of a space: each that there is, counted one by one, drawn alike, and led back to what was filled in."""
+"""The points of a space: counted one by one, drawn alike, and led back to what was filled in."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from search.space import (
     primitives,
     size,
 )
-from search.start import chosen_of, near_base
+from search.start import chosen_of
 from tests.search.spaces import space
 
 Chosen = dict[str, Scalar]
@@ -159,16 +159,16 @@ def test_a_space_with_a_real_number_is_infinite_only_where_it_is_reached() -> No
     assert size(space(kind=["b"], rate={"float": [0.0, 1.0], "when": {"kind": "a"}}), 1) == 1
 
 
-def test_lists_without_a_length_of_their_own_are_as_long_as_the_base() -> None:
+@pytest.mark.parametrize("levels", [1, 3, 5])
+def test_lists_without_a_length_of_their_own_are_as_long_as_the_base(levels: int) -> None:
     made = space(mult={"choice": [1, 2], "per_level": True})
-    for levels in (1, 3, 5):
-        assert list(primitives(made, levels)) == [f"mult[{level}]" for level in range(levels)]
-        assert size(made, levels) == 2**levels
+    assert list(primitives(made, levels)) == [f"mult[{level}]" for level in range(levels)]
+    assert size(made, levels) == 2**levels
 
 
 def test_the_plain_choices_reach_as_far_as_the_longest_list() -> None:
     made = space(levels=[2, 5, 3], mult={"choice": [1, 2], "per_level": "levels"})
-    assert [slot for slot in primitives(made, 1) if slot.startswith("mult")] == [f"mult[{k}]" for k in range(5)]
+    assert list(primitives(made, 1)) == ["levels", *(f"mult[{k}]" for k in range(5))]
 
 
 def test_dimensions_are_asked_for_after_those_that_they_need_and_else_as_they_stand() -> None:
@@ -283,20 +283,3 @@ def test_the_middle_of_real_numbers_is_that_of_their_scale(log: bool, middle: fl
     drawn = [float(draw("d", primitive)) for _ in range(10_000)]  # type: ignore[arg-type]
     assert all(1e-3 <= one <= 1.0 for one in drawn)
     assert sum(one < middle for one in drawn) / len(drawn) == pytest.approx(0.5, abs=0.02)
-
-
-# near the base
-
-
-def test_neighbours_of_the_base_differ_in_one_plain_choice_and_in_two_where_there_are_no_more() -> None:
-    made = space(a=[1, 2], b=[1, 2], c=[1, 2])
-    base: Chosen = {"a": 1, "b": 1, "c": 1}
-
-    def apart(one: Chosen) -> int:
-        return sum(one[slot] != base[slot] for slot in base)
-
-    assert sorted(map(apart, near_base(made, 1, base, 3, seed=0))) == [1, 1, 1]
-    assert sorted(map(apart, near_base(made, 1, base, 6, seed=0))) == [1, 1, 1, 2, 2, 2]
-    assert len(near_base(made, 1, base, 20, seed=0)) == 6  # none differs in three
-    assert near_base(made, 1, base, 3, seed=5) == near_base(made, 1, base, 3, seed=5)
-    assert near_base(made, 1, base, 0, seed=0) == []

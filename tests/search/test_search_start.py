@@ -9,9 +9,9 @@ import pytest
 from archspec import build, check_spec, fingerprint, loads
 from archspec.build import Spec
 from search.decode import decode, edits_of, is_there, parameter_path
-from search.dimension import Dimension
+from search.dimension import Dimension, Scalar
 from search.space import Space, point
-from search.start import base_point
+from search.start import base_point, near_base
 from tests.search.spaces import BASE, edge, space
 
 WITH_HEADS = loads(
@@ -28,6 +28,11 @@ edits:
 """
 )
 SKIP = {"to": "up.1.skip.0", "port": "skip"}
+HEADS_OF_NODES: Space = space(heads={"nodes": "attention", "choice": [1, 5]})
+UNLIKE = loads(
+    "version: 1\nname: u\nunet: {ch: 32, out_ch: 1, ch_mult: [1, 2], num_res_blocks: 1, attn_resolutions: [8, 4],"
+    " in_channels: 1, resolution: 8, attn_at: {4: {heads: 2}}}"
+)
 HEADS = {"choice": [1, 2], "parameter": "attn.heads"}
 
 
@@ -55,6 +60,8 @@ HEADS = {"choice": [1, 2], "parameter": "attn.heads"}
         (WITH_HEADS, {"heads": {"nodes": "attention", "choice": [1, 2]}}, {"heads": 2}),
         (BASE, {"heads": {"nodes": "attention", "choice": [2, 4]}}, None),
         (BASE, {"width": {"nodes": "attention", "choice": [1, 3], "parameter": "heads"}}, {"width": 1}),
+        (BASE, {"heads": {"nodes": "mid.attn_1", "choice": [1, 2]}}, {"heads": 1}),
+        (UNLIKE, {"heads": {"nodes": "attention", "choice": [1, 2]}}, None),
         (BASE, {"kind": {"nodes": "attention", "operations": {"new": {"op": "conv", "out": 64}, "old": None}}},
          {"kind": "old"}),
         (BASE, {"kind": {"nodes": "mid.attn_1", "operations": {"new": {"op": "conv", "out": 64}}}}, None),
@@ -68,6 +75,7 @@ HEADS = {"choice": [1, 2], "parameter": "attn.heads"}
         (BASE, {"wire": {"rewire": SKIP, "choice": ["conv_in"]}}, None),
         (BASE, {"wire": edge("conv_in")}, {"wire": True}),
         (BASE, {"wire": edge("down.0.block.0")}, {"wire": False}),
+        (BASE, {"wire": edge("conv_in", "nowhere", None)}, {"wire": False}),
         (BASE, {}, {}),
     ],
 )  # fmt: skip
@@ -84,10 +92,7 @@ def test_a_base_that_is_unsound_is_no_point() -> None:
     unsound = check_spec(BASE.with_edits(decode(BASE, HEADS_OF_NODES, {"heads": 5})))
     assert unsound.graph is None
     assert unsound.spec is not None
-    assert base_point(unsound.spec, space(ch=[32]), 2) is None
-
-
-HEADS_OF_NODES: Space = space(heads={"nodes": "attention", "choice": [1, 5]})
+    assert base_point(unsound.spec, HEADS_OF_NODES, 2) is None
 
 
 def test_once_is_the_base_also_where_the_base_has_repeated_nodes() -> None:
@@ -102,6 +107,20 @@ def test_of_several_values_that_may_be_the_base_the_one_that_is_it_is_found() ->
         residual={"choice": [False, True], "parameter": "attn.residual"},
     )
     assert base_point(BASE, made, 2) == {"heads": 1, "residual": True}
+
+
+def test_neighbours_of_the_base_differ_in_one_plain_choice_and_in_two_where_there_are_no_more() -> None:
+    made = space(a=[1, 2], b=[1, 2], c=[1, 2])
+    base: dict[str, Scalar] = {"a": 1, "b": 1, "c": 1}
+
+    def apart(one: dict[str, Scalar]) -> int:
+        return sum(one[slot] != base[slot] for slot in base)
+
+    assert sorted(map(apart, near_base(made, 1, base, 3, seed=0))) == [1, 1, 1]
+    assert sorted(map(apart, near_base(made, 1, base, 6, seed=0))) == [1, 1, 1, 2, 2, 2]
+    assert len(near_base(made, 1, base, 20, seed=0)) == 6  # none differs in three
+    assert near_base(made, 1, base, 3, seed=5) == near_base(made, 1, base, 3, seed=5)
+    assert near_base(made, 1, base, 0, seed=0) == []
 
 
 # what becomes of values
