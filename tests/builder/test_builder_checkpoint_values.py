@@ -11,7 +11,7 @@ from builder import assemble
 from builder.weights import LAYOUTS, load_weights, read_checkpoint, write_checkpoint
 from builder.weights.files import read
 
-DDPM, SD = reduced("ddpm-cifar10"), reduced("sd15")
+DDPM = reduced("ddpm-cifar10")
 HINT = "A training that diverged, or numbers too large for half precision, leave such files: take another one."
 
 
@@ -74,9 +74,9 @@ def test_only_what_is_taken_is_looked_at(tmp_path):
     torch.save({"model": sound, "ema": failed}, tmp_path / "other.pt")
     assert torch.equal(read_checkpoint(tmp_path / "other.pt", DDPM).state["conv_in.bias"], sound["conv_in.bias"])
     assert "conv_in.bias" in refusal(tmp_path / "other.pt", ema=True)
-    parts = {**LAYOUTS["ldm"].pack(SD, state_of(SD)), "first_stage_model.mask": torch.full((2,), -float("inf"))}
-    torch.save(parts, tmp_path / "sd.ckpt")
-    assert read_checkpoint(tmp_path / "sd.ckpt", SD).ignored == {"first_stage_model": 1}
+    parts = {f"model.diffusion_model.{key}": value for key, value in sound.items()}
+    torch.save({**parts, "first_stage_model.mask": torch.full((2,), -float("inf"))}, tmp_path / "whole.ckpt")
+    assert read_checkpoint(tmp_path / "whole.ckpt", DDPM).ignored == {"first_stage_model": 1}
 
 
 def test_writing_does_not_look(tmp_path):

@@ -53,7 +53,7 @@ def test_without_an_idea_its_calls_are_not_there():
     assert plain.count("interpolate(") == 1
     assert plain.count("silu(") == 2 * BLOCKS + BLOCKS + 1 + 1  # blocks, what enters them, the embedding, the head
     assert plain.count("linear(") == 2 + BLOCKS
-    assert "inplace" not in plain
+    assert "inplace = True" not in plain
 
 
 def test_one_activation_and_one_product_serve_all_blocks():
@@ -224,7 +224,7 @@ def test_buffers_are_weights_too():
 
 
 def test_the_compiler_traces_it_without_looking_at_the_weights_one_by_one():
-    fast = for_inference(network(), PLAIN)
+    fast = for_inference(network(ch_mult=[1], attn_resolutions=[], mid_block=False), PLAIN)
     given = arguments(fast)
     torch.compiler.reset()
     compiled = torch.compile(fast, backend="eager", fullgraph=True)
