@@ -20,8 +20,7 @@ def _split_heads(x: Tensor, heads: int) -> Tensor:
 
 def _join_heads(x: Tensor, size: torch.Size) -> Tensor:
     """``[b, heads, d, h * w] -> [b, heads * d, h, w]``, a view; `size` is (h, w)."""
-    height, width = size
-    return x.flatten(1, 2).reshape(x.shape[0], -1, height, width)
+    return x.flatten(1, 2).unflatten(2, size)
 
 
 @dataclass(frozen=True)
