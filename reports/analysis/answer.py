@@ -15,6 +15,7 @@ from reports.analysis.confirmation import confirmation_sentences
 from reports.analysis.knee import knee_sentences
 from reports.analysis.pareto import compared_column
 from reports.analysis.rankings import search_disagreement
+from reports.analysis.samples import BASE
 from reports.analysis.sentences import Sentence
 from reports.analysis.trials import has_values, part, status_counts, status_of, usable
 from reports.analysis.unfinished import unfinished_sentences
@@ -72,6 +73,16 @@ def best_trial(results: StudyResults) -> pd.Series | None:
     """Return the search's trained trial with the best first objective within the budgets; None without one."""
     kept, first = _kept(results), _first(results)
     return kept.iloc[_best_of(kept[first], more_is_better=first in results.maximised)] if len(kept) else None
+
+
+def best_variant(results: StudyResults) -> tuple[str, str] | None:
+    """Return (fingerprint, name) of the variant with the smallest mean of the primary metric; None without one."""
+    rows, name = usable(part(results.trials, "ablation")), primary_metric(results)
+    rows = rows[(rows["variant"] != BASE) & rows[name].notna()] if name in rows.columns else rows.iloc[:0]
+    if rows.empty:
+        return None
+    best = str(rows.groupby("variant")[name].mean().idxmin())
+    return str(rows.loc[rows["variant"] == best, "fingerprint"].iloc[0]), best
 
 
 def _best_of(values: pd.Series, *, more_is_better: bool) -> int:
@@ -197,4 +208,4 @@ def _caution(results: StudyResults) -> list[Sentence]:
     return []
 
 
-__all__ = ["Answer", "Sentence", "answer", "best_trial", "counts_text", "primary_metric"]
+__all__ = ["Answer", "Sentence", "answer", "best_trial", "best_variant", "counts_text", "primary_metric"]
