@@ -71,7 +71,6 @@ def _panel(
         "unit": shown_unit(effects[0], metric)[1] if effects else metric.unit,
         "relative": any(e.relative for e in effects),
         "base": metric.text(sum(base.values()) / len(base)) if base else None,
-        "base_value": sum(base.values()) / len(base) if base else None,
         "base_seeds": len(base),
         "rows": [
             _row(e, metric, edits, forest_row(e, axis, metric) if axis else "")
@@ -167,9 +166,6 @@ def _cost_cell(effect: Effect, metric: Metric) -> dict[str, Any]:
         "value": effect.percent,
         "text": percent_text(effect.percent),
         "interval": spread[spread.index("[") :] if spread else "",
-        "css": CLASSES[effect.verdict],
-        "n": effect.n,
-        "ratio": effect.relative,
     }
 
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from reports.analysis.curves import trial_curves
-from reports.analysis.importance import MIN_TRIALS, Importances, importances
+from reports.analysis.importance import Importances, importances
 from reports.analysis.knee import plane
 from reports.analysis.pareto import by_ratio
 from reports.analysis.progress import Progress, is_random, progress
@@ -171,7 +171,6 @@ def _importances(results: StudyResults) -> dict[str, Any]:
     return {
         "tables": [_table(metric_of(c.objective, metrics), c, surrogate(search, c.objective)) for c in found if c.rows],
         "caution": "; ".join(dict.fromkeys(c.caution for c in found)),
-        "needed": MIN_TRIALS,
         "splits": SPLITS,
     }
 

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 SCALES = {
     "light": ["#d99a00", "#b3542e", "#7a2a5b", "#2b1a4f"],
-    "dark": ["#fff0b3", "#f0b050", "#d06a70", "#9a6ad0"],
+    "dark": ["#fff0b3", "#f0b050", "#d06a70", "#8050c0"],
 }
 """From small to large; lightness alone tells them apart, on either ground."""
 

@@ -12,7 +12,6 @@ from reports.analysis.pareto import by_ratio
 from reports.analysis.progress import progress_together
 from reports.analysis.search import search_points
 from reports.analysis.studies import (
-    MEASURED,
     Common,
     Mean,
     common_architectures,
@@ -117,7 +116,6 @@ def common(studies: Sequence[StudyResults], charts: Charts) -> dict[str, Any] | 
         "metrics": measured,
         "rows": [_row(one, measured) for one in found],
         "spoilt": {one.spoils for one in differences(studies)},
-        "times": MEASURED,
     }
 
 
