@@ -151,6 +151,21 @@ def test_an_interval_that_leaves_the_strip_ends_in_an_arrow_at_its_side(
     assert [path.attrib["d"] for one in arrows for path in one] == [points[at] for at in cuts]
 
 
+def test_times_stand_where_their_milliseconds_are() -> None:
+    def scaled(factor: float) -> Effect:
+        ends = {"low": 0.01, "high": 0.03, "low_adjusted": 0.005, "high_adjusted": 0.055, "margin": 0.01}
+        more = {"low_equivalence": -0.01, "high_equivalence": 0.04}
+        return effect((0.01 * factor, 0.03 * factor), **{name: x * factor for name, x in (ends | more).items()})
+
+    def places(row: str) -> list[float]:
+        found = [(*tags(row, "line"), ("x1", "x2")), (*tags(row, "circle"), ("cx",)), (*tags(row, "rect"), ("x",))]
+        return [number(one, name) for *elements, names in found for one in elements for name in names]
+
+    seconds = forest_row(scaled(1e-3), AXIS, LATENCY)
+    assert places(seconds) == pytest.approx(places(forest_row(scaled(1.0), AXIS, LOSS)))
+    assert tags(seconds, "circle")[0].findtext("title") == "seed 3: +0.0100 ms"
+
+
 def test_one_seed_is_a_dot_and_a_mark_without_an_interval() -> None:
     row = forest_row(effect((0.02,), verdict=Verdict.TOO_FEW), AXIS, LOSS)
     assert len(tags(row, "circle")) == 1
@@ -200,7 +215,7 @@ def test_what_is_off_the_scale_is_written_at_its_side(
     assert {(one.attrib["text-anchor"], one.attrib["x"]) for one in tags(row, "text")} == {(anchor, at)}
     assert [one.attrib["d"] for one in tags(row, "path")] == [shape]
     upper, lower = (number(one, "y") for one in tags(row, "text"))
-    assert 12 <= lower - upper, "the two lines of text do not touch"
+    assert lower - upper >= 12, "the two lines of text do not touch"
     assert 0 < upper < lower < number(tags(row, "svg")[0], "height")
 
 
