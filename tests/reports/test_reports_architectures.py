@@ -6,6 +6,7 @@ import base64
 import json
 import zlib
 from dataclasses import replace
+from functools import cache
 from typing import Any
 
 import pandas as pd
@@ -24,6 +25,11 @@ def context(results: StudyResults) -> dict[str, Any]:
     found = architectures.context(results, Charts())
     assert found is not None
     return found
+
+
+@cache
+def of_full_study() -> dict[str, Any]:
+    return context(full_study())
 
 
 def labels(results: StudyResults) -> list[str]:
@@ -113,7 +119,7 @@ def test_what_is_not_on_record_is_not_offered() -> None:
     rest = {mark: document for mark, document in study.architectures.items() if mark != gone}
     found = context(replace(study, architectures=rest))
     assert gone not in [choice.fingerprint for choice in found["choices"]]
-    assert found["drawable"] == found["all"] == len(context(study)["choices"]) - 1
+    assert found["drawable"] == found["all"] == len(of_full_study()["choices"]) - 1
 
 
 def test_what_cannot_be_drawn_is_counted() -> None:
@@ -154,7 +160,7 @@ def test_pictures_of_pairs_are_kept_for_the_first_of_the_list_only(monkeypatch: 
 
 
 def test_a_long_list_is_cut_and_the_others_are_found_by_their_trials(monkeypatch: pytest.MonkeyPatch) -> None:
-    whole = context(full_study())
+    whole = of_full_study()
     assert whole["trials"] == 0
     monkeypatch.setattr(architectures, "MAX_LISTED", 3)
     found = context(full_study())
@@ -170,7 +176,7 @@ def test_a_long_list_is_cut_and_the_others_are_found_by_their_trials(monkeypatch
 
 def test_every_entry_of_the_catalogue_has_its_name_and_its_price_against_the_base() -> None:
     study = full_study()
-    kept = unpacked(json.loads(context(study)["alone"]))
+    kept = unpacked(json.loads(of_full_study()["alone"]))
     assert next(iter(kept["entries"])) == study.base
     base = total_price(from_document(study.architectures[study.base]))
     for mark, (label, caption, form, blocks) in kept["entries"].items():

@@ -6,6 +6,8 @@ import json
 import re
 from collections.abc import Callable
 from dataclasses import replace
+from functools import cache
+from typing import Any
 
 import jinja2
 import pytest
@@ -94,20 +96,29 @@ def test_other_studies_have_neither_factors_nor_a_path() -> None:
 # ---- the ablation
 
 
-def panels(study: StudyResults) -> dict[str, dict[str, object]]:
+@cache
+def full_ablation() -> dict[str, Any]:
+    return context(full_study())
+
+
+def context(study: StudyResults) -> dict[str, Any]:
     found = ablation.context(study, Charts())
     assert found is not None
+    return found
+
+
+def by_metric(found: dict[str, Any]) -> dict[str, dict[str, Any]]:
     return {panel["metric"].name: panel for panel in found["panels"]}
 
 
 def test_there_is_a_panel_for_each_measured_metric_the_primary_one_first() -> None:
-    assert list(panels(full_study())) == ["loss", "latency", "train_latency", "memory", "train_memory"]
+    assert list(by_metric(full_ablation())) == ["loss", "latency", "train_latency", "memory", "train_memory"]
 
 
 def test_a_panels_base_is_the_mean_over_its_seeds() -> None:
     values = base_values(full_study().trials, "loss")
-    assert panels(full_study())["loss"]["base"] == f"{sum(values.values()) / len(values):.4f}"
-    assert panels(full_study())["loss"]["base_seeds"] == 8
+    assert by_metric(full_ablation())["loss"]["base"] == f"{sum(values.values()) / len(values):.4f}"
+    assert by_metric(full_ablation())["loss"]["base_seeds"] == 8
 
 
 def test_variants_stand_from_worst_to_best_and_those_without_a_pair_last() -> None:
@@ -115,8 +126,7 @@ def test_variants_stand_from_worst_to_best_and_those_without_a_pair_last() -> No
     lost = study.trials.copy()
     gone = lost["variant"] == "skip-add"
     lost.loc[gone, ["status", "loss"]] = ["failed", float("nan")]
-    rows = panels(replace(study, trials=lost))["loss"]["rows"]
-    assert isinstance(rows, list)
+    rows = by_metric(context(replace(study, trials=lost)))["loss"]["rows"]
     effects = [row["effect"] for row in rows]
     assert effects[-1].variant == "skip-add"
     assert effects[-1].n == 0
@@ -125,8 +135,7 @@ def test_variants_stand_from_worst_to_best_and_those_without_a_pair_last() -> No
 
 
 def test_a_cell_of_costs_is_the_share_of_the_base() -> None:
-    found = ablation.context(full_study(), Charts())
-    assert found is not None
+    found = full_ablation()
     names = [metric.name for metric in found["costs"]["metrics"]]
     assert names == ["latency", "train_latency", "memory", "train_memory", "parameters", "macs"]
     for row in found["costs"]["rows"]:
@@ -137,8 +146,7 @@ def test_a_cell_of_costs_is_the_share_of_the_base() -> None:
 
 
 def test_seeds_that_were_left_out_are_named_with_the_reason() -> None:
-    found = ablation.context(full_study(), Charts())
-    assert found is not None
+    found = full_ablation()
     assert found["dropped"] == ["no-skips, seed 6: left out of the pairs (the variant: diverged)."]
     study = full_study()
     rows = study.trials.copy()
@@ -146,21 +154,19 @@ def test_seeds_that_were_left_out_are_named_with_the_reason() -> None:
         "diverged",
         float("nan"),
     ]
-    again = ablation.context(replace(study, trials=rows), Charts())
-    assert again is not None
+    again = context(replace(study, trials=rows))
     assert again["dropped"] == ["no-skips, seeds 1, 2 and 6: left out of the pairs (the variant: diverged)."]
 
 
 def test_too_few_seeds_get_no_p_value() -> None:
-    rows = panels(make_study(seeds=4, trials=0))["loss"]["rows"]
-    assert isinstance(rows, list)
+    rows = by_metric(context(make_study(seeds=4, trials=0)))["loss"]["rows"]
     assert {row["p"] for row in rows} == {"—"}
     assert {row["css"] for row in rows} == {"few"}
 
 
 @pytest.mark.parametrize(("seeds", "few"), [(3, "all"), (5, "some"), (8, "")])
 def test_a_panel_knows_whether_its_variants_have_seeds_enough(seeds: int, few: str) -> None:
-    assert panels(make_study(seeds=seeds, trials=0))["loss"]["few"] == few
+    assert by_metric(context(make_study(seeds=seeds, trials=0)))["loss"]["few"] == few
 
 
 # ---- the answer

@@ -50,7 +50,7 @@ def test_a_box_says_its_operation_and_its_channels(one: Op, before: Shape, after
 def test_what_takes_nothing_shows_what_it_gives() -> None:
     assert block_label(op("input", kind="image", channels=3, resolution=8), {}, FeatureMap(3, 8)) == "input 3"
     assert block_label(op("act"), {}, VECTOR) == "silu"
-    assert block_label(op("mlp", dim=256), {"x": Embedding(64)}, VECTOR) == "MLP 64→256"
+    assert block_label(op("mlp", hidden=512, out=256), {"x": Embedding(64)}, VECTOR) == "MLP 64→256"
 
 
 @pytest.mark.parametrize(
