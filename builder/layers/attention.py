@@ -20,7 +20,8 @@ def _split_heads(x: Tensor, heads: int) -> Tensor:
 
 def _join_heads(x: Tensor, size: torch.Size) -> Tensor:
     """``[b, heads, d, h * w] -> [b, heads * d, h, w]``, a view; `size` is (h, w)."""
-    return x.flatten(1, 2).unflatten(2, size)
+    height, width = size
+    return x.flatten(1, 2).reshape(x.shape[0], x.shape[1] * x.shape[2], height, width)
 
 
 @dataclass(frozen=True)

@@ -19,7 +19,7 @@ from builder.weights.unet2d_limits import LIMITS, no_limits, shared
 #: Nodes without which nothing of the reference U-Net can be recognised.
 _LANDMARKS = ("conv_in", "down.0.block.0", "conv_out")
 #: What it is made of.
-_OPERATIONS = (*LIMITS, ops.Input, ops.Output, ops.AddEmbeddings)
+_OPERATIONS: tuple[type[Op], ...] = (*LIMITS, ops.Input, ops.Output, ops.AddEmbeddings)
 
 
 def config(architecture: ArchGraph) -> dict[str, Any]:
