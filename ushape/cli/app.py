@@ -105,7 +105,7 @@ def main() -> None:
 
 def _refused(error: OSError) -> str:
     """What the system did not let us do, at the place that the user named; our own file beside it is not theirs."""
-    path = Path(error.filename)
+    path = Path(error.filename2 or error.filename)
     place = path.parent if path.name.startswith(".") and path.suffix == ".tmp" else path
     what = "it is a file, and a folder is needed" if place.is_file() else str(error.strerror)
     return f"{place}: cannot be written: {what}. Name another place."
