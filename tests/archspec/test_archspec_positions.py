@@ -127,7 +127,6 @@ def test_reading_goes_on_behind_a_value_that_cannot_be_read(text: str, problems:
         ("a: 1\nb: \ud800\n", "2:4: error U002 not YAML: the character U+D800 cannot stand in a text."),
         ("", " error U011 the file is empty. `ushape init` writes one to start from."),
         ("# nothing\n", " error U011 the file is empty. `ushape init` writes one to start from."),
-        ("[" * 2000 + "]" * 2000, " error U002 not YAML: it is nested too deeply."),
     ],
 )  # fmt: skip
 def test_what_is_no_yaml_is_refused_at_its_place(text: str, message: str) -> None:
