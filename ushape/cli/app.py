@@ -40,7 +40,7 @@ USER_ERROR = 2
 #: What the system says of a place that cannot be used; everything else is a fault of ours and stays a traceback.
 _REFUSED = frozenset({
     errno.EACCES, errno.EPERM, errno.EROFS, errno.EEXIST, errno.ENOTDIR, errno.EISDIR,
-    errno.ENOSPC, errno.EDQUOT, errno.ENAMETOOLONG, errno.ENOTSUP,
+    errno.ENOSPC, errno.EDQUOT, errno.ENAMETOOLONG, errno.ENOTSUP, errno.EBUSY,
 })  # fmt: skip
 
 app = typer.Typer(
