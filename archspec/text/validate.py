@@ -163,7 +163,7 @@ def _problem(fault: Fault, model: type[BaseModel], data: Any, place: Place) -> P
     if loc and loc[-1] == "[key]":
         name = f"{dotted(here.path[:-1])}` has a key that is not right: `{here.path[-1]}"
     subject = f"`{name}`" if name else "the document"
-    return here.problem(code, f"{subject} {must}.", hint)
+    return here.problem(code, f"{subject} {must}{'' if must.endswith('?') else '.'}", hint)
 
 
 def _what_it_is(kind: str, model: type[BaseModel], loc: Location) -> str | None:

@@ -37,7 +37,8 @@ def sentence(fault: Mapping[str, Any]) -> tuple[str, str | None]:
     for known, (must, hint) in _KINDS.items():
         if kind.startswith(known):
             numbers = {key: f"{item:g}" if isinstance(item, float) else item for key, item in context.items()}
-            given = context.get("actual_length", shown(value))
+            letters = len(value) if kind in ("string_too_short", "string_too_long") else None
+            given = context.get("actual_length", letters or shown(value))
             return f"must {must.format(**numbers)}, not {given}", hint(value)
     message = str(fault["msg"])
     return message[:1].lower() + message[1:].removesuffix("."), context.get("hint")

@@ -105,24 +105,34 @@ def test_what_is_no_dimension_is_refused_in_these_words(data: dict[str, Any], sa
 
 
 @pytest.mark.parametrize(
-    "data",
+    ("data", "primitive"),
     [
-        {"int": [1, 8], "step": 1, "log": True},  # the step that it has anyway
-        {"int": [1, 2], "repeat": "a"},  # once is the least
-        {"choice": [1, True]},  # true is not 1
-        {"choice": [[1], 1.5, "1.5"]},
-        {"int": [-3, 4]},
+        ({"int": [1, 8], "step": 1, "log": True}, Integer(1, 8, log=True)),  # the step that it has anyway
+        ({"int": [1, 2], "repeat": "a"}, Integer(1, 2)),  # once is the least
+        ({"choice": [1, True]}, Categorical((1, True))),  # true is not 1
+        ({"choice": [[1], 1.5, "1.5"]}, Categorical(("1", 1.5, "1.5"))),
+        ({"int": [-3, 4]}, Integer(-3, 4)),
     ],
 )
-def test_what_is_just_a_dimension(data: dict[str, Any]) -> None:
-    assert dimension(**data).kind in data or "int" in data
+def test_what_is_just_a_dimension(data: dict[str, Any], primitive: Primitive) -> None:
+    assert repr(dimension(**data).primitive()) == repr(primitive)
 
 
-@pytest.mark.parametrize("data", [{"int": [1.5, 3]}, {"int": [True, 3]}, {"int": [1, 4], "step": 0}, {"choice": []}])
-def test_a_number_of_the_wrong_form_is_refused_at_its_key(data: dict[str, Any]) -> None:
+@pytest.mark.parametrize(
+    ("data", "key"),
+    [
+        ({"int": [1.5, 3]}, "int"),
+        ({"int": [True, 3]}, "int"),
+        ({"int": [1, 4], "step": 0}, "step"),
+        ({"choice": []}, "choice"),
+        ({"edits": {}}, "edits"),
+        ({"choice": [1], "when": {}}, "when"),
+    ],
+)
+def test_a_value_of_the_wrong_form_is_refused_at_its_key(data: dict[str, Any], key: str) -> None:
     with pytest.raises(ValidationError) as caught:
         dimension(**data)
-    assert {error["loc"][0] for error in caught.value.errors()} <= {"int", "step", "choice"}
+    assert {error["loc"][0] for error in caught.value.errors()} == {key}
 
 
 def test_a_key_that_is_none_is_refused() -> None:

@@ -61,7 +61,8 @@ def _values(dimension: Dimension) -> str:
         words = " | ".join(_text(value) for value in values)
     else:
         step = f" by {primitive.step}" if isinstance(primitive, Integer) and primitive.step > 1 else ""
-        words = f"{primitive.low:g} to {primitive.high:g}{step}{', log' if primitive.log else ''}"
+        kind = "d" if isinstance(primitive, Integer) else "g"
+        words = f"{primitive.low:{kind}} to {primitive.high:{kind}}{step}{', log' if primitive.log else ''}"
     if isinstance(dimension.per_level, str):
         return f"{words}, for each of {dimension.per_level}"
     return f"{words}, for each level" if dimension.per_level else words
