@@ -101,10 +101,6 @@ class Ledger:
         """The record of every trial of a part as it is now; read once, since ten thousand take two seconds."""
         return list(self._records.get(part, {}).values())
 
-    def _begin(self, trial: Trial, record: TrialRecord) -> None:
-        self.store.begin(trial, record)
-        self._remember(record)
-
     def _keep(self, trial: Trial, record: TrialRecord) -> None:
         self.store.keep(trial, record)
         self._remember(record)
@@ -162,7 +158,7 @@ class Ledger:
         weights = self._weights.place(begun)
         job = Job(document=document, protocol=protocol, measure=measure, seed=begun.seed, weights=weights)
         task = Task(trial, begun, job)
-        self._begin(trial, begun)
+        self._keep(trial, begun)
         if key in self._under_way:
             self._waiting[key].append(task)
             return None
@@ -184,7 +180,7 @@ class Ledger:
         record = _recorded(task.begun, outcome)
         self.store.write_curve(record.part, record.trial, outcome.curve)
         record = record.model_copy(update={"status": "running", "violations": violations(record.metrics, self.limits)})
-        self._begin(task.trial, record)
+        self._keep(task.trial, record)
         return record
 
     def pruned(self, task: Task, reason: str) -> list[TrialRecord]:

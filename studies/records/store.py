@@ -173,19 +173,17 @@ class Store:
         return self.reader.glances(part)
 
     @staticmethod
-    def begin(trial: Trial, record: TrialRecord) -> None:
-        """Note what a trial is about before it runs, so that an interrupted one can be told from a lost one."""
-        trial.set_user_attr(RECORD, _packed(record))
-
-    @staticmethod
     def keep(trial: Trial, record: TrialRecord) -> None:
-        """Put a trial's record into the database; to be followed by telling Optuna."""
+        """Put a trial's record into the database; when it has ended, to be followed by telling Optuna.
+
+        Before it runs its record says what it is about, so that an interrupted trial can be told from a lost one.
+        """
         trial.set_user_attr(RECORD, _packed(record))
 
     def left_open(self, part: Part) -> list[tuple[Trial, TrialRecord | None]]:
         """The trials that a stopped driver left open, each with what is known of it.
 
-        With its record if only the last step is missing, telling Optuna; with the note of `begin` if it was under way;
+        With its record if only the last step is missing, telling Optuna; with that of its begin if it was under way;
         with None if it had not begun.
         """
         if part not in self.parts():

@@ -102,10 +102,13 @@ class Study:
         if self.file.ablation is not None:
             document["ablation"]["planned"] = {one.name: one.design for one in self.expansion().variants}
         if self.file.search is not None:
-            # What budgets can be relative to without a trial of the base.
-            price = total_price(self.base)
-            document["search"]["of_base"] = {"parameters": float(price.parameters), "macs": float(price.macs)}
+            document["search"]["of_base"] = self.known_of_base()
         return document
+
+    def known_of_base(self) -> dict[str, float]:
+        """What budgets can be relative to without a trial of the base: its parameters and MACs."""
+        price = total_price(self.base)
+        return {"parameters": float(price.parameters), "macs": float(price.macs)}
 
     def protocol_hash(self, tuned: Mapping[str, float] | None = None, measure: Measure | None = None) -> str:
         """16 hexadecimal digits over everything that all variants share; seeds do not enter.

@@ -196,7 +196,7 @@ def test_a_latency_is_told_by_its_ratio_to_the_reference(study_file: Write) -> N
 def test_what_a_stopped_run_left_open_is_closed_each_as_far_as_it_came(ledger: Ledger) -> None:
     """Under way: interrupted. Recorded, but Optuna not told: told. Asked for alone: failed."""
     optuna_study = ledger.open("ablation", ["loss"])
-    ledger.store.begin(optuna_study.ask(), record(0, status="running"))
+    ledger.store.keep(optuna_study.ask(), record(0, status="running"))
     ledger.store.keep(optuna_study.ask(), record(1, seed=1, metrics={"loss": 0.5}))
     optuna_study.ask()
     again = Ledger(ledger.study, ledger.store, Silent())

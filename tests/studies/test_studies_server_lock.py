@@ -141,9 +141,9 @@ def test_giving_back_what_was_never_taken_or_is_broken_is_no_error() -> None:
 def test_a_folder_is_driven_by_one_and_free_again(tmp_path: Path) -> None:
     folder = tmp_path / "deep" / "study"
     with sole_driver(folder):
-        assert is_driven(folder)
+        assert is_driven(folder) is True
         assert (folder / "driver.lock").is_file()
-    assert not is_driven(folder)
+    assert is_driven(folder) is False
 
 
 def test_a_second_driver_of_a_folder_is_told_which(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
