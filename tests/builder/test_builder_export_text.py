@@ -120,7 +120,7 @@ ARGUMENTS = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("text", ARGUMENTS.keys() - {"partial(isqrt, 3)"})
+@pytest.mark.parametrize("text", [text for text in ARGUMENTS if text != "partial(isqrt, 3)"])
 def test_arguments_are_written_as_a_person_would(text):
     value = ARGUMENTS[text]
     assert _Writer({}, Definitions()).text(value) == text
