@@ -28,7 +28,7 @@ def part(*records: Glance, name: str = "search", document: Data | None = None, r
 
 def test_nothing_is_nothing() -> None:
     assert part() == {
-        "statuses": {}, "planned": 0, "left": 0, "exhausted": False, "best": None, "variants": [], "running": [],
+        "statuses": {}, "planned": 0, "left": 0, "ended": None, "best": None, "variants": [], "running": [],
         "failures": [],
     }  # fmt: skip
 
@@ -149,8 +149,10 @@ def test_each_part_is_told_in_lines(monkeypatch: pytest.MonkeyPatch, tmp_path: P
 
 
 def test_a_space_without_points_left_has_ended(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    search = {**part(one(0), document={"search": {"trials": 6}}), "left": 0, "exhausted": True}
-    assert printed(monkeypatch, tmp_path, search=search)[:2] == [
+    why = "No point of the space is left."
+    search = {**part(one(0), document={"search": {"trials": 6}}), "left": 0, "ended": why}
+    assert printed(monkeypatch, tmp_path, search=search)[:3] == [
         "s  runs/it's  (not running)",
-        "search, 6 trainings: 1 finished, ended, since no point of its space is left",
+        "search, 6 trainings: 1 finished, ended before that",
+        f"  {why}",
     ]
