@@ -48,7 +48,7 @@ def test_budgets_that_cannot_be_read(study_file: Write, text: str, message: str)
              "Its keys: from, architecture, layout, ema, policy."),
         ("{}", f"19:3: error U011 `protocol.init.from` is missing. {FROM}"),
         ("{form: model.pt}", "19:10: error U010 `protocol.init.form` is not a known key. Did you mean `from`?"),
-        ("{from: 3}", "19:10: error U012 `protocol.init.from`: must be a path, not 3."),
+        ("{from: 3}", "19:10: error U012 `protocol.init.from` must be a path, not 3."),
         ("{from: none.pt}", "19:10: error U001 there is no checkpoint none.pt. Paths are relative to the study file."),
         ("{from: none.pt, policy: lazy}", "19:25: error U012 `protocol.init.policy` cannot be 'lazy'. "
          "Choices: exact, crop, zero."),
