@@ -100,7 +100,7 @@ class InferenceNetwork(nn.Module):
         return found
 
     def _check_weights(self) -> None:
-        """`UserError` if a weight is another tensor now; some 20 ns for each of them."""
+        """`UserError` if a weight is another tensor now; some 50 ns for each of them."""
         for part, name, value in self._held:
             if part[name] is not value:
                 message = "weights of a network prepared for inference were replaced, which its forward does not see."
