@@ -68,9 +68,8 @@ def test_status_of_another_folder(folder: Path, tmp_path: Path) -> None:
 
 def test_tables_hold_every_trial(folder: Path, tmp_path: Path) -> None:
     done = of(folder, "tables", "a.yaml", "-f", "csv", "-o", str(tmp_path / "t"))
-    assert done.stdout.splitlines() == [f"{name}: {tmp_path / 't' / name}.csv" for name in ("ablation", "trials")] or (
-        sorted(path.name for path in (tmp_path / "t").iterdir()) == ["ablation.csv", "trials.csv"]
-    )
+    assert done.stdout.splitlines() == [f"{name}: {tmp_path / 't' / name}.csv" for name in ("trials", "ablation")]
+    assert sorted(path.name for path in (tmp_path / "t").iterdir()) == ["ablation.csv", "trials.csv"]
     with (tmp_path / "t" / "trials.csv").open(encoding="utf-8", newline="") as file:
         rows = list(csv.DictReader(file))
     frame = api.load(folder / "a.yaml").frame()
@@ -152,8 +151,10 @@ def test_a_plan_of_what_was_run_has_nothing_left(folder: Path) -> None:
 def test_a_confirmation_needs_a_search(folder: Path) -> None:
     done = ushape("confirm", "a.yaml", cwd=folder)
     assert done.returncode == 2
-    assert done.stderr.startswith("a.yaml: error ") or done.stderr.startswith("error U090 ")
-    assert "Traceback" not in done.stderr
+    assert done.stderr == (
+        "a.yaml: error U090 the study has no search. Only a search has winners to confirm; `ushape run` trains an "
+        "ablation with all its seeds.\n"
+    )
 
 
 def test_the_results_are_told_in_a_notebook(folder: Path) -> None:
