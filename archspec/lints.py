@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from archspec.forms.family import Family
 from archspec.forms.template import Said, UNet
+from archspec.forms.unet import AttentionChoice, AttentionOptions, AttnType
 from archspec.graphs.graph import ArchGraph, ops_of, place_of
 from archspec.ops import Attention
 from archspec.text.errors import Problem
@@ -34,11 +35,15 @@ def unet_lints(unet: UNet, said: Said) -> Iterator[Problem]:
 
 def _idle(unet: UNet, said: Said) -> Iterator[Problem]:
     """Parameters that have no effect beside the others."""
+    one_level, updown = len(unet.ch_mult) == 1, unet.resblock_updown
+    others = "there is one level" if one_level else "residual blocks resample"
     idle = [
         ("tokens", unet.tokens is not None and not unet.takes_tokens, "no transformer attends to them"),
-        ("resample_filter", unet.resample_filter is not None and not unet.resblock_updown, "no block resamples"),
+        ("resample_filter", unet.resample_filter is not None and (one_level or not updown), "no block resamples"),
         ("transformer", _is_given(unet, "transformer") and "transformer" not in unet.attn_types(), "there is none"),
         ("time", _is_given(unet, "time") and not unet.use_timestep, "there is no timestep"),
+        ("resblock_updown", updown and one_level, others),
+        ("resamp_with_conv", _is_given(unet, "resamp_with_conv") and (one_level or updown), others),
         ("downsample_padding", _is_given(unet, "downsample_padding") and not _strides(unet), "no convolution strides"),
         ("mid_attn", _is_given(unet, "mid_attn") and not unet.mid_block, "there is no middle"),
         ("num_groups", _is_given(unet, "num_groups") and unet.norm_type != "group", "there are no group norms"),
@@ -49,12 +54,33 @@ def _idle(unet: UNet, said: Said) -> Iterator[Problem]:
         if has_none:
             message = f"{name} has no effect: {why}."
             yield said.at(name).problem("U504", message, "Take it out.", severity="warning")
-    for name in ("norm", "qkv_bias", "fused_qkv"):
-        if getattr(unet.attn, name) is not None and unet.attn_types() == {"transformer"}:
-            message = f"attn.{name} has no effect on transformers."
-            yield said.at("attn", name).problem("U504", message, "Take it out.", severity="warning")
+    yield from _idle_attention(unet, said)
 
 
+def _idle_attention(unet: UNet, said: Said) -> Iterator[Problem]:
+    """Options of attention that its type does not have: in general, at a resolution, in the middle."""
+    if unet.attn_types() == {"transformer"}:
+        yield from _idle_options(unet.attn, "transformer", said, "attn")
+    reached = set(unet.resolutions()) & set(unet.attn_resolutions)
+    for size, choice in unet.attn_at.items():
+        if size in reached:
+            yield from _idle_options(choice, choice.type or unet.default_attn_type, said, "attn_at", size)
+    middle = unet.mid_attn
+    if isinstance(middle, AttentionChoice) and unet.mid_block:
+        yield from _idle_options(middle, middle.type or unet.default_attn_type, said, "mid_attn")
+
+
+def _idle_options(options: AttentionOptions, kind: AttnType, said: Said, *path: str | int) -> Iterator[Problem]:
+    effect = "no effect on transformers" if kind == "transformer" else "an effect on transformers alone"
+    given = options.model_dump(exclude_none=True)
+    for name in _OF_OTHERS if kind == "transformer" else ("depth",):
+        if name in given:
+            message = f"{'.'.join(map(str, path))}.{name} has {effect}."
+            yield said.at(str(path[0]), *path[1:], name).problem("U504", message, "Take it out.", severity="warning")
+
+
+#: Options of attention blocks that transformers do not have.
+_OF_OTHERS = ("norm", "qkv_bias", "fused_qkv")
 _OF_SKIPS = ("skip_per", "skip_scale", "learn_skip_scale")
 
 
@@ -63,7 +89,7 @@ def _is_given(unet: UNet, name: str) -> bool:
 
 
 def _strides(unet: UNet) -> bool:
-    return unet.resamp_with_conv and not unet.resblock_updown
+    return unet.resamp_with_conv and not unet.resblock_updown and len(unet.ch_mult) > 1
 
 
 def attention_lints(form: Family | UNet, said: Said) -> Iterator[Problem]:

@@ -19,6 +19,9 @@ Schema = dict[str, Any]
 
 DRAFT = "https://json-schema.org/draft/2020-12/schema"
 
+#: What pydantic calls a bound on a number that goes through a function of ours -> what JSON Schema calls it.
+BOUNDS = {"ge": "minimum", "gt": "exclusiveMinimum", "le": "maximum", "lt": "exclusiveMaximum"}
+
 
 def architecture_schema() -> Schema:
     """The schema of architecture files."""
@@ -43,7 +46,10 @@ def complete(schema: Schema, *, title: str) -> Schema:
 
 
 def _clean(schema: Any, named: set[str]) -> Any:
-    """A copy without made-up titles and nulls, a reference in the place of each mark; the names go into `named`."""
+    """A copy without made-up titles and nulls, bounds in JSON Schema's words, a reference in the place of each mark.
+
+    The names of the marks go into `named`.
+    """
     if isinstance(schema, list):
         return [_clean(item, named) for item in schema]
     if not isinstance(schema, dict):
@@ -56,7 +62,7 @@ def _clean(schema: Any, named: set[str]) -> Any:
             named.add(str(value).removeprefix(MARK))
             made["$ref"] = f"#/$defs/{str(value).removeprefix(MARK)}"
         elif key != "title":
-            made[key] = value if key in ("default", "const", "enum") else _clean(value, named)
+            made[BOUNDS.get(key, key)] = value if key in ("default", "const", "enum") else _clean(value, named)
     return made
 
 

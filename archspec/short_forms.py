@@ -40,5 +40,5 @@ def _unet_problems(unet: UNet, said: Said) -> Iterator[Problem]:
 SHORT_FORMS: dict[str, Template] = {
     "unet": Template(UNet, template.expand, _unet_problems, unet_lints),
     "edm2": Template(edm2.Edm2, edm2.expand, width_problems, attention_lints),
-    "song": Template(song.Song, song.expand, width_problems, attention_lints),
+    "song": Template(song.Song, song.expand, song.song_problems, attention_lints),
 }

@@ -90,11 +90,12 @@ class Attachments:
         return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else None
 
     def _drawn(self, fingerprint: str) -> bytes:
-        document, base = self._document(fingerprint), self._document(self._store.base_fingerprint())
+        of_base = self._store.base_fingerprint()
+        document, base = self._document(fingerprint), self._document(of_base)
         if document is None:
             raise KeyError(fingerprint)
-        if base is None or fingerprint == self._store.base_fingerprint():
-            return _alone(document, "base")
+        if base is None or fingerprint == of_base:
+            return _alone(document, "base" if fingerprint == of_base else "this trial")
         try:
             ours, theirs = Network(from_document(base)), Network(from_document(document))
         except UserError as error:

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from functools import cache
 from importlib import resources
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
@@ -156,7 +157,7 @@ def _rendered(head: Head, sections: tuple[Section[T], ...], subject: T, refresh:
     charts = Charts()
     gathered = [(section, section.context(subject, charts)) for section in sections]
     shown = [(section, content) for section, content in gathered if content is not None]
-    library = plotly.offline.get_plotlyjs() if charts.any else ""
+    library, library_packed = _library() if charts.any else ("", Markup(""))
     script = "".join(_file(name) for name in SCRIPTS)
     return (
         _templates()
@@ -167,8 +168,7 @@ def _rendered(head: Head, sections: tuple[Section[T], ...], subject: T, refresh:
             sections=shown,
             charts=charts.data(),
             styles=Markup(css_variables() + _file("dashboard.css")),
-            # Compressed, and unpacked once the page stands: a third of the size, and text is painted before it is read.
-            library=packed_text(library) if library else "",
+            library=library_packed,
             script=Markup(script),
             policy=_policy([library, script]),
             written=datetime.now(tz=UTC).strftime("%Y-%m-%d %H:%M UTC"),
@@ -186,6 +186,17 @@ def _policy(scripts: list[str]) -> str:
     )
 
 
+@cache
+def _library() -> tuple[str, Markup]:
+    """Plotly's script, and as the page keeps it.
+
+    Compressed, and unpacked once the page stands: a third of the size, and text is painted before it is read.
+    """
+    script: str = plotly.offline.get_plotlyjs()
+    return script, packed_text(script)
+
+
+@cache
 def _templates() -> jinja2.Environment:
     environment = jinja2.Environment(
         loader=jinja2.PackageLoader("reports", "pages"),

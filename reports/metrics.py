@@ -47,6 +47,10 @@ class Metric:
         number = significant(self.shown(value), digits or (4 if self.name in ("loss", "loss_edm") else 3))
         return f"{number}{NARROW}{self.unit}" if self.unit else number
 
+    def difference(self, mean: float, low: float, high: float) -> str:
+        """Write a difference of recorded values and its interval in the shown unit, which is not written with it."""
+        return interval_text(*(self.shown(value) for value in (mean, low, high)))
+
 
 METRICS: dict[str, Metric] = {
     metric.name: metric
@@ -90,9 +94,10 @@ def significant(value: float, digits: int) -> str:
     """Write a number to so many significant digits, without an exponent between 1e-4 and 1e7."""
     if value == 0 or not math.isfinite(value):
         return "0" if value == 0 else str(value)
-    if not 1e-4 <= abs(value) < 1e7:
+    rounded = abs(float(f"{value:.{digits - 1}e}"))
+    if rounded < 1e-4 or abs(value) >= 1e7:
         return f"{value:.{digits - 1}e}".replace("-", MINUS)
-    exponent = math.floor(math.log10(abs(float(f"{value:.{digits - 1}e}"))))
+    exponent = math.floor(math.log10(rounded))
     return f"{value:,.{max(0, digits - 1 - exponent)}f}".replace("-", MINUS)
 
 

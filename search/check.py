@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -11,8 +12,8 @@ from archspec.edits.edit import Edit
 from archspec.short_forms import SHORT_FORMS
 from archspec.text.suggest import did_you_mean
 from search.decode import decode, edits_of, is_there, parameter_path
-from search.dimension import Categorical, Dimension, Real, Scalar, Value
-from search.space import Space, at_random, fill, loops, point, size
+from search.dimension import Categorical, Dimension, Real, Scalar, Value, same
+from search.space import Space, at_random, fill, loops, needs, point, size
 
 #: path below the space, message, hint
 Fault = tuple[tuple[str, ...], str, str | None]
@@ -43,7 +44,7 @@ def space_faults(
 
 def _name_faults(spec: Spec, space: Space, elsewhere: Mapping[str, str]) -> Iterator[Fault]:
     form = spec.architecture.short_form
-    leads = {name for dimension in space.values() for name in _named_by(dimension)}
+    leads = {name for dimension in space.values() for name in needs(dimension)}
     for name, dimension in space.items():
         if dimension.target != "form":
             continue
@@ -60,11 +61,6 @@ def _name_faults(spec: Spec, space: Space, elsewhere: Mapping[str, str]) -> Iter
             hint = SHORT_FORMS[form[0]].model.OTHER_NAMES.get(root) or did_you_mean(root, known)
             hint = hint or "With nodes: a dimension varies a parameter of nodes, with edits: anything."
             yield where, f"`{root}` is no parameter of `{form[0]}:`.", hint
-
-
-def _named_by(dimension: Dimension) -> set[str]:
-    length = {dimension.per_level} if isinstance(dimension.per_level, str) else set()
-    return {*(dimension.when or ()), *length}
 
 
 def _condition_faults(space: Space) -> Iterator[Fault]:
@@ -86,17 +82,15 @@ def _condition_faults(space: Space) -> Iterator[Fault]:
 
 def _impossible(name: str, other: str, parent: Dimension, wanted: Scalar | list[Scalar]) -> Iterator[Fault]:
     for value in wanted if isinstance(wanted, list) else [wanted]:
-        known = parent.subset is None or value in parent.subset
-        if parent.subset is None:
-            known = bool(parent.choices_like(value)) or _is_member(parent, value)
-        if not known:
+        if not (parent.choices_like(value) or _is_member(parent, value)):
             hint = did_you_mean(str(value), _values(parent)) or f"Its values: {', '.join(_values(parent))}."
             yield (name, "when", other), f"`{name}` depends on `{other}` being {value}, which it cannot be.", hint
 
 
 def _is_member(parent: Dimension, value: Scalar) -> bool:
-    """Whether it stands in one of the lists that can be chosen."""
-    return any(value in choice for choice in parent.choice or () if isinstance(choice, list))
+    """Whether it stands in a subset, or in one of the lists that can be chosen."""
+    lists = [parent.subset or (), *(choice for choice in parent.choice or () if isinstance(choice, list))]
+    return any(same(value, member) for one in lists for member in one)
 
 
 def _values(dimension: Dimension) -> list[str]:
@@ -139,16 +133,16 @@ def _value_faults(spec: Spec, space: Space, levels: int) -> Iterator[Fault]:
             wrong = [problem for problem in problems if problem.code in _ALWAYS_WRONG]
             if wrong:
                 shown = ",".join(map(str, value)) if isinstance(value, tuple) else value
-                message = _without_place(wrong[0].message, spec, name, dimension)
+                message = _without_place(wrong[0].message, dimension)
                 yield (name,), f"`{name}` can be {shown}, but {message}", wrong[0].hint
                 break
 
 
-def _without_place(message: str, spec: Spec, name: str, dimension: Dimension) -> str:
-    form = spec.architecture.short_form
-    key = form[0] if form else "unet"
-    path = ".".join(map(str, parameter_path(name, dimension)))
-    return message.replace(f"`edits.{len(spec.architecture.edits)}.{key}.{path}`", "it")
+def _without_place(message: str, dimension: Dimension) -> str:
+    """What is said of a value, not where the search puts it, which stands in no file."""
+    if dimension.target in ("operations", "edits"):
+        return re.sub(r"`edits\.\d+\.(?:replace\.with\.)?", "`", message)
+    return re.sub(r"`edits\.\d+\.[^`]*`", "it", message)
 
 
 def _samples(dimension: Dimension) -> list[Value]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Annotated, Self
 
@@ -115,6 +116,7 @@ class Dimension(BaseModel):
             raise ValueError("log goes with int or float")
         self._check_target()
         self._check_range()
+        self._check_values()
         return self
 
     def _check_target(self) -> None:
@@ -139,12 +141,24 @@ class Dimension(BaseModel):
         if pair is None:
             return
         low, high = pair
+        if not (math.isfinite(low) and math.isfinite(high)):
+            raise ValueError(f"the range [{low}, {high}] has no end; write [low, high]")
         if low >= high:
             raise ValueError(f"the range [{low}, {high}] is empty; write [low, high]")
         if self.log and low <= 0:
             raise ValueError("a logarithmic range starts above 0")
         if self.log and self.step not in (None, 1):
             raise ValueError("log and step do not go together")
+
+    def _check_values(self) -> None:
+        values = [label_of(value) for value in self.choice or self.subset or ()]
+        if self.per_level and any(isinstance(value, list) for value in self.choice or ()):
+            raise ValueError("per_level makes a list of single values; a choice of lists stands without it")
+        if any(isinstance(value, float) and math.isnan(value) for value in values):
+            raise ValueError("nan is no value")
+        twice = [one for at, one in enumerate(values) if any(same(one, other) for other in values[:at])]
+        if twice:
+            raise ValueError(f"{twice[0]} stands twice")
 
     @property
     def kind(self) -> str:
@@ -185,7 +199,10 @@ class Dimension(BaseModel):
             return [label_of(known) for known in self.choice if same(_frozen(known), wanted)][:1]
         if value is not None and not isinstance(value, str | int | float):
             return []
-        return [value] if contains(self.primitive(), value) else []
+        primitive = self.primitive()
+        if not contains(primitive, value):
+            return []
+        return [int(value)] if isinstance(primitive, Integer) and value is not None else [value]
 
 
 _ALONE_WHY = {
@@ -217,7 +234,7 @@ def contains(primitive: Primitive, value: Scalar) -> bool:
         return False
     if isinstance(primitive, Integer):
         return (
-            value == int(value)
+            float(value).is_integer()
             and primitive.low <= value <= primitive.high
             and not ((int(value) - primitive.low) % primitive.step)
         )

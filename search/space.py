@@ -10,6 +10,7 @@ import math
 import random
 from collections.abc import Callable, Iterator
 from graphlib import CycleError, TopologicalSorter
+from itertools import product
 from typing import Annotated, Any
 
 from pydantic import BeforeValidator
@@ -29,8 +30,8 @@ from search.dimension import (
 
 __all__ = [
     "Categorical", "Choose", "Dimension", "Integer", "Primitive", "Real", "Scalar", "Space", "Value", "at_random",
-    "contains", "fill", "fill_in", "holds", "is_point", "loops", "mutate", "needs", "order", "point", "primitives",
-    "size",
+    "contains", "fill", "fill_in", "holds", "is_point", "length", "loops", "mutate", "needs", "order", "point",
+    "primitives", "size", "value_from",
 ]  # fmt: skip
 
 
@@ -93,7 +94,7 @@ def _is_among(value: Value, wanted: Scalar | list[Scalar]) -> bool:
     return any(same(member, choice) for member in members for choice in choices)
 
 
-def _length(dimension: Dimension, values: dict[str, Value], levels: int) -> int:
+def length(dimension: Dimension, values: dict[str, Value], levels: int) -> int:
     """How many values a list with one for each level has."""
     if not isinstance(dimension.per_level, str):
         return levels
@@ -113,7 +114,7 @@ def _slots(name: str, dimension: Dimension, length: int) -> Iterator[tuple[str, 
         yield name, dimension.primitive()
 
 
-def _value(name: str, dimension: Dimension, chosen: dict[str, Scalar], length: int) -> Value:
+def value_from(name: str, dimension: Dimension, chosen: dict[str, Scalar], length: int) -> Value:
     """The value that the filled-in plain choices of one dimension stand for."""
     if dimension.subset is not None:
         return tuple(member for member in dimension.subset if chosen[f"{name}[{member}]"])
@@ -129,10 +130,10 @@ def _walk(space: Space, levels: int, choose: Choose) -> tuple[dict[str, Scalar],
         dimension = space[name]
         if not holds(dimension, values):
             continue
-        length = _length(dimension, values, levels)
-        for slot, primitive in _slots(name, dimension, length):
+        number = length(dimension, values, levels)
+        for slot, primitive in _slots(name, dimension, number):
             chosen[slot] = choose(slot, primitive)
-        values[name] = _value(name, dimension, chosen, length)
+        values[name] = value_from(name, dimension, chosen, number)
     return chosen, values
 
 
@@ -220,7 +221,7 @@ def size(space: Space, levels: int) -> float:
         name, dimension = names[index], space[names[index]]
         if not holds(dimension, values):
             return points(index + 1, values)
-        slots = dict(_slots(name, dimension, _length(dimension, values, levels)))
+        slots = dict(_slots(name, dimension, length(dimension, values, levels)))
         if name not in asked_for:
             return math.prod(map(count, slots.values())) * points(index + 1, values)
         return sum(points(index + 1, {**values, name: value}) for value in _all_values(dimension, len(slots)))
@@ -232,6 +233,8 @@ def _all_values(dimension: Dimension, slots: int) -> Iterator[Value]:
     if dimension.subset is not None:
         for mask in range(2**slots):
             yield tuple(member for bit, member in enumerate(dimension.subset) if mask >> bit & 1)
+    elif dimension.per_level:
+        yield from product(map(_scalar, _values_of(dimension)), repeat=slots)
     else:
         yield from _values_of(dimension)
 

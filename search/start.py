@@ -14,7 +14,7 @@ from archspec.graphs.fingerprint import fingerprint
 from archspec.graphs.graph import ArchGraph, input_shapes, inputs_of, op_of
 from search.decode import decode, parameter_path, value_at
 from search.dimension import Dimension, Scalar, Value
-from search.space import Space, fill_in, holds, mutate, order, point
+from search.space import Space, fill_in, holds, length, mutate, order, point, value_from
 
 #: So many ways to be the base are looked at where dimensions leave several.
 _MOST_TRIES = 64
@@ -57,13 +57,12 @@ def chosen_of(space: Space, values: dict[str, Any], levels: int) -> dict[str, Sc
         dimension = space[name]
         if not holds(dimension, reached):
             continue
-        length = reached[dimension.per_level] if isinstance(dimension.per_level, str) else levels
-        given = values.get(name)
-        filled = fill_in(name, dimension, given, length if isinstance(length, int) else levels)
+        number = length(dimension, reached, levels)
+        filled = fill_in(name, dimension, values.get(name), number)
         if filled is None:
             return None
         chosen.update(filled)
-        reached[name] = tuple(given) if isinstance(given, list | tuple) else given
+        reached[name] = value_from(name, dimension, filled, number)
     return chosen
 
 

@@ -79,7 +79,7 @@ def nearest(spec: Spec, space: Space, levels: int, budgets: Limits, *, points: i
     for edits in _drawn(spec, space, levels, points, seed):
         one = assess(spec, edits, budgets)
         if one.graph is not None:
-            best = min(best, max(0.0, *one.violations.values()))
+            best = min(best, max((0.0, *one.violations.values())))
         if best == 0:
             break
     return best

@@ -8,10 +8,9 @@ from typing import Annotated, Any, Self
 from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag, model_validator
 from pydantic_core import PydanticCustomError
 
-from archspec.edits.selector import Selector, SelectorParts, in_words
+from archspec.edits.selector import Selector, SelectorParts, in_words, plain
 from archspec.ops.table import OpData
 from archspec.text.fields import Count, Defined, Flag, Form, Number, Width
-from archspec.text.wording import shown
 
 #: The keys of edits that change parameters of a short form; each is named as its short form.
 OF_SHORT_FORMS = ("unet", "edm2", "song")
@@ -204,9 +203,7 @@ def flat(value: Any) -> str:
         return "{" + ", ".join(f"{key}: {flat(item)}" for key, item in value.items()) + "}"
     if isinstance(value, list | tuple):
         return "[" + ", ".join(flat(item) for item in value) + "]"
-    if value is None or isinstance(value, bool):
-        return shown(value)
-    return str(value)
+    return plain(value)
 
 
 def _pairs(data: dict[str, Any], equals: str = "=") -> str:

@@ -8,7 +8,7 @@ from fnmatch import fnmatchcase
 from functools import cached_property
 from typing import Any
 
-from archspec.edits.selector import Scalar, Selector, SelectorError, SelectorParts, in_words, parts_of
+from archspec.edits.selector import Scalar, Selector, SelectorError, SelectorParts, in_words, parts_of, plain
 from archspec.graphs.graph import ArchGraph, inputs_of, known_shape, op_of, ops_of
 from archspec.graphs.sides import Standing, standings
 from archspec.ops import Op, Unread
@@ -153,5 +153,4 @@ def _other_standings(graph: ArchGraph, nodes: list[str], parts: SelectorParts) -
 
 def _values(graph: ArchGraph, nodes: list[str], key: str) -> str:
     found = [_resolved(graph, node, op_of(graph, node)).get(key) for node in nodes]
-    words = {"True": "true", "False": "false", "None": "null"}
-    return ", ".join(dict.fromkeys(words.get(str(value), str(value)) for value in found))
+    return ", ".join(dict.fromkeys(map(plain, found)))

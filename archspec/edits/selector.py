@@ -8,11 +8,11 @@ parentheses, where ``not`` binds closest and ``or`` least.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from functools import lru_cache
 from typing import Annotated, NamedTuple
 
-from pydantic import AfterValidator, Discriminator, Field, StringConstraints, Tag
+from pydantic import AfterValidator, BeforeValidator, Discriminator, Field, StringConstraints, Tag
 from pydantic_core import PydanticCustomError
 
 from archspec.graphs.sides import SIDES, Side
@@ -48,6 +48,23 @@ def _readable(text: str) -> str:
     return text
 
 
+def _no_list(value: object) -> object:
+    """To YAML what stands in brackets is a list, which is no selector; several are joined by `or`."""
+    if isinstance(value, list | tuple) and value and all(isinstance(item, str) for item in value):
+        bare = all("=" in item for item in value)
+        hint = f'Put it in quotes: "[{", ".join(value)}]".' if bare else f"Join them by or: {' or '.join(value)}."
+        raise PydanticCustomError("U012", "must be text, not a list", {"hint": hint if len(hint) < 200 else None})
+    return value
+
+
+def _one_value(value: object) -> object:
+    if not isinstance(value, Scalar):
+        raise PydanticCustomError(
+            "U012", "must be text, a number, true, false or null, not {value}", {"value": shown(value)}
+        )
+    return value
+
+
 class SelectorParts(Form):
     """A selector in parts; all of them must hold."""
 
@@ -58,14 +75,18 @@ class SelectorParts(Form):
         None, description="level of the U: as the id says, else 0 for the largest maps and so on"
     )
     side: Side | None = Field(None, description="side of the U: as the id says, else by the graph")
-    where: dict[str, Scalar] = Field(default_factory=dict, description="parameters that the operation must have")
+    where: dict[str, Annotated[Scalar, BeforeValidator(_one_value)]] = Field(
+        default_factory=dict, description="parameters that the operation must have"
+    )
     any: tuple[Selector, ...] | None = Field(None, min_length=1, description="selectors of which one must hold")
     all: tuple[Selector, ...] | None = Field(None, min_length=1, description="selectors that must all hold")
     but: Selector | None = Field(None, alias="not", description="a selector that must not hold")
 
 
 Selector = Annotated[
-    Annotated[str, StringConstraints(max_length=500), AfterValidator(_readable), Tag("<text>")]
+    Annotated[
+        str, StringConstraints(max_length=500), AfterValidator(_readable), BeforeValidator(_no_list), Tag("<text>")
+    ]
     | Annotated[SelectorParts, Tag("<parts>")],
     Discriminator(_kind),
     Field(
@@ -213,11 +234,11 @@ def _scalar(text: str) -> Scalar:
 
 def in_words(selector: str | SelectorParts) -> str:
     """A selector as a text, for titles and tables."""
-    return " ".join(selector.split()) if isinstance(selector, str) else _join(_conditions(selector), " and ") or "*"
+    return " ".join(selector.split()) if isinstance(selector, str) else " and ".join(_conditions(selector)) or "*"
 
 
 def _conditions(parts: SelectorParts) -> Iterator[str]:
-    where = ", ".join(f"{key}={_plain(value)}" for key, value in parts.where.items())
+    where = ", ".join(f"{key}={plain(value)}" for key, value in parts.where.items())
     name = parts.op or parts.id or ""
     simple = f"{name}{f'[{where}]' if where else ''}{f' @ {parts.resolution}' if parts.resolution else ''}".strip()
     yield from [simple] if simple else []
@@ -226,7 +247,7 @@ def _conditions(parts: SelectorParts) -> Iterator[str]:
     yield from [f"side={parts.side}"] if parts.side else []
     yield from (_inner(part) for part in parts.all or ())
     if parts.any:
-        choices = _join(map(_inner, parts.any), " or ")
+        choices = " or ".join(map(_inner, parts.any))
         yield f"({choices})" if len(parts.any) > 1 else choices
     if parts.but is not None:
         yield f"not {_inner(parts.but)}"
@@ -239,9 +260,6 @@ def _inner(selector: str | SelectorParts) -> str:
     return f"({words})" if whole.all or (whole.any and isinstance(selector, str)) else words
 
 
-def _join(words: Iterable[str], by: str) -> str:
-    return by.join(words)
-
-
-def _plain(value: Scalar) -> str:
+def plain(value: object) -> str:
+    """A single value as it would stand in the file, without quotes."""
     return shown(value) if value is None or isinstance(value, bool) else str(value)

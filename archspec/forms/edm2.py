@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Annotated, ClassVar, Literal
+from typing import ClassVar, Literal
 
 from pydantic import Field
 
-from archspec.forms.family import BlocksPerLevel, Drawing, Family, Multipliers, ResampleFilter
-from archspec.forms.template import Said
-from archspec.forms.unet import MAX_WIDTH
+from archspec.forms.drawing import Drawing
+from archspec.forms.family import BlocksPerLevel, Family, Multipliers, ResampleFilter
+from archspec.forms.said import Said
 from archspec.graphs.graph import ArchGraph
 from archspec.ops import (
     Clip,
@@ -38,12 +38,8 @@ class Edm2(Family):
         (16, 8), max_length=64, description="image sizes, in pixels, at which every block is followed by attention"
     )
     head_dim: Width = Field(64, description="channels per head of attention")
-    noise_dim: Annotated[Width, Field(le=MAX_WIDTH)] | None = Field(
-        None, description="width of the Fourier features; default that of the first level"
-    )
-    emb_dim: Annotated[Width, Field(le=MAX_WIDTH)] | None = Field(
-        None, description="width of the embedding; default that of the widest level"
-    )
+    noise_dim: Width | None = Field(None, description="width of the Fourier features; default that of the first level")
+    emb_dim: Width | None = Field(None, description="width of the embedding; default that of the widest level")
     label_balance: Balance = Field(0.5, description="weight of the label against the noise level")
     concat_balance: Balance = Field(0.5, description="weight of the skips against the running map")
     res_balance: Balance = Field(0.3, description="weight of the residual branches against the main branch")
@@ -56,6 +52,7 @@ class Edm2(Family):
         "attn_t": "Here it is `attn_balance`.",
         "res_t": "Here it is `res_balance`.",
         "clip_act": "Here it is `clip`.",
+        "channels_per_head": "Here it is `head_dim`.",
     }
 
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
-from archspec.forms.short_form import ShortForm
-from archspec.forms.unet import MAX_WIDTH, UNet
+from archspec.forms.short_form import MAX_WIDTH, ShortForm
+from archspec.forms.unet import UNet
 from archspec.forms.unet_parts import at_level
 from archspec.text.errors import Problem
 from archspec.text.positions import NOWHERE, Place
@@ -28,14 +28,15 @@ class Said:
     def width(self, unet: ShortForm, level: int, *others: str) -> Place:
         """Where the width of a level was said.
 
-        That is its multiplier, or `ch` where the multiplier cannot be at fault; but another parameter that was edited
-        while the width was not.
+        That is its multiplier, or `ch` where the multiplier cannot be at fault, or where `ch` alone was edited; but
+        another parameter that was edited while the width was not.
         """
-        if "ch" not in self.edited and "ch_mult" not in self.edited:
+        edited = {"ch", "ch_mult"} & self.edited.keys()
+        if not edited:
             for other in others:
                 if other in self.edited:
                     return self.edited[other]
-        by_ch = unet.ch_mult[level] == 1 or "ch_mult" not in unet.model_fields_set
+        by_ch = unet.ch_mult[level] == 1 or "ch_mult" not in unet.model_fields_set or edited == {"ch"}
         return self.at("ch") if by_ch else self.at("ch_mult", level)
 
 

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
 
-from archspec.forms.family import BlocksPerLevel, Drawing, Family, Multipliers, ResampleFilter
-from archspec.forms.template import Said
-from archspec.forms.unet import MAX_WIDTH
+from archspec.forms.drawing import Drawing
+from archspec.forms.family import BlocksPerLevel, Family, Multipliers, ResampleFilter
+from archspec.forms.said import Said, width_problems
+from archspec.forms.short_form import MAX_WIDTH
 from archspec.graphs.graph import ArchGraph
 from archspec.ops import (
     Act,
@@ -32,6 +34,7 @@ from archspec.ops import (
     TimeEmbedding,
 )
 from archspec.ops.merge import Add
+from archspec.text.errors import Problem
 from archspec.text.fields import HARMLESS, Count, Epsilon, Flag, Width
 
 #: Factor of every residual sum.
@@ -76,6 +79,19 @@ class Song(Family):
         "decoder_type": "Here it is `progressive_output`: none for standard.",
     }
 
+    @property
+    def noise_width(self) -> int:
+        """Width of the features of the noise level."""
+        return self.ch * (self.noise_mult or (1 if self.features == "positional" else 2))
+
+
+def song_problems(form: Song, said: Said) -> Iterator[Problem]:
+    """Rule U207: the levels and the features of the noise level have widths that are possible."""
+    yield from width_problems(form, said)
+    if form.noise_width > MAX_WIDTH:
+        message = f"the features of the noise level would have {form.noise_width:,} channels."
+        yield said.at("noise_mult").problem("U207", message, f"At most {MAX_WIDTH:,} are possible.")
+
 
 def expand(form: Song, name: str, said: Said | None = None) -> ArchGraph:
     """The short form as a graph; ids as in `unet`, and ``down.L.aux``, ``up.L.image`` where images go along."""
@@ -103,7 +119,7 @@ class _Expansion(Drawing):
         image = Input(kind="image", channels=form.in_channels, resolution=form.resolution)
         self.node("x", image, said.at("in_channels"), {}, {"resolution": said.at("resolution")})
         self.node("t", Input(kind="timestep"), said.base, {})
-        width = form.ch * (form.noise_mult or (1 if form.features == "positional" else 2))
+        width = min(form.noise_width, MAX_WIDTH)
         features: dict[str, Op] = {"positional": TimeEmbedding(dim=width), "fourier": FourierFeatures(dim=width)}
         where = said.at("noise_mult" if form.noise_mult else "ch")
         self.node("time", features[form.features], where, {"t": "t"})
@@ -138,8 +154,9 @@ class _Expansion(Drawing):
             resample_filter=form.resample_filter if resample != "none" else None,
             project_shortcut=resample != "none",
         )
-        places = {"resample_filter": self.said.at("resample_filter"), "x": where, "out": where}
+        places = {"resample_filter": self.said.at("resample_filter"), "x": self.width_said, "out": where}
         self.put(node, block, where if resample == "none" else self.size_said(), places, {"emb": "temb"})
+        self.width_said = where
 
     def _attention(self, node: str) -> None:
         attention = Attention(

@@ -6,13 +6,12 @@ parameters keep the names they have there.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from fractions import Fraction
 from typing import Annotated, ClassVar, Literal, Self
 
 from pydantic import Discriminator, Field, Tag, model_validator
 from pydantic_core import PydanticCustomError
 
+from archspec.forms.short_form import MAX_WIDTH, Levels
 from archspec.forms.unet_parts import (
     BlocksPerLevel,
     LabelOptions,
@@ -29,8 +28,6 @@ from archspec.text.fields import HARMLESS, Count, Epsilon, Flag, Form, Groups, N
 
 Multiplier = Annotated[Number, Field(gt=0, le=1024)]
 AttnType = Literal["vanilla", "linear", "none", "transformer"]
-
-MAX_WIDTH = 65_536
 
 
 class AttentionOptions(Form):
@@ -64,7 +61,7 @@ MidAttn = Annotated[
 ]
 
 
-class UNet(Form):
+class UNet(Levels, Form):
     """The reference U-Net by its parameters; names and defaults as in its constructor, extensions after them."""
 
     ch: Annotated[Width, Field(le=MAX_WIDTH // 4)] = Field(description="base channel count")
@@ -106,7 +103,9 @@ class UNet(Form):
         "pre", description="norm and activation before each convolution of the residual blocks, or after it"
     )
     num_groups: Groups = Field(32, description="groups of every group norm; auto: min(32, channels / 4)")
-    norm_eps: Epsilon = Field(1e-6, description="added to the variance in every norm")
+    norm_eps: Epsilon = Field(
+        1e-6, description="added to the variance in every norm but those of transformers, which have 1e-6"
+    )
     act: Annotated[ActFn, HARMLESS] = Field(
         "silu", description="activation of the residual blocks and before the output"
     )
@@ -220,16 +219,3 @@ class UNet(Form):
     def takes_tokens(self) -> bool:
         """Whether there is a transformer that attends to tokens."""
         return self.crosses and "transformer" in self.attn_types()
-
-    def exact_widths(self) -> Iterator[Fraction]:
-        """`ch` times each multiplier, the multiplier taken as the decimal that was written."""
-        for mult in self.ch_mult:
-            yield self.ch * Fraction(repr(mult))
-
-    def widths(self) -> list[int]:
-        """Channels of each level; what is no whole number or too large is brought near (and refused by rule U207)."""
-        return [min(max(round(width), 1), MAX_WIDTH) for width in self.exact_widths()]
-
-    def resolutions(self) -> list[int]:
-        """Size of each level in pixels."""
-        return [max(self.resolution // 2**level, 1) for level in range(len(self.ch_mult))]

@@ -13,9 +13,9 @@ from archspec.ops.base import (
     Epsilon,
     Flag,
     Groups,
+    KeepsShape,
     Misfit,
     Number,
-    Op,
     Width,
     divisors,
     feature_map,
@@ -25,7 +25,7 @@ from archspec.ops.norms import NormType, norm_as_it_acts, norm_misfits, norm_par
 from archspec.ops.shapes import Shape
 
 
-class Attention(Op):
+class Attention(KeepsShape):
     """Self-attention over positions.
 
     ``vanilla``: q, k, v and output are 1×1 convolutions with bias, scale 1/sqrt(head width), softmax over keys (Ho et
@@ -82,10 +82,6 @@ class Attention(Op):
     def split(self, channels: int) -> tuple[int, int]:
         """(heads, channels per head) for an input of `channels`."""
         return split_heads(self.heads, self.head_dim, channels)
-
-    def shape(self, inputs: Mapping[str, Shape]) -> Shape:
-        """As it comes."""
-        return inputs["x"]
 
     def misfits(self, inputs: Mapping[str, Shape]) -> Iterator[Misfit]:
         """Heads (or channels per head) must divide the channels; groups too where there is a norm."""

@@ -13,9 +13,9 @@ from archspec.ops.shapes import Embedding, FeatureMap, Shape
 from archspec.text.fields import HARMLESS, WHOLE, Count, Epsilon, Flag, Form, Groups, Number, Rate, Width
 
 __all__ = [
-    "HARMLESS", "WHOLE", "Aspect", "Count", "Epsilon", "Flag", "Groups", "Misfit", "Number", "Op", "Port", "Price",
-    "Rate", "Role", "Width", "divisors", "embedding_dim", "feature_map", "group_misfits", "halving_misfits", "listed",
-    "num_groups",
+    "HARMLESS", "WHOLE", "Aspect", "Count", "Epsilon", "Flag", "Groups", "KeepsShape", "Misfit", "Number", "Op", "Port",
+    "Price", "Rate", "Role", "Width", "divisors", "embedding_dim", "feature_map", "group_misfits", "halving_misfits",
+    "listed", "num_groups",
 ]  # fmt: skip
 
 Role = Literal["main", "skip", "emb", "context"]
@@ -151,6 +151,14 @@ class Op(Form):
     def price(self, inputs: Mapping[str, Shape]) -> Price:
         """Parameters and multiply-accumulates together."""
         return Price(self.parameters(inputs), self.macs(inputs))
+
+
+class KeepsShape(Op):
+    """An operation that gives what it takes at ``x``, as far as shapes go."""
+
+    def shape(self, inputs: Mapping[str, Shape]) -> Shape:
+        """As ``x``."""
+        return inputs["x"]
 
 
 def feature_map(inputs: Mapping[str, Shape], port: str = "x") -> FeatureMap:

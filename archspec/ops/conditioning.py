@@ -8,7 +8,7 @@ from typing import Annotated, Any, ClassVar, Literal, Self
 from pydantic import BaseModel, Field, model_validator
 from pydantic_core import PydanticCustomError
 
-from archspec.ops.base import HARMLESS, Misfit, Number, Op, Port, Width
+from archspec.ops.base import HARMLESS, Misfit, Number, Op, Port, Width, embedding_dim
 from archspec.ops.score import FourierFeatures
 from archspec.ops.shapes import Embedding, Shape, Timestep
 
@@ -133,11 +133,6 @@ class Mlp(Op):
 
     PORTS: ClassVar[tuple[Port, ...]] = (Port("x", Embedding, "emb"),)
 
-    def _dim(self, inputs: Mapping[str, Shape]) -> int:
-        shape = inputs["x"]
-        assert isinstance(shape, Embedding)
-        return shape.dim
-
     def shape(self, inputs: Mapping[str, Shape]) -> Shape:
         """An embedding of `out`."""
         del inputs
@@ -145,8 +140,8 @@ class Mlp(Op):
 
     def parameters(self, inputs: Mapping[str, Shape]) -> int:
         """Two linear layers with bias."""
-        return (self._dim(inputs) + 1) * self.hidden + (self.hidden + 1) * self.out
+        return (embedding_dim(inputs) + 1) * self.hidden + (self.hidden + 1) * self.out
 
     def macs(self, inputs: Mapping[str, Shape]) -> int:
         """Two matrix-vector products."""
-        return self._dim(inputs) * self.hidden + self.hidden * self.out
+        return embedding_dim(inputs) * self.hidden + self.hidden * self.out

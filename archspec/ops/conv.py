@@ -14,6 +14,7 @@ from archspec.ops.base import (
     Epsilon,
     Flag,
     Groups,
+    KeepsShape,
     Misfit,
     Op,
     Width,
@@ -65,7 +66,7 @@ class Conv(Op):
         return x.size**2 * (x.channels // self.groups) * self.out * self.kernel**2
 
 
-class Norm(Op):
+class Norm(KeepsShape):
     """A norm: of groups of channels by default (Wu and He 2018), or one of the kinds of `archspec.ops.norms`.
 
     Weight names: ``weight bias`` of group and layer, ``weight`` of rms.
@@ -80,10 +81,6 @@ class Norm(Op):
     eps: Epsilon = Field(1e-6, description="added to the variance (the mean square in rms and pixel)")
 
     LATER: ClassVar[frozenset[str]] = frozenset({"type"})
-
-    def shape(self, inputs: Mapping[str, Shape]) -> Shape:
-        """As it comes."""
-        return inputs["x"]
 
     def misfits(self, inputs: Mapping[str, Shape]) -> Iterator[Misfit]:
         """Groups must divide the channels."""
@@ -108,12 +105,8 @@ class Norm(Op):
         return {**self.written(), **acts}
 
 
-class Act(Op):
+class Act(KeepsShape):
     """An activation function."""
 
     op: Literal["act"] = "act"
     fn: Annotated[ActFn, HARMLESS] = Field("silu", description="the function")
-
-    def shape(self, inputs: Mapping[str, Shape]) -> Shape:
-        """As it comes."""
-        return inputs["x"]

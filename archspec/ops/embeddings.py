@@ -8,7 +8,7 @@ from typing import Annotated, Any, ClassVar, Literal, Self
 from pydantic import Field, model_validator
 from pydantic_core import PydanticCustomError
 
-from archspec.ops.base import HARMLESS, Flag, Misfit, Op, Port, Width, embedding_dim
+from archspec.ops.base import HARMLESS, Flag, KeepsShape, Misfit, Op, Port, Width, embedding_dim
 from archspec.ops.shapes import Embedding, Label, Shape
 
 
@@ -51,16 +51,12 @@ class LabelEmbedding(Op):
         return self.classes * self.out if self.type == "linear" else 0
 
 
-class AddEmbeddings(Op):
+class AddEmbeddings(KeepsShape):
     """The sum of two embeddings of one width."""
 
     op: Literal["add_embeddings"] = "add_embeddings"
 
     PORTS: ClassVar[tuple[Port, ...]] = (Port("x", Embedding, "emb"), Port("other", Embedding, "emb"))
-
-    def shape(self, inputs: Mapping[str, Shape]) -> Shape:
-        """As ``x``."""
-        return inputs["x"]
 
     def misfits(self, inputs: Mapping[str, Shape]) -> Iterator[Misfit]:
         """Widths must agree."""

@@ -7,12 +7,14 @@ from typing import ClassVar, Literal, Self
 
 from pydantic import Field, model_validator
 
-from archspec.ops.base import Op, Port, Width
+from archspec.ops.base import KeepsShape, Op, Port, Width
 from archspec.ops.shapes import Embedding, FeatureMap, Label, Shape, Timestep, Tokens
+from archspec.text.wording import a_or_an
 
 InputKind = Literal["image", "timestep", "context", "label", "vector", "tokens", "control"]
 
-#: kind -> the parameters that declare its shape
+#: the parameters that declare a shape, and kind -> those that it needs
+_SHAPED = ("channels", "resolution", "dim", "length")
 _NEEDS: dict[str, tuple[str, ...]] = {
     "image": ("channels", "resolution"),
     "timestep": (),
@@ -44,14 +46,12 @@ class Input(Op):
 
     @model_validator(mode="after")
     def _is_complete(self) -> Self:
-        given = {name for name in ("channels", "resolution", "dim", "length") if getattr(self, name) is not None}
+        given = {name for name in _SHAPED if getattr(self, name) is not None}
         needs = _NEEDS[self.kind]
-        if given and not needs:
-            what = "channels nor resolution" if given & {"channels", "resolution"} else "dim nor length"
-            raise ValueError(f"an input of {self.kind}s has neither {what}")
         if given != set(needs):
-            what = "an image or context input" if "resolution" in needs else f"a {self.kind} input"
-            raise ValueError(f"{what} needs {' and '.join(needs)}")
+            foreign = " or ".join(name for name in _SHAPED if name in given and name not in needs)
+            said = [f"needs {' and '.join(needs)}"] * bool(needs) + [f"has no {foreign}"] * bool(foreign)
+            raise ValueError(f"{a_or_an(self.kind)} input {', and '.join(said)}")
         return self
 
     def shape(self, inputs: Mapping[str, Shape]) -> Shape:
@@ -66,11 +66,7 @@ class Input(Op):
         return FeatureMap(self.channels, self.resolution)
 
 
-class Output(Op):
+class Output(KeepsShape):
     """What the network returns."""
 
     op: Literal["output"] = "output"
-
-    def shape(self, inputs: Mapping[str, Shape]) -> Shape:
-        """As it comes."""
-        return inputs["x"]

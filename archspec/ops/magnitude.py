@@ -12,15 +12,26 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
 
-from archspec.ops.base import HARMLESS, WHOLE, Flag, Misfit, Number, Op, Port, Width, embedding_dim, feature_map
+from archspec.ops.base import (
+    HARMLESS,
+    WHOLE,
+    Flag,
+    KeepsShape,
+    Misfit,
+    Number,
+    Op,
+    Port,
+    Width,
+    embedding_dim,
+    feature_map,
+)
+from archspec.ops.merge import Joined, size_misfits
 from archspec.ops.shapes import MAP_OR_EMBEDDING, Embedding, FeatureMap, Label, Shape, Timestep
 
 #: The weight of the second of two things that are joined.
 Balance = Annotated[Number, Field(ge=0.0, le=1.0)]
 #: A positive number that is neither absurdly small nor absurdly large.
 Positive = Annotated[Number, Field(ge=1e-9, le=1e9), HARMLESS]
-
-_MERGE = (Port("x", FeatureMap), Port("skip", FeatureMap, "skip"))
 
 
 class MpConv(Op):
@@ -96,29 +107,21 @@ class MpFourier(Op):
         return False
 
 
-class MpSilu(Op):
+class MpSilu(KeepsShape):
     """SiLU divided by 0.596, the magnitude that it leaves of unit normal inputs (eq. 81)."""
 
     op: Literal["mp_silu"] = "mp_silu"
 
     PORTS: ClassVar[tuple[Port, ...]] = (Port("x", MAP_OR_EMBEDDING),)
 
-    def shape(self, inputs: Mapping[str, Shape]) -> Shape:
-        """As it comes."""
-        return inputs["x"]
 
-
-class MpSum(Op):
+class MpSum(KeepsShape):
     """The sum ((1 − t)·x + t·skip) / √((1 − t)² + t²) (eq. 88), of maps or of embeddings."""
 
     op: Literal["mp_sum"] = "mp_sum"
     t: Balance = Field(0.5, description="weight of the skip; x has 1 - t")
 
     PORTS: ClassVar[tuple[Port, ...]] = (Port("x", MAP_OR_EMBEDDING), Port("skip", MAP_OR_EMBEDDING, "skip"))
-
-    def shape(self, inputs: Mapping[str, Shape]) -> Shape:
-        """As ``x``."""
-        return inputs["x"]
 
     def misfits(self, inputs: Mapping[str, Shape]) -> Iterator[Misfit]:
         """Both have one shape."""
@@ -137,7 +140,7 @@ class MpSum(Op):
         return self.t == 0.5
 
 
-class MpConcat(Op):
+class MpConcat(Joined):
     """The channels of x and of the skip, weighted so that both contribute as `t` says (eq. 103).
 
     √((Nx + Ns) / ((1 − t)² + t²)) times (1 − t)/√Nx for x and t/√Ns for the skip, N being numbers of channels.
@@ -146,27 +149,12 @@ class MpConcat(Op):
     op: Literal["mp_concat"] = "mp_concat"
     t: Balance = Field(0.5, description="weight of the skip; x has 1 - t")
 
-    PORTS: ClassVar[tuple[Port, ...]] = _MERGE
 
-    def shape(self, inputs: Mapping[str, Shape]) -> Shape:
-        """The size of ``x``, the channels of both."""
-        x, skip = feature_map(inputs), feature_map(inputs, "skip")
-        return FeatureMap(x.channels + skip.channels, x.size)
-
-    def misfits(self, inputs: Mapping[str, Shape]) -> Iterator[Misfit]:
-        """Sizes must agree."""
-        yield from size_misfits(inputs)
-
-
-class PixelNorm(Op):
+class PixelNorm(KeepsShape):
     """Each pixel's vector of channels brought to magnitude 1 (Karras et al. 2018); nothing is learned."""
 
     op: Literal["pixel_norm"] = "pixel_norm"
     eps: Positive = Field(1e-4, description="added to the magnitude")
-
-    def shape(self, inputs: Mapping[str, Shape]) -> Shape:
-        """As it comes."""
-        return inputs["x"]
 
 
 class OnesChannel(Op):
@@ -180,15 +168,11 @@ class OnesChannel(Op):
         return FeatureMap(x.channels + 1, x.size)
 
 
-class Clip(Op):
+class Clip(KeepsShape):
     """Every number brought into the interval from -limit to limit."""
 
     op: Literal["clip"] = "clip"
     limit: Positive = Field(256.0, description="largest magnitude that is let through")
-
-    def shape(self, inputs: Mapping[str, Shape]) -> Shape:
-        """As it comes."""
-        return inputs["x"]
 
 
 class OneHot(Op):
@@ -207,11 +191,3 @@ class OneHot(Op):
         """An embedding of `classes`."""
         del inputs
         return Embedding(self.classes)
-
-
-def size_misfits(inputs: Mapping[str, Shape]) -> Iterator[Misfit]:
-    """The rule of merges: maps of one size."""
-    x, skip = feature_map(inputs), feature_map(inputs, "skip")
-    if x.size != skip.size:
-        message = f"maps of {x.size}x{x.size} and {skip.size}x{skip.size} pixels cannot be joined."
-        yield Misfit("U203", message, "Join maps of one level.", about="size", doubts="size")

@@ -8,10 +8,10 @@ from typing import Annotated, Any, ClassVar, Literal, Self
 from pydantic import Field, model_validator
 from pydantic_core import PydanticCustomError
 
-from archspec.ops.base import HARMLESS, Flag, Misfit, Number, Op, Port, feature_map
+from archspec.ops.base import HARMLESS, Flag, KeepsShape, Misfit, Number, Op, Port, feature_map
 from archspec.ops.shapes import FeatureMap, Shape
 
-_MERGE = (Port("x", FeatureMap), Port("skip", FeatureMap, "skip"))
+MERGE = (Port("x", FeatureMap), Port("skip", FeatureMap, "skip"))
 
 #: A factor of one input of a join.
 Scale = Annotated[Number, Field(ge=-100.0, le=100.0), HARMLESS]
@@ -24,14 +24,30 @@ def refuse_constant_zero(scale: float, *, learned: bool, at: str) -> None:
         raise PydanticCustomError("U012", "must not be 0, which cuts the connection", {"at": at, "hint": hint})
 
 
-def _size_misfits(inputs: Mapping[str, Shape]) -> Iterator[Misfit]:
+def size_misfits(inputs: Mapping[str, Shape]) -> Iterator[Misfit]:
+    """The rule of joins: maps of one size."""
     x, skip = feature_map(inputs), feature_map(inputs, "skip")
     if x.size != skip.size:
         message = f"maps of {x.size}x{x.size} and {skip.size}x{skip.size} pixels cannot be joined."
         yield Misfit("U203", message, "Join maps of one level.", about="size", doubts="size")
 
 
-class Concat(Op):
+class Joined(Op):
+    """What has the channels of x, then those of the skip."""
+
+    PORTS: ClassVar[tuple[Port, ...]] = MERGE
+
+    def shape(self, inputs: Mapping[str, Shape]) -> Shape:
+        """The size of ``x``, the channels of both."""
+        x, skip = feature_map(inputs), feature_map(inputs, "skip")
+        return FeatureMap(x.channels + skip.channels, x.size)
+
+    def misfits(self, inputs: Mapping[str, Shape]) -> Iterator[Misfit]:
+        """Sizes must agree."""
+        yield from size_misfits(inputs)
+
+
+class Concat(Joined):
     """The skip's channels, times a factor that may be learned, after the running map's.
 
     Weight name of a learned factor: ``skip_scale.weight``.
@@ -43,7 +59,6 @@ class Concat(Op):
         default=False, description="whether that factor is a trained number, which starts there"
     )
 
-    PORTS: ClassVar[tuple[Port, ...]] = _MERGE
     LATER: ClassVar[frozenset[str]] = frozenset({"skip_scale", "learn_skip_scale"})
 
     @model_validator(mode="after")
@@ -51,22 +66,13 @@ class Concat(Op):
         refuse_constant_zero(self.skip_scale, learned=self.learn_skip_scale, at="skip_scale")
         return self
 
-    def shape(self, inputs: Mapping[str, Shape]) -> Shape:
-        """The size of ``x``, the channels of both."""
-        x, skip = feature_map(inputs), feature_map(inputs, "skip")
-        return FeatureMap(x.channels + skip.channels, x.size)
-
-    def misfits(self, inputs: Mapping[str, Shape]) -> Iterator[Misfit]:
-        """Sizes must agree."""
-        yield from _size_misfits(inputs)
-
     def parameters(self, inputs: Mapping[str, Shape]) -> int:
         """The factor, if it is learned."""
         del inputs
         return int(self.learn_skip_scale)
 
 
-class Add(Op):
+class Add(KeepsShape):
     """The sum of the running map and the skip, the skip through a 1×1 convolution where its channels differ.
 
     Each of the two may be multiplied by a factor, a constant one or a learned one. Weight names: ``proj`` of the
@@ -86,7 +92,7 @@ class Add(Op):
         default=False, description="whether the factor of the skip is a trained number, which starts at skip_scale"
     )
 
-    PORTS: ClassVar[tuple[Port, ...]] = _MERGE
+    PORTS: ClassVar[tuple[Port, ...]] = MERGE
     LATER: ClassVar[frozenset[str]] = frozenset({"x_scale", "skip_scale", "learn_x_scale", "learn_skip_scale"})
     LABELLED: ClassVar[frozenset[str]] = LATER
 
@@ -100,13 +106,9 @@ class Add(Op):
         """Whether there is a projection for these inputs."""
         return self.project and feature_map(inputs).channels != feature_map(inputs, "skip").channels
 
-    def shape(self, inputs: Mapping[str, Shape]) -> Shape:
-        """As ``x``."""
-        return inputs["x"]
-
     def misfits(self, inputs: Mapping[str, Shape]) -> Iterator[Misfit]:
         """Sizes must agree, and channels too without a projection."""
-        yield from _size_misfits(inputs)
+        yield from size_misfits(inputs)
         x, skip = feature_map(inputs), feature_map(inputs, "skip")
         if x.channels != skip.channels and not self.project:
             yield Misfit(

@@ -8,6 +8,7 @@ from typing import Any, ClassVar, Literal
 from pydantic import Field
 
 from archspec.ops.base import (
+    KeepsShape,
     Misfit,
     Op,
     Port,
@@ -81,7 +82,7 @@ class MpBlock(Op):
         return {**super().canonical(inputs), "filter": taps}
 
 
-class MpAttention(Op):
+class MpAttention(KeepsShape):
     """Cosine self-attention that preserves magnitudes (Karras et al. 2024).
 
     One 1×1 convolution to q, k and v; each head's q, k and v are pixel-normed; softmax of q·k/√d over the keys; a 1×1
@@ -92,10 +93,6 @@ class MpAttention(Op):
     op: Literal["mp_attention"] = "mp_attention"
     head_dim: Width = Field(64, description="channels per head")
     t: Balance = Field(0.3, description="weight of the attention in the sum")
-
-    def shape(self, inputs: Mapping[str, Shape]) -> Shape:
-        """As it comes."""
-        return inputs["x"]
 
     def misfits(self, inputs: Mapping[str, Shape]) -> Iterator[Misfit]:
         """The width of heads divides the channels."""

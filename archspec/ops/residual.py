@@ -26,7 +26,7 @@ from archspec.ops.base import (
 )
 from archspec.ops.conv import ActFn
 from archspec.ops.norms import NormType, norm_as_it_acts, norm_misfits, norm_parameters
-from archspec.ops.resampling import BOX, even_taps, resampled
+from archspec.ops.resampling import BOX, even_taps, filter_macs, resampled
 from archspec.ops.shapes import Embedding, FeatureMap, Shape
 from archspec.text.fields import Taps
 
@@ -138,12 +138,9 @@ class ResnetBlock(Op):
             return self.inner
         return 2 * (sum(self.norm_widths(channels)) if self.condition_both else self.inner)
 
-    def _size(self, size: int) -> int:
-        return size if self.resample == "none" else resampled(size, self.resample)
-
     def shape(self, inputs: Mapping[str, Shape]) -> Shape:
         """`out` channels, at the same size unless it resamples."""
-        return FeatureMap(self.out, self._size(feature_map(inputs).size))
+        return FeatureMap(self.out, resampled(feature_map(inputs).size, self.resample))
 
     def misfits(self, inputs: Mapping[str, Shape]) -> Iterator[Misfit]:
         """Groups must divide the channels of both norms; a halved size is even."""
@@ -190,14 +187,8 @@ class ResnetBlock(Op):
         x = feature_map(inputs)
         per_position = 9 * x.channels * self.inner + 9 * self.inner * self.out + self._shortcut_weights(x.channels)
         projection = embedding_dim(inputs, "emb") * self.emb_channels(x.channels)
-        return self._size(x.size) ** 2 * per_position + projection + self._filter_macs(x)
-
-    def _filter_macs(self, x: FeatureMap) -> int:
-        """The FIR filter over every channel of each branch: one product per tap and position of the smaller map."""
-        if self.resample_filter is None or self.resample == "none":
-            return 0
-        smaller = min(x.size, self._size(x.size))
-        return (2 if self.residual else 1) * smaller**2 * x.channels * len(self.resample_filter) ** 2
+        filtering = (2 if self.residual else 1) * filter_macs(x, self.resample, self.resample_filter or ())
+        return resampled(x.size, self.resample) ** 2 * per_position + projection + filtering
 
     def canonical(self, inputs: Mapping[str, Shape]) -> dict[str, Any]:
         """What has no effect is left out: an `emb_dim` that arrives, the shortcut's kind without one, the default."""

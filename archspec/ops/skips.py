@@ -2,35 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from typing import Annotated, Any, ClassVar, Literal
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
-from archspec.ops.base import HARMLESS, Misfit, Number, Op, Port, Width, feature_map
-from archspec.ops.magnitude import size_misfits
-from archspec.ops.shapes import FeatureMap, Shape
+from archspec.ops.base import HARMLESS, Number, Width, feature_map
+from archspec.ops.merge import Joined
+from archspec.ops.shapes import Shape
 
-_MERGE = (Port("x", FeatureMap), Port("skip", FeatureMap, "skip"))
 Factor = Annotated[Number, Field(ge=0.0, le=100.0), HARMLESS]
 
 
-class _Joined(Op):
-    """Channels of x, then those of the skip."""
-
-    PORTS: ClassVar[tuple[Port, ...]] = _MERGE
-
-    def shape(self, inputs: Mapping[str, Shape]) -> Shape:
-        """The size of ``x``, the channels of both."""
-        x, skip = feature_map(inputs), feature_map(inputs, "skip")
-        return FeatureMap(x.channels + skip.channels, x.size)
-
-    def misfits(self, inputs: Mapping[str, Shape]) -> Iterator[Misfit]:
-        """Sizes must agree."""
-        yield from size_misfits(inputs)
-
-
-class GatedConcat(_Joined):
+class GatedConcat(Joined):
     """Concatenation with an attention gate on the skip (Oktay et al. 2018, eq. 1 and 2).
 
     The skip is multiplied, pixel by pixel, by sigmoid(psi(relu(theta(skip) + phi(x)))), where theta, phi and psi are
@@ -61,7 +45,7 @@ class GatedConcat(_Joined):
         return {**super().canonical(inputs), "hidden": self.inner(inputs)}
 
 
-class FreeUConcat(_Joined):
+class FreeUConcat(Joined):
     """Concatenation as FreeU has it (Si et al. 2023): nothing is learned, so that it fits a trained network.
 
     The first half of the channels of x is multiplied by 1 + (backbone − 1)·m, m being the mean over channels brought to

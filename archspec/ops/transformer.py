@@ -8,24 +8,12 @@ from typing import Annotated, Any, ClassVar, Literal
 from pydantic import Field
 
 from archspec.ops.attention import head_misfits, split_heads
-from archspec.ops.base import (
-    HARMLESS,
-    Count,
-    Epsilon,
-    Flag,
-    Groups,
-    Misfit,
-    Op,
-    Port,
-    Rate,
-    Width,
-    feature_map,
-)
+from archspec.ops.base import HARMLESS, Count, Epsilon, Flag, Groups, KeepsShape, Misfit, Port, Rate, Width, feature_map
 from archspec.ops.norms import NormType, norm_as_it_acts, norm_misfits, norm_parameters
 from archspec.ops.shapes import FeatureMap, Shape, Tokens
 
 
-class Transformer(Op):
+class Transformer(KeepsShape):
     """Group norm, projection, `depth` blocks, projection, plus the input.
 
     A block is [layer norm, self-attention], [layer norm, cross-attention over the tokens], [layer norm, feed-forward],
@@ -66,10 +54,6 @@ class Transformer(Op):
     def split(self, channels: int) -> tuple[int, int]:
         """(heads, channels per head) for an input of `channels`."""
         return split_heads(self.heads, self.head_dim, channels)
-
-    def shape(self, inputs: Mapping[str, Shape]) -> Shape:
-        """As ``x``."""
-        return inputs["x"]
 
     def misfits(self, inputs: Mapping[str, Shape]) -> Iterator[Misfit]:
         """Heads (or channels per head) and groups must divide the channels."""
@@ -132,7 +116,7 @@ class Transformer(Op):
             resolved.update(ff_act=None, ff_mult=None)
         if not (self.self_attention or self.cross_attention):
             resolved.update(heads=1, head_dim=heads * head_dim)
-            resolved.update({} if self.feed_forward else {"depth": 0})
+            resolved.update({} if self.feed_forward else {"depth": 0, "dropout": 0.0})
         return resolved
 
 

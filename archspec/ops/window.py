@@ -15,8 +15,8 @@ from archspec.ops.base import (
     Epsilon,
     Flag,
     Groups,
+    KeepsShape,
     Misfit,
-    Op,
     Width,
     divisors,
     feature_map,
@@ -26,7 +26,7 @@ from archspec.ops.norms import NormType, norm_as_it_acts, norm_misfits, norm_par
 from archspec.ops.shapes import Shape
 
 
-class WindowAttention(Op):
+class WindowAttention(KeepsShape):
     """Softmax self-attention inside windows of pixels (Liu et al. 2021).
 
     As `attention` of type vanilla, with norm and residual, but each position sees those of its own window alone. With
@@ -62,10 +62,6 @@ class WindowAttention(Op):
     def split(self, channels: int) -> tuple[int, int]:
         """(heads, channels per head) for an input of `channels`."""
         return split_heads(self.heads, self.head_dim, channels)
-
-    def shape(self, inputs: Mapping[str, Shape]) -> Shape:
-        """As it comes."""
-        return inputs["x"]
 
     def misfits(self, inputs: Mapping[str, Shape]) -> Iterator[Misfit]:
         """Windows divide the size, heads and groups the channels."""

@@ -54,7 +54,7 @@ def replacing(path: Path) -> Iterator[Path]:
             folder = made.enter_context(temporary)
         beside = Path(folder) / path.name
         yield beside
-        for file in [beside] if beside.is_file() else beside.rglob("*.*"):
+        for file in [beside] if beside.is_file() else [one for one in beside.rglob("*") if one.is_file()]:
             with file.open("rb+") as opened:
                 os.fsync(opened.fileno())
             _passed_on(file)

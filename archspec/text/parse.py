@@ -97,6 +97,10 @@ _HELP = {
     "single document": "Keep one document in the file: no second line of ---.",
     "mapping values are not allowed": "A value with a colon in it needs quotes; otherwise look at the indentation.",
     "could not find expected ':'": "A key needs a colon after it.",
+    "'@'": "A value that begins with @ needs quotes.",
+    "undefined alias": "A value that begins with * needs quotes; otherwise it names what & marks.",
+    "expected alphabetic or numeric character": "A value that begins with * or & needs quotes.",
+    "but got '['": "Between { and } a value with [ in it needs quotes.",
 }
 
 

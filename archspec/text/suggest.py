@@ -74,14 +74,19 @@ def models_at(model: type[BaseModel], loc: Location) -> list[type[BaseModel]]:
     candidates = [model]
     for part in loc:
         inner = [m for c in candidates for m in _models_in(_annotation(c, part))]
-        # A part that is no key can be the tag of a union's member.
-        candidates = inner or [c for c in candidates if _is_tag(c, part)] or candidates
+        # A part can be the tag of a union's member, or a key that one member alone has.
+        tagged = [c for c in candidates if _is_tag(c, part)]
+        candidates = inner or tagged or [c for c in candidates if _has_key(c, part)] or candidates
     return candidates
 
 
 def _is_tag(model: type[BaseModel], part: str | int) -> bool:
     """Whether a model has a field that can only be `part`."""
     return any(get_args(info.annotation) == (part,) for info in model.model_fields.values())
+
+
+def _has_key(model: type[BaseModel], part: str | int) -> bool:
+    return any(part == key_of(name, info) for name, info in model.model_fields.items())
 
 
 def known_keys(model: type[BaseModel], loc: Location) -> list[str]:

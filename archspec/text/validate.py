@@ -78,7 +78,14 @@ def _attempt(model: type[M], data: Any) -> tuple[M | None, list[Fault]]:
     try:
         return model.model_validate(data), []
     except ValidationError as error:
-        return None, list(error.errors(include_url=False)[:MAX_FAULTS])
+        return None, [fault for fault in error.errors(include_url=False)[:MAX_FAULTS] if not _is_of_its_items(fault)]
+
+
+def _is_of_its_items(fault: Fault) -> bool:
+    """Whether a list is called too short only because items in it are wrong, which are told by themselves."""
+    if fault["type"] != "too_short" or not isinstance(fault["input"], list | tuple):
+        return False
+    return len(fault["input"]) >= int(fault["ctx"]["min_length"])
 
 
 def _is_harmless(model: type[BaseModel], fault: Fault) -> bool:
@@ -160,10 +167,10 @@ def _problem(fault: Fault, model: type[BaseModel], data: Any, place: Place) -> P
     must, hint = sentence(fault)
     hint = hint or _what_it_is(fault["type"], model, loc)
     code = fault["type"] if fault["type"].startswith("U") else "U012"
-    if loc and loc[-1] == "[key]":
+    if loc[-1:] == ("[key]",) and here.path[-1:] == loc[-2:-1]:
         name = f"{dotted(here.path[:-1])}` has a key that is not right: `{here.path[-1]}"
     subject = f"`{name}`" if name else "the document"
-    return here.problem(code, f"{subject} {must}.", hint)
+    return here.problem(code, f"{subject} {must}{'' if must.endswith('?') else '.'}", hint)
 
 
 def _what_it_is(kind: str, model: type[BaseModel], loc: Location) -> str | None:

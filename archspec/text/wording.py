@@ -37,14 +37,16 @@ def sentence(fault: Mapping[str, Any]) -> tuple[str, str | None]:
     for known, (must, hint) in _KINDS.items():
         if kind.startswith(known):
             numbers = {key: f"{item:g}" if isinstance(item, float) else item for key, item in context.items()}
-            given = context.get("actual_length", shown(value))
+            counted = "actual_length" in context or kind in ("string_too_short", "string_too_long")
+            given = context.get("actual_length") or len(value) if counted else shown(value)
             return f"must {must.format(**numbers)}, not {given}", hint(value)
     message = str(fault["msg"])
     return message[:1].lower() + message[1:].removesuffix("."), context.get("hint")
 
 
 def _choice(expected: str, value: Any) -> tuple[str, str]:
-    choices = [part.strip().strip("'") for part in expected.replace(" or ", ", ").split(",")]
+    named = [part.strip() for part in expected.replace(" or ", ", ").split(",")]
+    choices = [{"True": "true", "False": "false"}.get(part, part.strip("'")) for part in named]
     hint = did_you_mean(str(value), choices) if isinstance(value, str) else None
     if len(choices) == 1:
         return f"must be {choices[0]}, not {shown(value)}", f"Write {choices[0]}."

@@ -28,14 +28,15 @@ def for_inference(network: nn.Module, options: InferenceOptions = InferenceOptio
     value. Its `state_dict` has the same keys and shapes and can be loaded into the model, and the model's into it.
     Weights may be channels_last; intermediate results are overwritten, and freed at their last use. Hooks of the model
     and of its submodules are not called. After weights were changed otherwise than by `load_state_dict` or `to`, call
-    `refresh()`; weights given by `torch.func.functional_call` have no effect, so use the model for that.
+    `refresh()`. `torch.func.functional_call` is refused: use the model for that.
 
     Args:
         network: what `assemble` gave; with its weights.
         options: which ideas to use; all of them by default.
 
     Raises:
-        UserError: it is not a compiled model. In `train()`, and in a forward with gradients or autocast.
+        UserError: it is not a compiled model. In `train()`, and in a forward with gradients, with autocast, or after
+            weights were replaced without `refresh()`.
     """
     if not isinstance(network, Network):
         hint = "Give what builder.assemble returned."
@@ -55,6 +56,8 @@ class InferenceNetwork(nn.Module):
     _flat: Flat
     _body: fx.GraphModule
     _constants: tuple[Tensor, ...]
+    #: what was taken into account: the dictionary of a module, the name there, and the weight or buffer
+    _held: tuple[tuple[dict[str, Tensor | None], str, Tensor | None], ...]
 
     def __init__(self, network: Network, options: InferenceOptions) -> None:
         super().__init__()
@@ -86,11 +89,23 @@ class InferenceNetwork(nn.Module):
     def refresh(self) -> None:
         """Compute anew what was derived from the weights; called after loading them."""
         self.__dict__["_constants"] = tuple(self._flat.constant(name) for name in self._names)
+        parts: list[dict[str, Any]] = [kind for one in self.modules() for kind in (one._parameters, one._buffers)]  # noqa: SLF001
+        self.__dict__["_held"] = tuple((part, name, value) for part in parts for name, value in part.items())
 
     def forward(self, *args: Tensor | None, **kwargs: Tensor | None) -> Tensor:
         """The model's result; the arguments are the model's."""
+        if not torch.compiler.is_compiling():
+            self._check_weights()
         found: Tensor = self._body(*self._constants, *args, **kwargs)
         return found
+
+    def _check_weights(self) -> None:
+        """`UserError` if a weight is another tensor now; some 20 ns for each of them."""
+        for part, name, value in self._held:
+            if part[name] is not value:
+                message = "weights of a network prepared for inference were replaced, which its forward does not see."
+                hint = "Call refresh() afterwards; for torch.func.functional_call use the network it was made from."
+                raise user_error(message, hint)
 
     def train(self, mode: bool = True) -> InferenceNetwork:  # noqa: FBT001, FBT002 - torch's
         """Evaluation mode is the only one; `UserError` otherwise."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
@@ -20,8 +21,13 @@ def _split_heads(x: Tensor, heads: int) -> Tensor:
 
 def _join_heads(x: Tensor, size: torch.Size) -> Tensor:
     """``[b, heads, d, h * w] -> [b, heads * d, h, w]``, a view; `size` is (h, w)."""
-    height, width = size
-    return x.flatten(1, 2).reshape(x.shape[0], -1, height, width)
+    return _unflattened(x.flatten(1, 2), size)
+
+
+def _unflattened(x: Tensor, sizes: Sequence[int]) -> Tensor:
+    """The last dimension taken apart."""
+    found: Tensor = x.unflatten(-1, sizes)  # type: ignore[no-untyped-call]  # torch's own
+    return found
 
 
 @dataclass(frozen=True)
@@ -90,9 +96,9 @@ class AttentionBlock(nn.Module):
         # Positions before channels, and contiguous: on strided tensors the fused kernels lose most of their gain.
         h = self.norm(x).flatten(2).transpose(1, 2).contiguous()
         projected = self.qkv(h).chunk(3, dim=2) if self.fused else (self.q(h), self.k(h), self.v(h))
-        q, k, v = (part.unflatten(2, (self.heads, -1)).transpose(1, 2) for part in projected)
+        q, k, v = (_unflattened(part, (self.heads, -1)).transpose(1, 2) for part in projected)
         out: Tensor = self.proj_out(attend(q, k, v).transpose(1, 2).flatten(2))
-        return self.options.result(x, out.transpose(1, 2).unflatten(2, x.shape[2:]), residual=self.residual)
+        return self.options.result(x, _unflattened(out.transpose(1, 2), x.shape[2:]), residual=self.residual)
 
 
 class LinearAttention(nn.Module):

@@ -31,7 +31,7 @@ def query_blocks(q: Tensor, k: Tensor, v: Tensor) -> int:
     The backward of torch's CPU kernel gives each image and head to one thread (its forward divides the queries too).
     """
     images, heads, queries, _ = q.shape
-    if queries < _QUERIES or not torch.is_grad_enabled() or not any(x.requires_grad for x in (q, k, v)):
+    if not images or queries < _QUERIES or not torch.is_grad_enabled() or not any(x.requires_grad for x in (q, k, v)):
         return 1
     blocks = min(_BLOCKS, torch.get_num_threads() // (images * heads))
     return blocks if blocks > 1 and queries % blocks == 0 else 1

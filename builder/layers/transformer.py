@@ -65,7 +65,7 @@ class TokenAttention(nn.Module):
 
     def _split(self, x: Tensor) -> Tensor:
         """``[b, n, heads * d] -> [b, heads, n, d]``."""
-        return x.reshape(*x.shape[:2], self.heads, -1).transpose(1, 2)
+        return x.reshape(*x.shape[:2], self.heads, x.shape[2] // self.heads).transpose(1, 2)
 
 
 class GatedGelu(nn.Module):
@@ -207,4 +207,4 @@ def _as_tokens(x: Tensor) -> Tensor:
 
 def _as_map(x: Tensor, sizes: tuple[int, int]) -> Tensor:
     """``[b, h * w, c] -> [b, c, h, w]``."""
-    return x.transpose(1, 2).reshape(x.shape[0], -1, *sizes)
+    return x.transpose(1, 2).reshape(x.shape[0], x.shape[2], *sizes)

@@ -74,13 +74,13 @@ class WindowAttention(nn.Module):
         """``[b, heads * d, h, w] -> [b * windows, heads, window², d]``."""
         (batch, channels, height, width), side = x.shape, self.window
         tiles = x.reshape(batch, self.heads, channels // self.heads, height // side, side, width // side, side)
-        return tiles.permute(0, 3, 5, 1, 4, 6, 2).reshape(-1, self.heads, side * side, channels // self.heads)
+        return tiles.permute(0, 3, 5, 1, 4, 6, 2).flatten(0, 2).flatten(2, 3)
 
     def _joined(self, x: Tensor, like: Tensor) -> Tensor:
         """The inverse of `_split`, for maps of the size of `like`."""
         batch, (height, width), side = like.shape[0], like.shape[2:], self.window
-        tiles = x.reshape(batch, height // side, width // side, self.heads, side, side, -1)
-        return tiles.permute(0, 3, 6, 1, 4, 2, 5).reshape(batch, -1, height, width)
+        tiles = x.reshape(batch, height // side, width // side, self.heads, side, side, x.shape[-1])
+        return tiles.permute(0, 3, 6, 1, 4, 2, 5).reshape(batch, self.heads * x.shape[-1], height, width)
 
     def _biased(self, together: Tensor | None, dtype: torch.dtype) -> Tensor | None:
         """What is added to the scores: the relative positions' biases, minus infinity where windows are parted."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -18,6 +18,8 @@ from builder.weights.layouts import LDM_PREFIX, Layout, detect, from_layout, lay
 #: Names under which checkpoints keep the weights themselves, and averaged ones.
 _PLAIN = ("state_dict", "model_state_dict", "model", "module")
 _AVERAGED = ("ema", "ema_state_dict", "model_ema", "ema_model")
+#: The name of averages in a list.
+_LIST = "shadow_params"
 #: What wrappers put before every name.
 _WRAPPERS = ("module.", "_orig_mod.")
 _LDM_EMA = "model_ema."
@@ -50,8 +52,8 @@ def read_checkpoint(
         ema: take the averaged copies that the file has beside the weights.
 
     Raises:
-        UserError: the file is damaged or holds more than data, or the weights do not fit; with everything that is
-            missing, has no place, or has another shape.
+        UserError: the file is damaged or holds more than data; weights are NaN or infinite, or do not fit; with
+            everything that is missing, has no place, or has another shape.
     """
     state, wrapped, ignored = _network_of(files.read(path), str(path), ema=ema)
     _check_numbers(state, str(path))
@@ -87,17 +89,23 @@ def _network_of(found: Mapping[str, Any], file: str, *, ema: bool) -> tuple[dict
     taken_averages = ema and inner is not None
     tensors = _tensors(inner if inner is not None else _inner(found, averaged=False) or found)
     if not tensors:
+        if taken_averages:
+            raise _no_averages(found, file)
+        _check_named(found, file)
         hint = f"Its first entries: {', '.join(map(str, list(found)[:5])) or 'none'}."
         raise user_error("there are no weights in this file.", hint, file=file)
     tensors = _unwrapped(tensors)
     if not any(key.startswith(LDM_PREFIX) for key in tensors):
         if ema and not taken_averages:
-            raise _no_averages(file)
+            raise _no_averages(found, file)
         return tensors, False, {}
     network = {key.removeprefix(LDM_PREFIX): value for key, value in tensors.items() if key.startswith(LDM_PREFIX)}
     others = [key.split(".")[0] for key in tensors if not key.startswith(LDM_PREFIX)]
     if ema and not taken_averages:
-        network = _ldm_averages(tensors, network, file)
+        averages = _ldm_averages(tensors, network)
+        if averages is None:
+            raise _no_averages(found, file)
+        network = averages
     return network, True, {word: others.count(word) for word in dict.fromkeys(others)}
 
 
@@ -110,6 +118,22 @@ def _check_numbers(state: Mapping[str, Tensor], file: str) -> None:
         message = f"these are no real numbers, but {', '.join(kinds)}: {', '.join(wrong[:3])}{more}."
         hint = "Convert the weights to float32, float16 or bfloat16 where they were made."
         raise user_error(message, hint, file=file)
+    _check_finite(state, file)
+
+
+def _check_finite(state: Mapping[str, Tensor], file: str) -> None:
+    """NaN and infinite weights are what a training that diverged, or a conversion that overflowed, leaves behind."""
+    wrong = [key for key, value in state.items() if not _is_finite(value)]
+    if wrong:
+        shown = ", ".join(wrong[:3]) + (f" and {len(wrong) - 3} more" if len(wrong) > 3 else "")
+        message = f"{len(wrong)} of {len(state)} weights are NaN or infinite in part or whole: {shown}."
+        hint = "A training that diverged, or numbers too large for half precision, leave such files: take another one."
+        raise user_error(message, hint, file=file)
+
+
+def _is_finite(value: Tensor) -> bool:
+    # Numbers of eight bits know no isfinite.
+    return bool((value if value.dtype.itemsize > 1 else value.float()).isfinite().all())
 
 
 def _kind(value: Tensor) -> str:
@@ -135,14 +159,39 @@ def _unwrapped(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
     return tensors
 
 
-def _ldm_averages(tensors: Mapping[str, Tensor], network: Mapping[str, Tensor], file: str) -> dict[str, Tensor]:
-    """LDM's averages: under the names of the weights with the dots left out."""
+def _ldm_averages(tensors: Mapping[str, Tensor], network: Mapping[str, Tensor]) -> dict[str, Tensor] | None:
+    """LDM's averages: under the names of the weights with the dots left out; None unless all are there."""
     names = {key: f"{_LDM_EMA}diffusion_model{key.replace('.', '')}" for key in network}
     if any(name not in tensors for name in names.values()):
-        raise _no_averages(file)
+        return None
     return {key: tensors[name] for key, name in names.items()}
 
 
-def _no_averages(file: str) -> Exception:
+def _no_averages(found: Mapping[str, Any], file: str) -> Exception:
+    _check_named(found, file)
     hint = "Many files hold the averages alone: leave that out."
     return user_error("there are no averaged weights beside the weights in this file.", hint, file=file)
+
+
+def _check_named(found: Mapping[str, Any], file: str) -> None:
+    """`UserError` for averages as torch_ema, score_sde and diffusers' `EMAModel` keep them: in a list."""
+    for place, value in _averaged_lists(found):
+        if isinstance(value, list | tuple) and value and all(isinstance(one, Tensor) for one in value):
+            message = (
+                f"the averaged weights in `{place}` are a list of {len(value)} tensors without names, "
+                "in the order of the parameters of the code that wrote it."
+            )
+            hint = (
+                "Load it there, copy the averages into the network (`ema.copy_to(network.parameters())`), "
+                "and save network.state_dict()."
+            )
+            raise user_error(message, hint, file=file)
+
+
+def _averaged_lists(found: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
+    """Where such a list can be, and what is there."""
+    for name in (_LIST, *_AVERAGED):
+        group = found.get(name)
+        yield name, group
+        if isinstance(group, Mapping):
+            yield from ((f"{name}.{inner}", value) for inner, value in group.items())

@@ -7,26 +7,27 @@ from typing import Any, Literal, cast
 
 from archspec import ArchGraph, Op, Problem, UserError, ops
 from archspec.forms.template import UNet, expand
-from archspec.graphs.graph import input_nodes, input_shapes, inputs_of, op_of, output_node, shape_of
+from archspec.graphs.graph import input_nodes, input_shapes, inputs_of, op_of, ops_of, output_node, shape_of
 from archspec.graphs.infer import annotate
 from archspec.ops.base import num_groups
 from archspec.ops.shapes import FeatureMap
 from archspec.text.errors import merged
-from builder.weights.standard import placed, renumbered
+from builder.weights.standard import other_inputs, placed, renumbered
 
 #: How a vector enters: as SDXL's pooled text and sizes, or through a projection as it is.
 Vector = Literal["text_time", "projection"]
 
 _LANDMARKS = ("conv_in", "time", "temb", "down.0.block.0", "norm_out", "conv_out")
-#: What the parameters of the whole network are read from.
-_KINDS: dict[str, type[Op]] = {"time": ops.TimeEmbedding, "down.0.block.0": ops.ResnetBlock}
+#: What it is made of.
+_OPERATIONS = (
+    ops.Input, ops.Output, ops.TimeEmbedding, ops.Mlp, ops.LabelEmbedding, ops.AddEmbeddings, ops.Conv, ops.Norm,
+    ops.Act, ops.ResnetBlock, ops.Transformer, ops.Downsample, ops.Upsample, ops.Concat,
+)  # fmt: skip
 
 
 def is_conditional(architecture: ArchGraph) -> bool:
-    """Whether it is a matter for ``UNet2DConditionModel``: there are transformers, or a vector."""
-    kinds = input_nodes(architecture)
-    transformers = any(isinstance(op_of(architecture, node), ops.Transformer) for node in architecture)
-    return transformers or "vector" in kinds
+    """Whether it is a matter for ``UNet2DConditionModel``: there are transformers."""
+    return any(isinstance(op, ops.Transformer) for _, op in ops_of(architecture))
 
 
 def condition_config(architecture: ArchGraph, vector: Vector = "text_time") -> dict[str, Any]:
@@ -40,13 +41,7 @@ def condition_config(architecture: ArchGraph, vector: Vector = "text_time") -> d
     missing = [node for node in _LANDMARKS if node not in architecture]
     if missing or "image" not in input_nodes(architecture):
         message = f"it is not shaped like the reference U-Net; there is no {', '.join(missing) or 'image'}."
-        raise UserError([_reason(None, message)])
-    found = {node: op_of(architecture, node) for node in _KINDS}
-    others = [
-        _reason(node, f"{op.op} is none of its operations.") for node, op in found.items() if not _reads(node, op)
-    ]
-    if others:
-        raise UserError(others)
+        raise UserError(merged([_reason(None, message), *_strange(architecture)]))
     reader = _Reader(renumbered(architecture))
     problems = list(reader.problems())
     if problems:
@@ -54,8 +49,11 @@ def condition_config(architecture: ArchGraph, vector: Vector = "text_time") -> d
     return reader.config(vector)
 
 
-def _reads(node: str, op: Op) -> bool:
-    return isinstance(op, _KINDS[node])
+def _strange(architecture: ArchGraph) -> Iterator[Problem]:
+    """Operations that it does not have anywhere."""
+    for node, op in ops_of(architecture):
+        if not isinstance(op, _OPERATIONS):
+            yield _reason(node, f"{op.op} is none of its operations.")
 
 
 def _reason(node: str | None, message: str) -> Problem:
@@ -75,8 +73,10 @@ class _Reader:
         self.maps = [cast(FeatureMap, shape_of(graph, f"down.{level}.block.0")) for level in self.levels]
         self.with_attention = [self._op(f"down.{level}.attn.0") for level in self.levels]
         self.middle = self._op("mid.attn_1")
-        self.time = cast(ops.TimeEmbedding, op_of(graph, "time"))
-        self.first = cast(ops.ResnetBlock, op_of(graph, "down.0.block.0"))
+        # What the parameters of the whole network are read from; another operation there is a reason like any other.
+        time, first = op_of(graph, "time"), op_of(graph, "down.0.block.0")
+        self.time = time if isinstance(time, ops.TimeEmbedding) else ops.TimeEmbedding(dim=self.maps[0].channels)
+        self.first = first if isinstance(first, ops.ResnetBlock) else ops.ResnetBlock(out=self.maps[0].channels)
         self.inputs = {kind: cast(ops.Input, op_of(graph, node)) for kind, node in input_nodes(graph).items()}
 
     def _op(self, node: str) -> Op | None:
@@ -241,9 +241,4 @@ def _differences(ours: _Nodes, theirs: _Nodes) -> Iterator[Problem]:
             continue
         keys = [key for key in dict.fromkeys([*does, *would]) if does.get(key) != would.get(key)]
         yield from (_reason(node, f"{key} would be {would.get(key)}, not {does.get(key)}.") for key in keys)
-        if inputs != their_inputs:
-            yield _reason(node, f"its inputs would be {_listed(their_inputs)}, not {_listed(inputs)}.")
-
-
-def _listed(inputs: Mapping[str, str]) -> str:
-    return ", ".join(f"{port} = {source}" for port, source in inputs.items()) or "none"
+        yield from (_reason(node, message) for message in other_inputs(inputs, their_inputs))

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 import networkx as nx
 
 from archspec import ArchGraph
-from archspec.graphs.graph import op_of
 
 _PLACED = re.compile(r"(down|up)\.(\d+)\.(block|attn|skip)\.(\d+)")
 
@@ -42,9 +42,10 @@ def placed(architecture: ArchGraph) -> dict[str, Placed]:
 
 
 def renumbered(architecture: ArchGraph) -> ArchGraph:
-    """The same graph, its blocks counted without gaps."""
+    """The same graph, its blocks counted without gaps; as it is where a part without its block has such a name."""
     names = {node: f"{at.side}.{at.level}.{at.part}.{at.number}" for node, at in placed(architecture).items()}
-    if all(new == old for old, new in names.items()):
+    others = set(architecture) - names.keys()
+    if all(new == old for old, new in names.items()) or others & set(names.values()):
         return architecture
     renamed: ArchGraph = nx.relabel_nodes(architecture, names, copy=True)
     return renamed
@@ -57,6 +58,8 @@ def node_of(architecture: ArchGraph, key: str) -> tuple[str, str, str]:
     return ".".join(words[:end]), ".".join(words[end:-1]), words[-1]
 
 
-def kind_of(architecture: ArchGraph, node: str) -> type[object]:
-    """The class of a node's operation."""
-    return type(op_of(architecture, node))
+def other_inputs(ours: Mapping[str, str], theirs: Mapping[str, str]) -> Iterator[str]:
+    """What is said of each port of a node that another node is at in the reference U-Net; port -> source."""
+    for port in dict.fromkeys([*theirs, *ours]):
+        if ours.get(port) != theirs.get(port):
+            yield f"its input {port} would be {theirs.get(port, 'none')}, not {ours.get(port, 'none')}."

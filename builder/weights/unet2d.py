@@ -9,14 +9,17 @@ from typing import Any, cast
 from archspec import ArchGraph, Op, Problem, UserError, ops
 from archspec.forms.template import UNet, expand
 from archspec.forms.unet_parts import LabelOptions
-from archspec.graphs.graph import input_nodes, input_shapes, inputs_of, op_of, output_node, shape_of
+from archspec.graphs.graph import input_nodes, input_shapes, inputs_of, op_of, ops_of, output_node, shape_of
 from archspec.graphs.infer import annotate
 from archspec.ops.shapes import FeatureMap, Shape
 from archspec.text.errors import merged
+from builder.weights.standard import other_inputs
 from builder.weights.unet2d_limits import LIMITS, no_limits, shared
 
 #: Nodes without which nothing of the reference U-Net can be recognised.
 _LANDMARKS = ("conv_in", "down.0.block.0", "conv_out")
+#: What it is made of.
+_OPERATIONS: tuple[type[Op], ...] = (*LIMITS, ops.Input, ops.Output, ops.AddEmbeddings)
 
 
 def config(architecture: ArchGraph) -> dict[str, Any]:
@@ -102,9 +105,13 @@ def _reason(node: str | None, message: str) -> Problem:
 def _unsayable(architecture: ArchGraph) -> Iterator[Problem]:
     missing = [node for node in _LANDMARKS if node not in architecture]
     if missing or "image" not in input_nodes(architecture):
-        yield _reason(None, f"it is not shaped like the reference U-Net; there is no {', '.join(missing)}.")
+        message = f"it is not shaped like the reference U-Net; there is no {', '.join(missing) or 'image'}."
+        yield _reason(None, message)
+        for node, op in ops_of(architecture):
+            if not isinstance(op, _OPERATIONS):
+                yield _reason(node, f"{op.op} is none of its operations.")
         return
-    if "temb" not in architecture:
+    if "timestep" not in input_nodes(architecture):
         yield _reason(None, "there is no timestep embedding (use_timestep: false).")
     expected = _counterpart(architecture)
     yield from _other_structure(architecture, expected)
@@ -152,7 +159,7 @@ _WIDE = (ops.Conv, ops.ResnetBlock, ops.TimeEmbedding)
 def _other_structure(architecture: ArchGraph, expected: ArchGraph) -> Iterator[Problem]:
     """Nodes that are missing, additional or of another kind or width, and inputs that come from elsewhere."""
     ours, theirs = _standard(architecture), _standard(expected)
-    timed = "temb" in ours
+    timed = "timestep" in ours
     for node, there in theirs.items():
         if node not in ours and (timed or node not in ("timestep", "time", "temb")):
             yield _reason(node, f"there is no {there.op.op} here.")
@@ -169,8 +176,8 @@ def _other_node(node: str, here: _Node, there: _Node, *, timed: bool) -> Iterato
         return
     if isinstance(here.op, _WIDE) and here.shape != there.shape:
         yield _reason(node, f"it would give {there.shape}, not {here.shape}.")
-    if here.inputs != there.inputs and timed:
-        yield _reason(node, f"its inputs would be {_listed(there.inputs)}, not {_listed(here.inputs)}.")
+    if timed:
+        yield from (_reason(node, message) for message in other_inputs(here.inputs, there.inputs))
 
 
 def _standard(graph: ArchGraph) -> dict[str, _Node]:
@@ -186,7 +193,3 @@ def _standard(graph: ArchGraph) -> dict[str, _Node]:
 
 def _article(word: str) -> str:
     return f"an {word}" if word[0] in "aeiou" else f"a {word}"
-
-
-def _listed(inputs: Mapping[str, str]) -> str:
-    return ", ".join(f"{port} = {source}" for port, source in inputs.items()) or "none"

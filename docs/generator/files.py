@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from archspec.schema import architecture_schema
+from archspec.schema import BOUNDS, architecture_schema
 from generator.markdown import code, table
 from studies.study.schema import study_schema
 
@@ -102,5 +102,6 @@ def _either(kinds: list[str]) -> str:
 
 def _bounds(schema: Schema) -> str:
     signs = {"minimum": "≥", "exclusiveMinimum": ">", "maximum": "≤", "exclusiveMaximum": "<"}
-    said = [f"{sign} {schema[key]:g}" for key, sign in signs.items() if key in schema]
+    given = {BOUNDS.get(key, key): value for key, value in schema.items()}
+    said = [f"{sign} {given[key]:g}" for key, sign in signs.items() if key in given]
     return f" {', '.join(said)}" if said else ""

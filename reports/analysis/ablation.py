@@ -199,7 +199,7 @@ def _least_alpha(
         return -margin < low and high < margin
 
     low, high = math.log(1e-12), math.log(0.999)
-    if len(differences) < 2 or not inside(math.exp(high)):
+    if not inside(math.exp(high)):
         return 1.0
     while high - low > 1e-4:
         middle = (low + high) / 2

@@ -12,7 +12,7 @@ from reports.analysis.rankings import ablation_disagreements
 from reports.analysis.rules import rules_of
 from reports.analysis.sentences import Sentence
 from reports.analysis.worth import Cost, costs_by_variant, judgement
-from reports.metrics import Metric, interval_text, join_words, metric_of, metrics_of, p_phrase, percent_text
+from reports.metrics import Metric, join_words, metric_of, metrics_of, p_phrase, percent_text
 
 if TYPE_CHECKING:
     from studies.frame import StudyResults
@@ -52,7 +52,7 @@ def ablation_sentences(results: StudyResults, name: str) -> list[Sentence]:
 def _clear(effect: Effect, metric: Metric, costs: Sequence[Cost]) -> Sentence:
     agreeing = effect.seeds_better if effect.verdict is Verdict.BETTER else sum(d > 0 for d in effect.differences)
     rest = (
-        f"{_difference(effect, metric)}, {percent_text(effect.percent)} of the base; "
+        f"{_difference(effect, metric)}, {percent_text(effect.percent)} of {_of(effect)}; "
         f"{p_phrase(effect.p_holm)} (Holm), {effect.verdict} in {agreeing} of {effect.n} seeds."
         f"{_with_costs(effect, costs)}"
     )
@@ -72,9 +72,8 @@ def _equivalent(effect: Effect, metric: Metric, costs: Sequence[Cost]) -> Senten
 
 
 def _difference(effect: Effect, metric: Metric) -> str:
-    shown = tuple(metric.shown(x) for x in (effect.mean, effect.low, effect.high))
-    unit = f" {metric.unit}" if metric.unit else ""
-    return f"{metric.label} {interval_text(*shown)}{unit}"
+    shown = metric.difference(effect.mean, effect.low, effect.high)
+    return f"{metric.label} {shown} {metric.unit}".rstrip()
 
 
 def _of(effect: Effect) -> str:
@@ -123,14 +122,17 @@ def _few(effects: Sequence[Effect]) -> list[Sentence]:
 
 
 def _unpaired(effects: Sequence[Effect]) -> list[Sentence]:
-    lost = [e for e in effects if e.verdict is Verdict.NO_DATA]
-    named = join_words(e.variant for e in lost)
-    whys = join_words(dict.fromkeys(drop.reason for effect in lost for drop in effect.dropped))
-    return (
-        [Sentence("note", f"No seed of {named} can be paired with the base.", f"{whys[:1].upper()}{whys[1:]}.")]
-        if lost
-        else []
-    )
+    lost: dict[str, list[Effect]] = {}
+    for effect in effects:
+        if effect.verdict is Verdict.NO_DATA:
+            lost.setdefault(_of(effect), []).append(effect)
+    said = []
+    for reference, alike in lost.items():
+        named = join_words(effect.variant for effect in alike)
+        whys = join_words(dict.fromkeys(drop.reason for effect in alike for drop in effect.dropped))
+        head = f"No seed of {named} can be paired with {reference}."
+        said.append(Sentence("note", head, f"{whys[:1].upper()}{whys[1:]}."))
+    return said
 
 
 def _seeds(number: int) -> str:

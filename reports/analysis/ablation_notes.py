@@ -14,7 +14,7 @@ from reports.analysis.samples import by_seed
 from reports.analysis.sentences import Sentence
 from reports.analysis.statistics import ALPHA, holm
 from reports.analysis.trials import part
-from reports.metrics import Metric, interval_text, join_words, metric_of, metrics_of, p_phrase
+from reports.metrics import Metric, join_words, metric_of, metrics_of, p_phrase
 
 if TYPE_CHECKING:
     from studies.frame import StudyResults
@@ -101,8 +101,8 @@ def _factorial(results: StudyResults, name: str, metric: Metric, rules: Rules) -
 def _of_term(one: Tested, metric: Metric) -> Sentence:
     term = one.term
     kind = "better" if term.estimate < 0 else "worse"
-    shown = interval_text(*(metric.shown(x) for x in (term.estimate, term.low, term.high)))
-    text = f"{metric.label} {shown}{f' {metric.unit}' if metric.unit else ''}; {p_phrase(one.p_holm)} (Holm)."
+    shown = f"{metric.difference(term.estimate, term.low, term.high)} {metric.unit}".rstrip()
+    text = f"{metric.label} {shown}; {p_phrase(one.p_holm)} (Holm)."
     if term.aliases:
         text += f" The runs cannot tell it from {join_words(term.aliases, 'or')}."
     what = "The interaction" if len(term.factors) > 1 else "The main effect"

@@ -13,8 +13,9 @@ import pandas as pd
 from reports.analysis.ablation_answer import ablation_sentences
 from reports.analysis.confirmation import confirmation_sentences
 from reports.analysis.knee import knee_sentences
-from reports.analysis.pareto import compared_column
+from reports.analysis.pareto import compared_column, first_objective
 from reports.analysis.rankings import search_disagreement
+from reports.analysis.samples import BASE, JUDGED_BY
 from reports.analysis.sentences import Sentence
 from reports.analysis.trials import has_values, part, status_counts, status_of, usable
 from reports.analysis.unfinished import unfinished_sentences
@@ -41,7 +42,7 @@ def answer(results: StudyResults) -> Answer:
     """Say what the study found."""
     parts = [name for name in ("ablation", "search") if len(part(results.trials, name))]
     said = {
-        "ablation": lambda: ablation_sentences(results, primary_metric(results)),
+        "ablation": lambda: ablation_sentences(results, JUDGED_BY),
         "search": lambda: _search(results),
     }
     told = {name: tuple(said[name]()) for name in parts}
@@ -61,17 +62,20 @@ def counts_text(counts: Mapping[str, int]) -> str:
     return f"{total} {'trial' if total == 1 else 'trials'}: {', '.join(words)}" if words else "no trial yet"
 
 
-def primary_metric(results: StudyResults) -> str:
-    """Return what variants are judged by: the loss if it was measured, else the first objective."""
-    if not results.objectives or has_values(results.trials, "loss") or "loss" in results.objectives:
-        return "loss"
-    return results.objectives[0]
-
-
 def best_trial(results: StudyResults) -> pd.Series | None:
     """Return the search's trained trial with the best first objective within the budgets; None without one."""
-    kept, first = _kept(results), _first(results)
+    kept, first = _kept(results), first_objective(results)
     return kept.iloc[_best_of(kept[first], more_is_better=first in results.maximised)] if len(kept) else None
+
+
+def best_variant(results: StudyResults) -> tuple[str, str] | None:
+    """Return (fingerprint, name) of the variant with the smallest mean loss; None without one."""
+    rows = usable(part(results.trials, "ablation"))
+    rows = rows[(rows["variant"] != BASE) & rows[JUDGED_BY].notna()]
+    if rows.empty:
+        return None
+    best = str(rows.groupby("variant")[JUDGED_BY].mean().idxmin())
+    return str(rows.loc[rows["variant"] == best, "fingerprint"].iloc[0]), best
 
 
 def _best_of(values: pd.Series, *, more_is_better: bool) -> int:
@@ -80,12 +84,8 @@ def _best_of(values: pd.Series, *, more_is_better: bool) -> int:
     return int(np.nanargmax(numbers) if more_is_better else np.nanargmin(numbers))
 
 
-def _first(results: StudyResults) -> str:
-    return "loss" if "loss" in results.objectives or not results.objectives else results.objectives[0]
-
-
 def _trained(results: StudyResults) -> pd.DataFrame:
-    rows, first = usable(part(results.trials, "search")), _first(results)
+    rows, first = usable(part(results.trials, "search")), first_objective(results)
     return rows[rows[first].notna()] if first in rows.columns else rows.iloc[:0]
 
 
@@ -103,7 +103,7 @@ def _search(results: StudyResults) -> list[Sentence]:
     best = best_trial(results)
     if best is None:
         return [_closest(results)]
-    metric = metric_of(_first(results), metrics_of(results.trials))
+    metric = metric_of(first_objective(results), metrics_of(results.trials))
     label = f"Best {metric.label} within budget:" if results.budgets else f"Best {metric.label}:"
     text = (
         f"trial {best['trial']}, {metric.text(best[metric.name])}{_costs(results, best)}.{_against_base(results, best)}"
@@ -118,8 +118,9 @@ def _endings(results: StudyResults) -> str:
 
 
 def _cost_names(results: StudyResults) -> list[str]:
-    named = [o for o in results.objectives if o != _first(results)]
-    return [n for n in named or ["latency", "parameters"] if n != _first(results) and has_values(_trained(results), n)]
+    first, trained = first_objective(results), _trained(results)
+    named = [name for name in results.objectives if name != first] or ["latency", "parameters"]
+    return [name for name in named if name != first and has_values(trained, name)]
 
 
 def _costs(results: StudyResults, row: pd.Series) -> str:
@@ -133,7 +134,7 @@ def _against_base(results: StudyResults, best: pd.Series) -> str:
     same = rows[rows["fingerprint"] == results.base]
     if not len(same):
         return ""
-    base, name = same.iloc[0], _first(results)
+    base, name = same.iloc[0], first_objective(results)
     if base["trial"] == best["trial"]:
         return " It is the base itself."
     change = (best[name] / base[name] - 1) * 100 if base[name] else float("nan")
@@ -197,4 +198,4 @@ def _caution(results: StudyResults) -> list[Sentence]:
     return []
 
 
-__all__ = ["Answer", "Sentence", "answer", "best_trial", "counts_text", "primary_metric"]
+__all__ = ["Answer", "Sentence", "answer", "best_trial", "best_variant", "counts_text"]

@@ -13,7 +13,7 @@ import numpy.typing as npt
 
 from reports.analysis.ablation import BASE
 from reports.analysis.search import Point
-from reports.analysis.trials import part, usable
+from reports.analysis.trials import as_records, part, replayed_trial, usable
 
 if TYPE_CHECKING:
     from studies.frame import StudyResults
@@ -72,9 +72,9 @@ def variant_curves(results: StudyResults) -> list[Curve]:
     """Return one training curve per variant: the mean over its finished seeds where all of them have a value."""
     rows = usable(part(results.trials, "ablation"))
     found = []
-    for variant in rows["variant"].dropna().unique():
-        trials = [int(t) for t in rows.loc[rows["variant"] == variant, "trial"]]
-        curves = [dict(results.curves[key]) for t in trials if results.curves.get(key := ("ablation", t))]
+    for variant, own in rows.groupby("variant", sort=False):
+        keys = [replayed_trial(row) or ("ablation", int(row["trial"])) for row in as_records(own)]
+        curves = [dict(curve) for key in keys if (curve := results.curves.get(key))]
         steps = sorted(set.intersection(*(set(c) for c in curves))) if curves else []
         means = smoothed([(s, float(np.mean([c[s] for c in curves]))) for s in steps])
         if means:

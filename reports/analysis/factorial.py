@@ -16,7 +16,7 @@ from reports.analysis.samples import BASE
 from reports.analysis.statistics import ALPHA
 from reports.analysis.trials import part, usable
 
-_PREFIX = "factor:"
+PREFIX = "factor:"
 
 
 @dataclass(frozen=True)
@@ -45,8 +45,7 @@ def terms_of(trials: pd.DataFrame, metric: str) -> tuple[Term, ...]:
     base's. Effects that the runs cannot tell apart are estimated together, under the name of the simplest. Empty too
     where fewer than two seeds leave nothing to judge the error by.
     """
-    rows = _rows(trials, metric)
-    factors = [str(c) for c in rows.columns if str(c).startswith(_PREFIX)]
+    rows, factors = trainings_of(trials, metric)
     if len(factors) < 2 or rows["seed"].nunique() < 2:
         return ()
     columns = _columns(rows, factors)
@@ -67,17 +66,18 @@ def terms_of(trials: pd.DataFrame, metric: str) -> tuple[Term, ...]:
     )  # fmt: skip
 
 
-def _rows(trials: pd.DataFrame, metric: str) -> pd.DataFrame:
-    """The trainings of the factorial's cells that have the metric; the base among them where it is a cell."""
+def trainings_of(trials: pd.DataFrame, metric: str) -> tuple[pd.DataFrame, tuple[str, ...]]:
+    """The trainings of the factorial's cells that have the metric, the base among them where it is a cell; its factors.
+
+    Factors are columns of the rows, `factor:NAME`; none without a factorial.
+    """
     rows = usable(part(trials, "ablation"))
     if "design" not in rows.columns or metric not in rows.columns:
-        return rows.iloc[:0]
-    factors = [c for c in rows.columns if str(c).startswith(_PREFIX)]
+        return rows.iloc[:0], ()
     cells = rows[(rows["design"] == "factorial") | (rows["variant"] == BASE)]
-    used = [c for c in factors if cells.loc[cells["design"] == "factorial", c].notna().any()]
-    cells = cells[cells[metric].notna() & cells[used].notna().all(axis=1)] if used else cells.iloc[:0]
-    others = [c for c in factors if c not in used]
-    return cells.drop(columns=others)
+    own = cells[cells["design"] == "factorial"]
+    factors = tuple(str(c) for c in rows.columns if str(c).startswith(PREFIX) and own[c].notna().any())
+    return (cells[cells[[metric, *factors]].notna().all(axis=1)] if factors else cells.iloc[:0]), factors
 
 
 def _columns(rows: pd.DataFrame, factors: Sequence[str]) -> dict[str, np.ndarray]:
@@ -85,7 +85,7 @@ def _columns(rows: pd.DataFrame, factors: Sequence[str]) -> dict[str, np.ndarray
     main: dict[str, dict[str, np.ndarray]] = {}
     for factor in factors:
         levels = [level for level in dict.fromkeys(rows[factor].astype(str)) if level != BASE]
-        own = factor.removeprefix(_PREFIX)
+        own = factor.removeprefix(PREFIX)
         centred = {level: (rows[factor].astype(str) == level).to_numpy(float) - 1 / (len(levels) + 1)
                    for level in levels}  # fmt: skip
         main[own] = {own if len(levels) == 1 else f"{own}={level}": column for level, column in centred.items()}

@@ -8,13 +8,11 @@ from typing import TYPE_CHECKING
 
 from scipy import stats
 
-from reports.analysis.ablation import BASE
-from reports.analysis.trials import part, usable
+from reports.analysis.factorial import PREFIX, trainings_of
 
 if TYPE_CHECKING:
     import pandas as pd
 
-_PREFIX = "factor:"
 _LEVEL = 0.95
 
 
@@ -38,22 +36,16 @@ class Cells:
         The interval is of the trainings' spread, seeds included; comparisons within seeds are sharper than it looks.
         """
         found: dict[str, list[tuple[str, float, float]]] = {}
-        for (level, at), rows in self.rows.groupby([_PREFIX + other, _PREFIX + one], sort=False):
+        for (level, at), rows in self.rows.groupby([PREFIX + other, PREFIX + one], sort=False):
             values = rows[self.metric].astype(float)
             n = len(values)
             half = float(stats.t.ppf(0.5 + _LEVEL / 2, n - 1) * values.std(ddof=1) / math.sqrt(n)) if n > 1 else 0.0
             found.setdefault(str(level), []).append((str(at), float(values.mean()), half))
-        order = [str(level) for level in dict.fromkeys(self.rows[_PREFIX + one])]
+        order = [str(level) for level in dict.fromkeys(self.rows[PREFIX + one])]
         return {level: sorted(line, key=lambda cell: order.index(cell[0])) for level, line in found.items()}
 
 
 def cells_of(trials: pd.DataFrame, metric: str) -> Cells:
     """The cells of the study's factorial; the base among them where it is one."""
-    rows = usable(part(trials, "ablation"))
-    if "design" not in rows.columns or metric not in rows.columns:
-        return Cells(rows.iloc[:0], (), metric)
-    factors = [str(c) for c in rows.columns if str(c).startswith(_PREFIX)]
-    cells = rows[(rows["design"] == "factorial") | (rows["variant"] == BASE)]
-    used = [c for c in factors if cells.loc[cells["design"] == "factorial", c].notna().any()]
-    kept = cells[cells[metric].notna() & cells[used].notna().all(axis=1)] if used else cells.iloc[:0]
-    return Cells(kept, tuple(c.removeprefix(_PREFIX) for c in used), metric)
+    rows, factors = trainings_of(trials, metric)
+    return Cells(rows, tuple(name.removeprefix(PREFIX) for name in factors), metric)

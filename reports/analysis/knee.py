@@ -99,7 +99,7 @@ def search_knee(results: StudyResults) -> tuple[pd.Series | None, str]:
     if len(results.objectives) < _LINE or rows.empty:
         return None, ""
     values = compared_values(rows, results.objectives, results.maximised)
-    found = knee(values, rows["feasible"].fillna(value=False).to_numpy(dtype=bool))
+    found = knee(values, rows["feasible"].to_numpy(dtype=bool))
     return (None, found.lack) if found.position is None else (rows.iloc[found.position], "")
 
 

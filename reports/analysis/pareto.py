@@ -10,7 +10,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from reports.analysis.trials import USABLE, part
-from reports.metrics import METRICS
+from reports.metrics import METRICS, join_words, metric_of
 
 if TYPE_CHECKING:
     from studies.frame import StudyResults
@@ -56,7 +56,7 @@ def pareto_kinds(trials: pd.DataFrame, objectives: tuple[str, ...], maximised: C
     """
     values = compared_values(trials, objectives, maximised)
     done = trials["status"].isin(USABLE).to_numpy(dtype=bool) & ~np.isnan(values).any(axis=1)
-    feasible = trials["feasible"].fillna(value=False).to_numpy(dtype=bool)
+    feasible = trials["feasible"].to_numpy(dtype=bool)
     front = non_dominated(values, done & feasible)
     return [
         "no result" if not d else "infeasible" if not f else "front" if p else "dominated"
@@ -64,10 +64,27 @@ def pareto_kinds(trials: pd.DataFrame, objectives: tuple[str, ...], maximised: C
     ]
 
 
+def objectives_of(results: StudyResults) -> tuple[str, ...]:
+    """Name what the search is judged by; the loss where the study names nothing, as where its search was taken out."""
+    return results.objectives or ("loss",)
+
+
+def first_objective(results: StudyResults) -> str:
+    """Name the objective that "best" is about: the loss where it is one of them."""
+    names = objectives_of(results)
+    return "loss" if "loss" in names else names[0]
+
+
 def by_ratio(results: StudyResults) -> list[str]:
     """Name the objectives whose ratios to the reference network the search's front is made of, not what is shown."""
     rows = part(results.trials, "search")
     return [name for name in results.objectives if compared_column(rows, name) != name]
+
+
+def ratios_in_words(*studies: StudyResults) -> str:
+    """Label the objectives that all of the studies compare by their ratios; empty where there is none."""
+    first, *others = [by_ratio(study) for study in studies]
+    return join_words(metric_of(name, METRICS).label for name in first if all(name in other for other in others))
 
 
 def compared_values(

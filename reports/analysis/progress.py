@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy.stats import qmc
 
-from reports.analysis.pareto import compared_column
+from reports.analysis.pareto import compared_column, objectives_of
 from reports.analysis.search import Point
 from reports.analysis.trials import part
 from search.hypervolume import improvement
@@ -106,14 +106,14 @@ def is_random(results: StudyResults) -> bool:
 
 def _compared(studies: Sequence[StudyResults]) -> dict[str, str]:
     """Objective -> what it is compared by, as the front is: a ratio to the reference where all studies have it."""
-    names = studies[0].objectives or ("loss",)
+    names = objectives_of(studies[0])
     columns = {name: {compared_column(part(study.trials, "search"), name) for study in studies} for name in names}
     return {name: found.pop() if len(found) == 1 else name for name, found in columns.items()}
 
 
 def _values(results: StudyResults, points: Sequence[Point], columns: Mapping[str, str]) -> Floats:
     """Objectives to minimise; a row of NaN for a trial that keeps no budget or has no result."""
-    names = results.objectives or ("loss",)
+    names = objectives_of(results)
     good = [p.kind in ("front", "dominated") for p in points]
     rows = [
         [

@@ -14,6 +14,9 @@ from reports.metrics import METRICS
 BASE = "base"
 """Name of the base among the variants of an ablation."""
 
+JUDGED_BY = "loss"
+"""What variants are judged by: every training that ends has it. Other metrics are told beside it."""
+
 
 @dataclass(frozen=True)
 class Dropped:

@@ -17,7 +17,7 @@ import numpy.typing as npt
 import pandas as pd
 from scipy.stats import kendalltau, norm
 
-from reports.analysis.pareto import compared_column
+from reports.analysis.pareto import compared_column, objectives_of
 from reports.analysis.trials import part, usable
 
 if TYPE_CHECKING:
@@ -71,7 +71,7 @@ def rankings(results: StudyResults) -> list[Ranking]:
     rows = _trained(results)
     found = []
     for column in (str(name) for name in rows.columns if str(name).startswith("score:")):
-        for objective in results.objectives or ("loss",):
+        for objective in objectives_of(results):
             compared = compared_column(rows, objective)
             if objective in KNOWN or compared not in rows or not rows[column].notna().any():
                 continue

@@ -12,7 +12,7 @@ import pandas as pd
 
 from reports.analysis.answer import best_trial
 from reports.analysis.knee import search_knee
-from reports.analysis.pareto import pareto_kinds
+from reports.analysis.pareto import first_objective, objectives_of, pareto_kinds
 from reports.analysis.trials import as_records, parameter_columns, part, replayed_trial
 from reports.metrics import METRICS
 
@@ -52,7 +52,7 @@ def search_points(results: StudyResults) -> list[Point]:
     rows = rows[[(replayed_trial(row) or ("",))[0] != "search" for row in told]]
     # Of several points that replay one trial of the ablation the first stands for the architecture.
     rows = rows[rows["replay_of"].isna() | ~rows["replay_of"].duplicated()]
-    kinds = pareto_kinds(rows, results.objectives or ("loss",), results.maximised)
+    kinds = pareto_kinds(rows, objectives_of(results), results.maximised)
     best = best_trial(results)
     best_number = None if best is None else int(best["trial"])
     bend, _ = search_knee(results)
@@ -79,9 +79,8 @@ def search_points(results: StudyResults) -> list[Point]:
 
 def objective_pairs(results: StudyResults) -> list[tuple[str, str]]:
     """Return (cost, first objective) for every other objective; empty for a search with one objective."""
-    objectives = results.objectives
-    first = "loss" if "loss" in objectives else objectives[0] if objectives else "loss"
-    return [(name, first) for name in objectives if name != first]
+    first = first_objective(results)
+    return [(name, first) for name in results.objectives if name != first]
 
 
 def best_so_far(points: Sequence[Point], metric: str, *, more_is_better: bool = False) -> list[float]:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from reports.analysis.ablation import BASE
+from reports.analysis.pareto import objectives_of
 from reports.analysis.trials import has_values, part, usable
 from reports.metrics import join_words
 
@@ -46,8 +47,8 @@ class Common:
     """Metric -> its mean in each study."""
 
 
-MEASURED = ("latency", "train_latency", "memory", "train_memory")
-"""Metrics that depend on the device and on how they are measured."""
+MEASURED = ("latency", "train_latency", "latency_ratio", "train_latency_ratio", "memory", "train_memory")
+"""Metrics that depend on the device and on how they are measured; the reference network's share of them too."""
 
 _SECTIONS = {"protocol": "losses", "measure": "times and memory"}
 #: Settings that say how much was run, not under what circumstances.
@@ -103,11 +104,10 @@ def _unlike(first: StudyResults, other: StudyResults) -> list[str]:
         "space": lambda s: (s.document.get("search") or {}).get("space"),
     }
     spoilt = {one.spoils for one in differences([first, other])}
-    objectives = first.objectives or ("loss",)
     found = [name for name, of in asked.items() if of(first) != of(other)]
     if "losses" in spoilt:
         found.append("how losses were made (protocol, data)")
-    if "times and memory" in spoilt and any(name in MEASURED for name in objectives):
+    if "times and memory" in spoilt and any(name in MEASURED for name in (*objectives_of(first), *first.budgets)):
         found.append("how times and memory were measured (settings, device)")
     return found
 

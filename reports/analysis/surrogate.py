@@ -72,7 +72,7 @@ def surrogate(search: pd.DataFrame, objective: str, seed: int = 0) -> Surrogate:
         seed: of the halves, forests and shuffles.
     """
     rows = distinct(search, objective)
-    columns = [c for c in parameter_columns(search) if rows[c].astype(str).nunique() > 1]
+    columns = [c for c in parameter_columns(search) if rows[c].nunique(dropna=False) > 1]
     if len(rows) < MIN_TRIALS or not columns:
         return Surrogate(len(rows), math.nan, math.nan, math.nan, ())
     random = np.random.default_rng(seed)

@@ -24,7 +24,7 @@ def variant_figure(curves: Sequence[Curve]) -> go.Figure:
 
 
 def trial_figure(curves: Sequence[tuple[Point, Curve]]) -> go.Figure:
-    """Draw the search's training curves: the front in colour, the others grey, broken off ones ending in a cross."""
+    """Draw a search's training curves, for paper: the front in colour, others grey, broken off ones with a cross."""
     figure = go.Figure(layout=chart_layout(height=360))
     shown: set[str] = set()
     order = ["no result", "infeasible", "dominated", "front"]
@@ -42,7 +42,6 @@ def trial_figure(curves: Sequence[tuple[Point, Curve]]) -> go.Figure:
             name=kind.label,
             legendgroup=kind.name,
             showlegend=kind.name not in shown,
-            hovertemplate=f"trial {point.trial}<br>step %{{x}}, loss %{{y:.4f}}<extra></extra>",
             customdata=[point.trial] * len(curve.steps),
         )
         shown.add(kind.name)

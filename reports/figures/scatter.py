@@ -1,4 +1,7 @@
-"""Plotly figures of a search: costs against quality, or quality trial by trial."""
+"""Plotly figures of a search, for paper: costs against quality, or quality trial by trial.
+
+The page's own, in which readers choose the metrics, are made by its script (`pages/planes.js`).
+"""
 
 from __future__ import annotations
 
@@ -10,9 +13,7 @@ from typing import Any
 import plotly.graph_objects as go
 
 from reports.analysis.scale import log_ticks, view
-from reports.analysis.search import Point, best_so_far, value_text
-from reports.analysis.trials import status_of
-from reports.figures.escaped import escaped
+from reports.analysis.search import Point, best_so_far
 from reports.figures.kinds import KINDS, KNEE, KNEE_SIZE, Kind
 from reports.metrics import Metric
 from reports.theme import LIGHT, chart_layout
@@ -42,7 +43,6 @@ def pareto_figure(
             y=[y.shown(p.values[y.name]) for p in front],
             mode="lines",
             line={"color": LIGHT["front"], "width": 1.5, "shape": "hv"},
-            hoverinfo="skip",
             showlegend=False,
         )
     for kind in ("dominated", "infeasible", "front"):
@@ -72,7 +72,6 @@ def history_figure(
         mode="lines",
         line={"color": LIGHT["front"], "width": 1.5, "shape": "hv"},
         name="best so far",
-        hoverinfo="skip",
     )
     for kind in ("dominated", "infeasible", "front"):
         _markers(figure, [p for p in numbered if p.kind == kind], KINDS[kind], order, metric)
@@ -83,17 +82,6 @@ def history_figure(
         _strip(figure, without)
     _first_view(figure, numbered, order, metric, budgets)
     return figure
-
-
-def hover_text(point: Point, metrics: Sequence[Metric]) -> str:
-    """Write what a trial is, for plotly's hover; texts from users' files are escaped."""
-    what = f"{KINDS[point.kind].label}{', its knee' if point.knee else ''}"
-    lines = [f"<b>trial {point.trial}</b>{' (base)' if point.base else ''}, {what}"]
-    if point.kind == "no result":
-        lines = [f"<b>trial {point.trial}</b>, {status_of(point.status).label}", *_wrapped(point.reason)]
-    lines += [f"{m.label} {m.text(point.values[m.name])}" for m in metrics if _finite(point, m) and m.name != "trial"]
-    lines += [f"{escaped(name)} {escaped(value_text(value))}" for name, value in point.parameters.items()]
-    return "<br>".join(lines)
 
 
 def _markers(figure: go.Figure, points: Sequence[Point], kind: Kind, x: Metric, y: Metric) -> None:
@@ -118,8 +106,6 @@ def _markers(figure: go.Figure, points: Sequence[Point], kind: Kind, x: Metric, 
         textposition="bottom left",
         textfont={"size": 11, "color": LIGHT["muted"]},
         cliponaxis=False,
-        hovertext=[hover_text(p, (y, x)) for p in points],
-        hoverinfo="text",
         customdata=[p.trial for p in points],
     )
 
@@ -137,7 +123,6 @@ def _knee(figure: go.Figure, points: Sequence[Point], x: Metric, y: Metric) -> N
         textfont={"size": 11, "color": LIGHT["muted"]},
         name=KNEE.label,
         marker={"symbol": KNEE.symbol, "color": KNEE.colour, "size": KNEE_SIZE, "line": {"width": 1.6}},
-        hoverinfo="skip",
         cliponaxis=False,
     )
 
@@ -158,8 +143,6 @@ def _strip(figure: go.Figure, points: Sequence[Point]) -> None:
         mode="markers",
         name=kind.label,
         marker={"symbol": kind.symbol, "size": 8, "line": {"width": 2, "color": kind.colour}},
-        hovertext=[hover_text(p, ()) for p in points],
-        hoverinfo="text",
         customdata=[p.trial for p in points],
     )
     figure.update_layout(
@@ -216,7 +199,7 @@ def _beyond(figure: go.Figure, metric: Metric, values: Sequence[float], limit: f
 
 
 def _first_view(figure: go.Figure, placed: Sequence[Point], x: Metric, y: Metric, budgets: dict[str, float]) -> None:
-    """Show the trials that keep the budgets; what lies far away is a double click off, and said to be."""
+    """Show the trials that keep the budgets; what lies far away is left out, and said to be."""
     important = [p.kind in ("front", "dominated") for p in placed]
     outside: set[int] = set()
     for metric, axis in ((x, "xaxis"), (y, "yaxis")):
@@ -237,7 +220,7 @@ def _first_view(figure: go.Figure, placed: Sequence[Point], x: Metric, y: Metric
         number = f"{len(outside)} trial{'s' if len(outside) > 1 else ''}"
         figure.add_annotation(
             x=1, xref="x domain", xanchor="right", y=1, yref="y domain", yanchor="top", showarrow=False,
-            text=f"{number} outside this view (double-click)", font={"color": LIGHT["infeasible"], "size": 11.5},
+            text=f"{number} outside this view", font={"color": LIGHT["infeasible"], "size": 11.5},
         )  # fmt: skip
 
 
@@ -248,10 +231,3 @@ def _finite(point: Point, metric: Metric) -> bool:
 def _with_number(point: Point) -> Point:
     values = {**point.values, "trial": float(point.trial)}
     return replace(point, values=values)
-
-
-def _wrapped(text: str, width: int = 60) -> list[str]:
-    words, lines = text.split(), [""]
-    for word in words[:60]:
-        lines = [*lines, word] if len(lines[-1]) + len(word) > width else [*lines[:-1], f"{lines[-1]} {word}".strip()]
-    return [escaped(line) for line in lines if line]

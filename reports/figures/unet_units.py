@@ -6,13 +6,14 @@ reference U-Net only settle what topology leaves open, such as the deepest decod
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Literal
+from typing import Any, Literal
 
 import networkx as nx
 
+from archspec import UserError, from_document
 from archspec.graphs.graph import ArchGraph, inputs_of, op_of, order, shape_of
 from archspec.ops import ATTENTION, MERGES, Act, Conv, Input, Norm, Output
 from archspec.ops.shapes import FeatureMap
@@ -72,6 +73,18 @@ class Network:
     def home(self) -> dict[str, str]:
         """Node -> the node that names its unit."""
         return {node: unit.node for unit in self.units for node in unit.nodes}
+
+
+def kept_network(architectures: Mapping[str, dict[str, Any]], fingerprint: str) -> Network | None:
+    """Read a network that a study kept.
+
+    None if it did not, or if it is of another version of the vocabulary: its numbers stand, only its picture is
+    missing.
+    """
+    try:
+        return Network(from_document(architectures[fingerprint]))
+    except (KeyError, UserError):
+        return None
 
 
 def main_source(graph: ArchGraph, node: str) -> str | None:

@@ -7,9 +7,9 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from reports.analysis.ablation import BASE, MIN_SEEDS, Effect, Verdict, base_values, compare, compared_metrics
-from reports.analysis.answer import primary_metric
 from reports.analysis.curves import loss_by_level, variant_curves
 from reports.analysis.rules import rules_of
+from reports.analysis.samples import JUDGED_BY
 from reports.analysis.search import text_of
 from reports.analysis.trials import part
 from reports.analysis.worth import Cost, costs_by_variant, judgement
@@ -19,7 +19,6 @@ from reports.metrics import (
     Metric,
     interval_text,
     join_words,
-    metric_of,
     metrics_of,
     p_text,
     percent_text,
@@ -40,19 +39,18 @@ def context(results: StudyResults, charts: Charts) -> dict[str, Any] | None:
         return None
     metrics = metrics_of(results.trials)
     names = compared_metrics(results.trials)
-    first = primary_metric(results)
-    panels = [n for n in (first, *(n for n in names if n != first)) if n in names and not metric_of(n, metrics).counted]
+    panels = [name for name in names if not metrics[name].counted]
     edits = {str(v): text_of(e) for v, e in zip(rows["variant"], rows["edits"], strict=True)}
     worth = costs_by_variant(results.trials)
-    drawn = [_panel(results, metric_of(name, metrics), edits, worth if name == first else {}) for name in panels]
+    drawn = [_panel(results, metrics[name], edits, worth if name == JUDGED_BY else {}) for name in panels]
     return {
         "panels": drawn,
         "costs": _costs(
-            results, [metric_of(n, metrics) for n in names if n != first], drawn[0]["rows"] if drawn else ()
+            results, [metrics[name] for name in names if name != JUDGED_BY], drawn[0]["rows"] if drawn else ()
         ),
-        "dropped": _dropped(compare(results.trials, first, rules_of(results))) if names else [],
+        "dropped": _dropped(compare(results.trials, JUDGED_BY, rules_of(results))) if names else [],
         "tuned": join_words(rules_of(results).tuned),
-        **design_tables(results, metric_of(first, metrics)),
+        **design_tables(results, metrics[JUDGED_BY]),
         "charts": _charts(results, charts),
     }
 
@@ -71,7 +69,6 @@ def _panel(
         "unit": shown_unit(effects[0], metric)[1] if effects else metric.unit,
         "relative": any(e.relative for e in effects),
         "base": metric.text(sum(base.values()) / len(base)) if base else None,
-        "base_value": sum(base.values()) / len(base) if base else None,
         "base_seeds": len(base),
         "rows": [
             _row(e, metric, edits, forest_row(e, axis, metric) if axis else "")
@@ -167,9 +164,6 @@ def _cost_cell(effect: Effect, metric: Metric) -> dict[str, Any]:
         "value": effect.percent,
         "text": percent_text(effect.percent),
         "interval": spread[spread.index("[") :] if spread else "",
-        "css": CLASSES[effect.verdict],
-        "n": effect.n,
-        "ratio": effect.relative,
     }
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from reports.analysis.ablation_notes import Tested, factorial_effects, path_steps
 from reports.analysis.factorial import words_of
 from reports.analysis.rules import rules_of
-from reports.metrics import Metric, interval_text, p_text
+from reports.metrics import Metric, p_text
 
 if TYPE_CHECKING:
     from studies.frame import StudyResults
@@ -45,7 +45,7 @@ def _term(one: Tested, metric: Metric) -> dict[str, Any]:
         "estimate": term.estimate,
         "low": term.low,
         "high": term.high,
-        "text": interval_text(*(metric.shown(x) for x in (term.estimate, term.low, term.high))),
+        "text": metric.difference(term.estimate, term.low, term.high),
         "p": p_text(one.p_holm),
         "p_value": one.p_holm,
         "verdict": direction if one.found else "inconclusive",

@@ -14,14 +14,15 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
-from archspec import Price, UserError, from_document, total_price
+from archspec import Price, total_price
 from reports.analysis.ablation import BASE
-from reports.analysis.answer import best_trial, primary_metric
-from reports.analysis.trials import USABLE, as_records, part, usable
+from reports.analysis.answer import best_trial, best_variant
+from reports.analysis.samples import JUDGED_BY
+from reports.analysis.trials import USABLE, as_records, part
 from reports.figures.unet_catalogue import Catalogue
 from reports.figures.unet_svg import LEGEND, unet_pair, unet_svg
-from reports.figures.unet_units import Network
-from reports.metrics import metric_of, metrics_of, metrics_up_to, percent_text
+from reports.figures.unet_units import Network, kept_network
+from reports.metrics import metrics_of, metrics_up_to, percent_text
 from reports.pages.charts import Charts, safe_json
 from reports.pages.search_data import packed
 
@@ -49,7 +50,7 @@ class Choice:
 def context(results: StudyResults, charts: Charts) -> dict[str, Any] | None:
     """Draw base and best; None if the base's architecture is not on record."""
     del charts
-    base = _graph(results, results.base)
+    base = kept_network(results.architectures, results.base)
     if base is None:
         return None
     choices = [c for c in _choices(results) if c.fingerprint in results.architectures and c.fingerprint != results.base]
@@ -57,8 +58,9 @@ def context(results: StudyResults, charts: Charts) -> dict[str, Any] | None:
     entries = _entries(results, catalogue, [Choice(results.base, "base"), *choices])
     shown = [c for c in choices if c.fingerprint in entries]
     # Only what is drawn here is read in full: a large study has thousands.
-    read = ((c, graph) for c in shown if (graph := _graph(results, c.fingerprint)) is not None)
-    drawn = {c.fingerprint: _pair(base, graph, c.label) for c, graph in islice(read, MAX_PAIRS)}
+    read = ((c, kept_network(results.architectures, c.fingerprint)) for c in shown)
+    pairs = ((c, network) for c, network in read if network is not None)
+    drawn = {c.fingerprint: _pair(base, network, c.label) for c, network in islice(pairs, MAX_PAIRS)}
     first = shown[0] if shown else None
     return {
         "base": results.base,
@@ -79,14 +81,6 @@ def context(results: StudyResults, charts: Charts) -> dict[str, Any] | None:
         ),
         "legend": LEGEND,
     }
-
-
-def _graph(results: StudyResults, fingerprint: str) -> Network | None:
-    try:
-        return Network(from_document(results.architectures[fingerprint]))
-    except (KeyError, UserError):
-        # Not kept, or of another version of the vocabulary: its numbers stand, only its picture is missing.
-        return None
 
 
 def _entries(results: StudyResults, catalogue: Catalogue, choices: Sequence[Choice]) -> dict[str, list[Any]]:
@@ -123,7 +117,8 @@ def _choices(results: StudyResults) -> list[Choice]:
     }
     trials = _search_labels(results)
     best = best_trial(results)
-    first = [str(best["fingerprint"])] if best is not None else _best_variant(results)
+    # The best variant where there is no search to choose from.
+    first = [str(best["fingerprint"])] if best is not None else list(best_variant(results) or ())[:1]
     names = dict.fromkeys([*first, *variants, *trials])
     labels = {f: "; ".join(x for x in (variants.get(f), trials.get(f)) if x) for f in names}
     if best is not None:
@@ -131,19 +126,9 @@ def _choices(results: StudyResults) -> list[Choice]:
     return [Choice(f, label) for f, label in labels.items() if label]
 
 
-def _best_variant(results: StudyResults) -> list[str]:
-    """The variant with the smallest mean of the primary metric, where there is no search to choose from."""
-    rows, name = usable(part(results.trials, "ablation")), primary_metric(results)
-    rows = rows[(rows["variant"] != BASE) & rows[name].notna()] if name in rows.columns else rows.iloc[:0]
-    means = rows.groupby("fingerprint")[name].mean().sort_values() if len(rows) else rows
-    return [str(means.index[0])] if len(means) else []
-
-
 def _search_labels(results: StudyResults) -> dict[str, str]:
-    name = primary_metric(results)
-    metric = metric_of(name, metrics_of(results.trials))
-    rows = part(results.trials, "search")
-    rows = rows.sort_values([name, "trial"]) if name in rows.columns else rows.sort_values("trial")
+    metric = metrics_of(results.trials)[JUDGED_BY]
+    rows = part(results.trials, "search").sort_values([JUDGED_BY, "trial"])
     found: dict[str, str] = {}
     again: dict[str, list[str]] = {}
     for row in as_records(rows):
@@ -153,7 +138,7 @@ def _search_labels(results: StudyResults) -> dict[str, str]:
         if mark in found:
             again.setdefault(mark, []).append(str(row["trial"]))
             continue
-        value = metric.text(row.get(name)) if row["status"] in USABLE else str(row["status"])
+        value = metric.text(row[JUDGED_BY]) if row["status"] in USABLE else str(row["status"])
         found[mark] = f"trial {row['trial']} ({value})"
     return {mark: f"{label}{_also(again.get(mark, []))}" for mark, label in found.items()}
 

@@ -36,7 +36,6 @@ def context(results: StudyResults, charts: Charts) -> dict[str, Any] | None:
         "groups": [(title, pairs) for title, pairs in groups if pairs],
         "spread": _spread(results.trials),
         "reference": _reference(results.trials),
-        "devices": sorted({str(d) for d in results.trials["device"].dropna()}) if len(results.trials) else [],
         "source": results.source,
         "folder": str(results.folder),
         "out": _elsewhere(results),
@@ -93,7 +92,7 @@ def _duration(seconds: float) -> str:
 def _search(search: Mapping[str, Any]) -> list[tuple[str, str]]:
     """Space, sampler and budget of trials; objectives and budgets stand with the search itself."""
     space = [(str(name), _space(values)) for name, values in (search.get("space") or {}).items()]
-    rest = {key: search[key] for key in _ASKED if search.get(key) not in (None, False)}
+    rest = {key: search[key] for key in _ASKED if search.get(key) is not None and search[key] is not False}
     return [*space, *_pairs(rest)]
 
 

@@ -7,9 +7,9 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from reports.analysis.curves import trial_curves
-from reports.analysis.importance import MIN_TRIALS, Importances, importances
+from reports.analysis.importance import Importances, importances
 from reports.analysis.knee import plane
-from reports.analysis.pareto import by_ratio
+from reports.analysis.pareto import first_objective, objectives_of, ratios_in_words
 from reports.analysis.progress import Progress, is_random, progress
 from reports.analysis.search import Point, objective_pairs, search_points
 from reports.analysis.surrogate import BELIEVED, SPLITS, Surrogate, surrogate
@@ -107,15 +107,14 @@ def _pareto(results: StudyResults, points: Sequence[Point], charts: Charts) -> d
         "y": first.name,
         "colour": third,
         "title": title,
-        "ratios": join_words(metric_of(name, metrics_of(results.trials)).label for name in by_ratio(results)),
+        "ratios": ratios_in_words(results),
         "knee": plane(len(results.objectives)) if any(p.knee for p in points) else "",
         "plot": charts.chosen("pareto", 440, label),
     }
 
 
 def _first(results: StudyResults, shown: Sequence[Metric]) -> Metric:
-    wanted = "loss" if "loss" in results.objectives or not results.objectives else results.objectives[0]
-    return next((m for m in shown if m.name == wanted), shown[0])
+    return next((m for m in shown if m.name == first_objective(results)), shown[0])
 
 
 def _progress(results: StudyResults, points: Sequence[Point], charts: Charts) -> dict[str, Any] | None:
@@ -129,7 +128,7 @@ def _progress(results: StudyResults, points: Sequence[Point], charts: Charts) ->
         "is_random": is_random(results),
         "last": _last_growth(found),
         "trainings": found.trainings[-1],
-        "ratios": join_words(metric_of(name, metrics_of(results.trials)).label for name in by_ratio(results)),
+        "ratios": ratios_in_words(results),
     }
 
 
@@ -143,7 +142,7 @@ def _varying(points: Sequence[Point]) -> list[str]:
 
 
 def _parallel(points: Sequence[Point], results: StudyResults) -> dict[str, Any] | None:
-    objectives = [m for m in choices(results, points) if m.name in (results.objectives or ("loss",))]
+    objectives = [m for m in choices(results, points) if m.name in objectives_of(results)]
     axes = [*_varying(points), *(m.title for m in objectives)]
     if len(axes) < 2:
         return None
@@ -166,12 +165,11 @@ def _slices(results: StudyResults, points: Sequence[Point], charts: Charts) -> d
 def _importances(results: StudyResults) -> dict[str, Any]:
     search = part(results.trials, "search")
     metrics = metrics_of(results.trials)
-    names = results.objectives or ("loss",)
+    names = objectives_of(results)
     found = [importances(search, name) for name in names]
     return {
         "tables": [_table(metric_of(c.objective, metrics), c, surrogate(search, c.objective)) for c in found if c.rows],
         "caution": "; ".join(dict.fromkeys(c.caution for c in found)),
-        "needed": MIN_TRIALS,
         "splits": SPLITS,
     }
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from markupsafe import Markup
 
 from reports.analysis.curves import Curve
+from reports.analysis.pareto import objectives_of
 from reports.analysis.scale import log_ticks, view
 from reports.analysis.search import Point, levels_of, value_text
 from reports.analysis.trials import status_of
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
 
 SCALES = {
     "light": ["#d99a00", "#b3542e", "#7a2a5b", "#2b1a4f"],
-    "dark": ["#fff0b3", "#f0b050", "#d06a70", "#9a6ad0"],
+    "dark": ["#fff0b3", "#f0b050", "#d06a70", "#8050c0"],
 }
 """From small to large; lightness alone tells them apart, on either ground."""
 
@@ -64,7 +65,7 @@ def packed_text(text: str) -> Markup:
 def choices(results: StudyResults, points: Sequence[Point]) -> list[Metric]:
     """Return the metrics that a plot can show: the objectives first, then the others that vary."""
     metrics = metrics_of(results.trials)
-    names = dict.fromkeys([*(results.objectives or ("loss",)), *metrics])
+    names = dict.fromkeys([*objectives_of(results), *metrics])
     return [
         metric_of(n, metrics)
         for n in names
@@ -129,7 +130,7 @@ def _value(point: Point, name: str) -> float:
 def _metric(results: StudyResults, points: Sequence[Point], metric: Metric) -> dict[str, Any]:
     values = [_value(p, metric.name) for p in points]
     placed = [(p, metric.shown(v)) for p, v in zip(points, values, strict=True) if _placed(p, v)]
-    objectives = results.objectives or ("loss",)
+    objectives = objectives_of(results)
     limit = results.budgets.get(metric.name)
     marks = [] if limit is None else [metric.shown(limit)]
     seen = view([v for _, v in placed], [p.kind in ("front", "dominated") for p, _ in placed], marks)

@@ -8,11 +8,10 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from reports.analysis.answer import answer, counts_text
-from reports.analysis.pareto import by_ratio
+from reports.analysis.pareto import ratios_in_words
 from reports.analysis.progress import progress_together
 from reports.analysis.search import search_points
 from reports.analysis.studies import (
-    MEASURED,
     Common,
     Mean,
     common_architectures,
@@ -22,7 +21,7 @@ from reports.analysis.studies import (
 )
 from reports.figures.progress import together_figure
 from reports.figures.studies import studies_figure
-from reports.metrics import METRICS, MISSING, Metric, join_words, metric_of, metrics_of
+from reports.metrics import MISSING, Metric, join_words, metric_of, metrics_of
 from reports.pages.answer import SIGNS, TITLES
 from reports.pages.charts import Charts
 
@@ -94,15 +93,9 @@ def progress(studies: Sequence[StudyResults], charts: Charts) -> dict[str, Any] 
         "apart": found.apart,
         "first": found.alike[0].name,
         "few": [study.name for study, one in zip(found.alike, followed, strict=True) if one is None],
-        "ratios": join_words(_by_ratio(found.alike)),
+        "ratios": ratios_in_words(*found.alike),
         "random": next(((study.name, one.random) for study, one in shown if one.band), None),
     }
-
-
-def _by_ratio(studies: Sequence[StudyResults]) -> list[str]:
-    """Labels of the objectives that all of the studies compare by the ratio to the reference network."""
-    names = [by_ratio(study) for study in studies]
-    return [metric_of(name, METRICS).label for name in names[0] if all(name in other for other in names)]
 
 
 def common(studies: Sequence[StudyResults], charts: Charts) -> dict[str, Any] | None:
@@ -117,7 +110,6 @@ def common(studies: Sequence[StudyResults], charts: Charts) -> dict[str, Any] | 
         "metrics": measured,
         "rows": [_row(one, measured) for one in found],
         "spoilt": {one.spoils for one in differences(studies)},
-        "times": MEASURED,
     }
 
 

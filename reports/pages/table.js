@@ -17,6 +17,7 @@ page.table = (() => {
   });
   const rows = [...table.tBodies].map(standing);
   const model = table.tBodies[0]?.cloneNode(true);
+  const tellsPart = Boolean(model?.querySelector(".part"));
   const make = (tag, properties, parent, text = "") => {
     const node = document.createElement(tag);
     Object.entries(properties).forEach(([name, value]) => node.setAttribute(name, value));
@@ -43,7 +44,7 @@ page.table = (() => {
     first.replaceChildren();
     make("button", { type: "button", class: "opener", "aria-expanded": "false", "aria-controls": `d-${part}-${trial}`, "aria-label": `Details of ${part} trial ${trial}` }, first);
     if (part === "search") make("input", { type: "checkbox", class: "marker", "aria-label": `Mark search trial ${trial} in every view` }, first);
-    if (second.textContent !== String(trial)) {
+    if (tellsPart) {
       second.replaceChildren();
       make("span", { class: "part" }, second, part);
       second.append(` ${trial}`);
@@ -77,7 +78,7 @@ page.table = (() => {
       part, trial, status: statuses[status].name,
       key: (column) => cells[column][1] ?? cells[column][0],
       get words() {
-        const texts = [...cells.map(([text]) => text), ...details.flatMap(([term, text]) => [term, text])];
+        const texts = [tellsPart ? part : "", ...cells.map(([text]) => text), ...details.flatMap(([term, text]) => [term, text])];
         const value = texts.join(" ").toLowerCase();
         Object.defineProperty(this, "words", { value });
         return value;

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 from markupsafe import Markup
 
-from reports.analysis.pareto import by_ratio, pareto_kinds
+from reports.analysis.pareto import by_ratio, objectives_of, pareto_kinds
 from reports.analysis.search import pieces, text_of, value_text
 from reports.analysis.trials import (
     USABLE,
@@ -72,6 +72,7 @@ class _Shown:
     """All columns of the search space, and those of predictions."""
     predicted: Sequence[str]
     units: dict[str, Metric]
+    parts: Sequence[str]
 
 
 def context(results: StudyResults, charts: Charts) -> dict[str, Any] | None:
@@ -83,11 +84,11 @@ def context(results: StudyResults, charts: Charts) -> dict[str, Any] | None:
     units = metrics_of(trials)
     deciding = [metric_of(n, units) for n in by_ratio(results)]
     metrics = [metric_of(n, units) for n in _columns(results, deciding) if has_values(trials, n)]
-    ablated, searched = len(part(trials, "ablation")) > 0, len(part(trials, "search")) > 0
+    variants, parts = has_values(trials, "variant"), list(dict.fromkeys(map(str, trials["part"])))
     parameters = parameter_columns(trials)
     kinds = _kinds(results)
     space, predictions = ([c for c in map(str, trials) if c.startswith(p)] for p in ("param:", "predicted_"))
-    shown = _Shown(metrics, parameters, space, predictions, units)
+    shown = _Shown(metrics, parameters, space, predictions, units, parts)
     statuses = [status_of(name) for name in status_counts(trials)]
     rows = [
         _row(results, row, shown, kinds.get((str(row["part"]), int(row["trial"])), "")) for row in as_records(trials)
@@ -97,12 +98,12 @@ def context(results: StudyResults, charts: Charts) -> dict[str, Any] | None:
         "deciding": join_words(metric.label for metric in deciding),
         "same": {name for name in ("seed", *(m.name for m in metrics), *parameters) if not _varies(trials, name)},
         "parameters": [c.removeprefix("param:") for c in parameters],
-        "variants": ablated,
-        "parts": [name for name, there in (("ablation", ablated), ("search", searched)) if there],
+        "variants": variants,
+        "parts": parts,
         "statuses": statuses,
         "rows": rows,
         "most_written": MOST_WRITTEN,
-        "rest": _rest(statuses, rows[MOST_WRITTEN:], variants=ablated) if len(rows) > MOST_WRITTEN else "",
+        "rest": _rest(statuses, rows[MOST_WRITTEN:], variants=variants) if len(rows) > MOST_WRITTEN else "",
     }
 
 
@@ -145,24 +146,23 @@ def _listed(r: Mapping[str, Any], *, variants: bool) -> list[list[float | str]]:
         for cell in (*r["metrics"], *r["parameters"])
     ]
     variant = [[r["variant"]]] if variants else []
-    place = (10_000_000 if r["part"] == "search" else 0) + r["trial"]
-    return [[""], [str(r["trial"]), place], *variant, [str(r["seed"]), r["seed"]], [r["status"].label], *cells]
+    return [[""], [str(r["trial"]), r["place"]], *variant, [str(r["seed"]), r["seed"]], [r["status"].label], *cells]
 
 
 def _varies(trials: pd.DataFrame, column: str) -> bool:
     """Whether a column tells trials apart; a metric does too where only some trials have it."""
     if len(trials) < 2:
         return True
-    return trials[column].astype(str).nunique() > 1 and (
-        not column.startswith("param:") or trials[column].dropna().astype(str).nunique() > 1
-    )
+    known = trials[column].dropna()
+    different = known.astype(str).nunique()
+    return different > 1 or (different == 1 and len(known) < len(trials) and not column.startswith("param:"))
 
 
 def _kinds(results: StudyResults) -> dict[tuple[str, int], str]:
     rows = part(results.trials, "search")
     if rows.empty:
         return {}
-    kinds = pareto_kinds(rows, results.objectives or ("loss",), results.maximised)
+    kinds = pareto_kinds(rows, objectives_of(results), results.maximised)
     return {("search", int(t)): kind for t, kind in zip(rows["trial"], kinds, strict=True)}
 
 
@@ -172,6 +172,7 @@ def _row(results: StudyResults, row: Mapping[Any, Any], shown: _Shown, kind: str
         "part": str(row["part"]),
         "trial": int(row["trial"]),
         "id": f"{row['part']}-{row['trial']}",
+        "place": 10_000_000 * shown.parts.index(str(row["part"])) + int(row["trial"]),
         "variant": text_of(row["variant"]),
         "seed": int(row["seed"]),
         "status": status,

@@ -11,23 +11,25 @@ from typing import TYPE_CHECKING
 
 import plotly.graph_objects as go
 
-from archspec import UserError, from_document
-from reports.analysis.ablation import BASE, Effect, compare, compared_metrics
+from reports.analysis.ablation import Effect, compare, compared_metrics
 from reports.analysis.ablation_notes import factorial_effects
-from reports.analysis.answer import best_trial, primary_metric
+from reports.analysis.answer import best_trial, best_variant
 from reports.analysis.curves import loss_by_level, trial_curves, variant_curves
 from reports.analysis.factorial import words_of
 from reports.analysis.importance import importances
 from reports.analysis.interaction import Cells, cells_of
+from reports.analysis.pareto import first_objective, objectives_of
 from reports.analysis.rules import rules_of
+from reports.analysis.samples import JUDGED_BY
 from reports.analysis.search import objective_pairs, search_points
-from reports.analysis.trials import part, usable
+from reports.analysis.trials import part
 from reports.figures.curves import level_figure, trial_figure, variant_figure
+from reports.figures.escaped import escaped
 from reports.figures.forest import CLASSES, SHAPES, effect_text, forest_axis, shown_unit
 from reports.figures.scatter import history_figure, pareto_figure
 from reports.figures.standalone import beside, standalone_unet
 from reports.figures.unet_svg import unet_pair, unet_svg
-from reports.figures.unet_units import Network
+from reports.figures.unet_units import kept_network
 from reports.metrics import Metric, interval_text, metric_of, metrics_of, signed_significant
 from reports.paper.drawing import DOUBLE, Drawing
 from reports.paper.rows import Row, Scale, rows_svg
@@ -81,7 +83,7 @@ def _effect_row(effect: Effect, metric: Metric, *, beyond: bool) -> Row:
 
 
 def _factorial(results: StudyResults) -> Iterator[Drawing]:
-    metric = metric_of(primary_metric(results), metrics_of(results.trials))
+    metric = metrics_of(results.trials)[JUDGED_BY]
     tested = factorial_effects(results.trials, metric.name, rules_of(results))
     if not tested:
         return
@@ -113,11 +115,12 @@ def _interaction(cells: Cells, one: str, other: str, metric: Metric) -> go.Figur
     for number, (level, line) in enumerate(cells.lines(one, other).items()):
         colour, _, dash = SERIES[number % len(SERIES)]
         figure.add_scatter(
-            x=[name for name, _, _ in line], y=[metric.shown(mean) for _, mean, _ in line], mode="lines+markers",
+            x=[escaped(name) for name, _, _ in line], y=[metric.shown(mean) for _, mean, _ in line],
+            mode="lines+markers",
             error_y={"array": [metric.shown(half) for _, _, half in line], "thickness": 1, "width": 3},
-            line={"color": colour, "dash": dash, "width": 1.5}, marker={"size": 8}, name=f"{other}: {level}",
+            line={"color": colour, "dash": dash, "width": 1.5}, marker={"size": 8}, name=escaped(f"{other}: {level}"),
         )  # fmt: skip
-    figure.update_layout(xaxis_title_text=one, yaxis_title_text=metric.title, xaxis_type="category")
+    figure.update_layout(xaxis_title_text=escaped(one), yaxis_title_text=metric.title, xaxis_type="category")
     return figure
 
 
@@ -139,10 +142,10 @@ def _search(results: StudyResults) -> Iterator[Drawing]:
             f"pareto-{first}-{cost}", figure=pareto_figure(points, x, y, results.budgets, connect=len(pairs) == 1)
         )
     if not pairs:
-        metric = metric_of(primary_metric(results), metrics)
+        metric = metric_of(first_objective(results), metrics)
         more = metric.name in results.maximised
         yield Drawing("history", figure=history_figure(points, metric, results.budgets, more_is_better=more))
-    for name in results.objectives or ("loss",):
+    for name in objectives_of(results):
         yield from _importance(results, name)
     if curves := trial_curves(results, points):
         yield Drawing("training-curves-search", figure=trial_figure(curves))
@@ -165,12 +168,12 @@ def _importance(results: StudyResults, objective: str) -> Iterator[Drawing]:
 
 
 def _architectures(results: StudyResults) -> Iterator[Drawing]:
-    base = _network(results, results.base)
+    base = kept_network(results.architectures, results.base)
     if base is None:
         return
     yield Drawing("architecture-base", svg=lambda width: standalone_unet(unet_svg(base, "base"), width), width=_NATURAL)
     mark, label = _winner(results)
-    winner = _network(results, mark)
+    winner = kept_network(results.architectures, mark)
     if winner is not None and mark != results.base:
         left, right, _ = unet_pair(base, winner, ("base", label))
         yield Drawing("architectures", svg=partial(beside, {"base": left, label: right}), width=DOUBLE)
@@ -181,20 +184,7 @@ def _winner(results: StudyResults) -> tuple[str, str]:
     best = best_trial(results) if len(part(results.trials, "search")) else None
     if best is not None:
         return str(best["fingerprint"]), f"best of the search (trial {best['trial']})"
-    rows, name = usable(part(results.trials, "ablation")), primary_metric(results)
-    rows = rows[(rows["variant"] != BASE) & rows[name].notna()] if name in rows.columns else rows.iloc[:0]
-    if rows.empty:
-        return "", ""
-    variant = str(rows.groupby("variant")[name].mean().idxmin())
-    return str(rows.loc[rows["variant"] == variant, "fingerprint"].iloc[0]), variant
-
-
-def _network(results: StudyResults, fingerprint: str) -> Network | None:
-    document = results.architectures.get(fingerprint)
-    try:
-        return Network(from_document(document)) if document is not None else None
-    except UserError:
-        return None  # of another version of the vocabulary: its numbers stand, only its picture is missing
+    return best_variant(results) or ("", "")
 
 
 def _plain(name: str) -> str:

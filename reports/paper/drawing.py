@@ -63,8 +63,6 @@ def in_print(figure: go.Figure, width: float, height: float) -> dict[str, Any]:
 
 
 def _smaller(trace: Any) -> None:
-    if trace.type == "scattergl":
-        trace.update(type="scatter")
     if trace.marker.size is not None:
         size = trace.marker.size
         trace.marker.size = [s * 0.65 for s in size] if isinstance(size, list | tuple) else size * 0.65

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 
 from archspec import user_error
 from archspec.text.atomic import write_text
-from reports.paper.browser import NAMES, VARIABLE, Browser, browser, find_browser
+from reports.figures.standalone import PIXELS
+from reports.paper.browser import NAMES, VARIABLE, Browser, browser, find_browser, size_of
 from reports.paper.content import drawings
 from reports.paper.drawing import Drawing, in_print
 
@@ -73,13 +74,13 @@ def _svgs(found: Sequence[Drawing], running: Browser | None, width: float | None
 
 def _in_inches(svg: str) -> str:
     """The width and height of plotly's SVG, which counts in pixels, as inches of print."""
-    wide, high = (re.search(rf'<svg[^>]*? {side}="([0-9.]+)"', svg) for side in ("width", "height"))
-    assert wide is not None
-    assert high is not None
-    sizes = tuple(float(one.group(1)) for one in (wide, high))
-    svg = svg.replace(f' width="{wide.group(1)}"', f' width="{sizes[0] / 96:.3f}in"', 1)
-    svg = svg.replace(f' height="{high.group(1)}"', f' height="{sizes[1] / 96:.3f}in"', 1)
-    return svg if " viewBox=" in svg[:600] else svg.replace("<svg", f'<svg viewBox="0 0 {sizes[0]:g} {sizes[1]:g}"', 1)
+    wide, high = size_of(svg)
+    head, end, rest = svg.partition(">")
+    if " viewBox=" not in head:
+        head = head.replace("<svg", f'<svg viewBox="0 0 {wide * PIXELS:g} {high * PIXELS:g}"', 1)
+    for side, inches in (("width", wide), ("height", high)):
+        head = re.sub(rf' {side}="[0-9.]+"', f' {side}="{inches:.3f}in"', head)
+    return f"{head}{end}{rest}"
 
 
 def _written(svg: str, target: Path, running: Browser | None) -> Path:

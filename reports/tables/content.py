@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from reports.analysis.ablation import Effect, compare, compared_metrics
-from reports.analysis.answer import primary_metric
-from reports.analysis.pareto import by_ratio
+from reports.analysis.pareto import objectives_of, ratios_in_words
 from reports.analysis.rules import rules_of
+from reports.analysis.samples import JUDGED_BY
 from reports.analysis.scores import rankings
 from reports.analysis.search import search_points, value_text
 from reports.metrics import (
@@ -19,7 +19,6 @@ from reports.metrics import (
     NARROW,
     Metric,
     interval_text,
-    join_words,
     metric_of,
     metrics_of,
     p_text,
@@ -62,19 +61,18 @@ def _ablation(results: StudyResults) -> Table | None:
         return None
     metrics = metrics_of(results.trials)
     numbers = pd.DataFrame([_numbers(effect) for found in effects.values() for effect in found])
-    first = primary_metric(results)
-    words = pd.DataFrame({"variant": [effect.variant for effect in effects.get(first, effects[names[0]])]})
+    words = pd.DataFrame({"variant": [effect.variant for effect in effects[names[0]]]})
     for name, found in effects.items():
         metric = metric_of(name, metrics)
         words[f"Δ {_head(metric, found)}"] = [_difference(effect, metric) for effect in found]
-        if name == first:
+        if name == JUDGED_BY:
             words["in per cent"] = [percent_text(effect.percent) for effect in found]
             words["p (Holm)"] = [p_text(effect.p_holm) for effect in found]
             words["seeds"] = [effect.n for effect in found]
             words["verdict"] = [effect.verdict_text for effect in found]
     caption = (
         f"{results.name}: difference of each variant to the base, mean over training seeds paired by seed, with the "
-        f"95 % t interval; p values and verdicts are of {metric_of(first, metrics).label}, adjusted by Holm's method "
+        f"95 % t interval; p values and verdicts are of {metrics[JUDGED_BY].label}, adjusted by Holm's method "
         "over all variants. Times are compared by their ratio to a reference network."
     )
     return Table("ablation", caption, numbers, words)
@@ -119,22 +117,30 @@ def _front(results: StudyResults) -> Table | None:
     if not points:
         return None
     metrics = metrics_of(results.trials)
-    objectives = [metric_of(name, metrics) for name in results.objectives]
+    objectives = [metric_of(name, metrics) for name in objectives_of(results)]
     first = objectives[0].name
     points.sort(key=lambda point: point.values[first])
-    names = list(dict.fromkeys(name for point in points for name in point.parameters))
-    rows = [{"trial": p.trial, **p.parameters, **{m.name: p.values[m.name] for m in objectives}} for p in points]
+    own = {"trial", *(metric.name for metric in objectives), *(metric.title for metric in objectives)}
+    heads = {name: f"param:{name}" if name in own else name for point in points for name in point.parameters}
+    rows = [
+        {
+            "trial": point.trial,
+            **{heads[name]: value for name, value in point.parameters.items()},
+            **{metric.name: point.values[metric.name] for metric in objectives},
+        }
+        for point in points
+    ]
     words = pd.DataFrame(
         [
             {
                 "trial": point.trial,
-                **{name: value_text(point.parameters.get(name)) or MISSING for name in names},
+                **{head: value_text(point.parameters.get(name)) or MISSING for name, head in heads.items()},
                 **{metric.title: _bare(point.values[metric.name], metric) for metric in objectives},
             }
             for point in points
         ]
     )
-    ratios = join_words(metric_of(name, metrics).label for name in by_ratio(results))
+    ratios = ratios_in_words(results)
     compared = (
         f" Compared by the ratio of {ratios} to a reference network, which the table does not show." if ratios else ""
     )
@@ -142,7 +148,7 @@ def _front(results: StudyResults) -> Table | None:
         f"{results.name}: the search's non-dominated architectures within the budgets. One training seed each, so "
         f"neighbours may differ by chance.{compared}"
     )
-    return Table("front", caption, _whole(pd.DataFrame(rows), names), words)
+    return Table("front", caption, _whole(pd.DataFrame(rows), list(heads.values())), words)
 
 
 def _whole(frame: pd.DataFrame, columns: Sequence[str]) -> pd.DataFrame:

@@ -20,7 +20,13 @@ if TYPE_CHECKING:
 
 Writer = Callable[[Table, Path], None]
 
-_LATEX = {MINUS: "$-$", MISSING: "---", NARROW: "\\,", NBSP: "~", "×": "$\\times$", "Δ": "$\\Delta$", "<": "$<$"}
+_LATEX = str.maketrans(
+    {
+        MINUS: "$-$", MISSING: "---", NARROW: "\\,", NBSP: "~", "×": "$\\times$", "Δ": "$\\Delta$", "<": "$<$",
+        ">": "$>$", "|": "$|$", "\\": "\\textbackslash{}", "~": "\\textasciitilde{}", "^": "\\textasciicircum{}",
+        "\n": " ", **{sign: f"\\{sign}" for sign in "&%$#_{}"},
+    }
+)  # fmt: skip
 
 
 def write_tables(results: StudyResults, folder: Path, formats: tuple[str, ...] | None = None) -> list[Path]:
@@ -83,26 +89,23 @@ def _markdown(table: Table, path: Path) -> None:
 
 
 def _for_markdown(value: object) -> str:
-    """Keep what a user wrote from being a column's end or markup of the page that shows the table."""
-    return re.sub(r"[<>&]", lambda sign: f"&#{ord(sign[0])};", str(value)).replace("|", "\\|")
+    """Keep what a user wrote from being a column's or row's end or markup of the page that shows the table."""
+    text = re.sub(r"[<>&\\*`]", lambda sign: f"&#{ord(sign[0])};", str(value))
+    return text.replace("|", "\\|").replace("\n", " ")
 
 
 def _latex(table: Table, path: Path) -> None:
-    words = table.words.rename(columns=_escaped)
-    text = words.style.format(escape="latex").hide(axis="index").to_latex(
-        hrules=True, caption=_escaped(table.caption), label=f"tab:{table.name}", position_float="centering"
-    )  # fmt: skip
-    write_text(path, _for_latex(f"% needs \\usepackage{{booktabs}}\n{text}"))
+    escaped = table.words.rename(columns=_for_latex).map(_for_latex)
+    text = escaped.style.hide(axis="index").to_latex(
+        hrules=True, caption=_for_latex(table.caption), label=f"tab:{table.name}", position_float="centering"
+    )
+    write_text(path, f"% needs \\usepackage{{booktabs}}\n{text}")
 
 
-def _escaped(text: str) -> str:
-    return re.sub(r"([&%$#_{}])", r"\\\1", text)
-
-
-def _for_latex(text: str) -> str:
-    for sign, command in _LATEX.items():
-        text = text.replace(sign, command)
-    return text
+def _for_latex(value: object) -> str:
+    """Every sign as itself; `[` and `*` would belong to the end of the row before."""
+    text = str(value).translate(_LATEX)
+    return f"{{{text[0]}}}{text[1:]}" if text.startswith(("[", "*")) else text
 
 
 FORMATS: dict[str, Writer] = {"csv": _csv, "parquet": _parquet, "markdown": _markdown, "latex": _latex}

@@ -12,7 +12,8 @@ from archspec import total_price
 from archspec.graphs.graph import ArchGraph
 from studies.driver.plan import most_cells, variants
 from studies.driver.tuning import grid
-from studies.records.record import WITH_RESULT, TrialRecord, current
+from studies.records.record import SETTLED, TrialRecord, current
+from studies.records.server import has_records
 from studies.records.store import Store
 from studies.sections.protocol import Measure
 from studies.sections.protocol import Protocol as StudyProtocol
@@ -63,13 +64,19 @@ class Seconds:
 
 
 def trainings_left(study: Study, folder: Path) -> int:
-    """Trainings that the ablation and its tuning have at most to go."""
-    planned = most_cells(study) + len(grid(study)) * len(variants(study))
-    if not (folder / "study.db").is_file():
+    """Trainings that the ablation and its tuning have at most to go, as the study is now."""
+    asked, points = {one.name: one.fingerprint for one in variants(study)}, grid(study)
+    planned = most_cells(study) + len(points) * len(asked)
+    if not has_records(folder):
         return planned
-    store = Store(folder)
-    records = current([record for part in ("ablation", "tuning") for record in store.records(part)])
-    return planned - sum(record.status in WITH_RESULT for record in records)
+    store, path = Store(folder), study.file.ablation is not None and study.file.ablation.path is not None
+    over = 0
+    for record in current([record for part in ("ablation", "tuning") for record in store.records(part)]):
+        # Further steps of a path are asked for in view of its results.
+        is_asked = asked.get(str(record.variant)) == record.fingerprint or (path and record.design == "path")
+        place = record.seed in study.seeds if record.part == "ablation" else (record.tuned["lr"], record.seed) in points
+        over += is_asked and place and record.status in SETTLED
+    return planned - over
 
 
 def predict_seconds(study: Study, folder: Path, pilot: Pilot) -> Seconds | None:

@@ -15,12 +15,11 @@ from archspec.graphs.graph import ArchGraph
 from search import optuna_bridge as bridge
 from search.objectives import Goals, Limits, violations
 from studies.records.artifacts import keep_files
-from studies.records.judged import judged
+from studies.records.judged import judged, limits
 from studies.records.record import TRAINED, WITH_RESULT, Part, Status, TrialRecord
 from studies.records.store import Store, now
 from studies.records.weights import KeptWeights
 from studies.sections.protocol import Measure, Protocol
-from studies.study.budgets import limits_of
 from studies.study.study import Study
 from studies.trial.job import Job, Outcome
 from studies.trial.observe import Observer
@@ -72,7 +71,8 @@ class Ledger:
         search = study.file.search
         self._weights = KeptWeights(store.folder, study.run.keep_weights, search.objectives if search else {})
         kept = [record for part in store.parts() for record in store.records(part)]
-        everything = judged(kept, study.document(), fingerprint(study.base))
+        self._document, self._base = study.document(), fingerprint(study.base)
+        everything = judged(kept, self._document, self._base)
         self._records: dict[Part, dict[int, TrialRecord]] = {}
         for record in everything:
             self._remember(record)
@@ -88,23 +88,18 @@ class Ledger:
     def learn(self, records: Iterable[TrialRecord]) -> None:
         """Know what has ended, here or in another study; the base's own result may be what budgets are relative to."""
         self.known.add(records)
-        self.limits = limits_of(self.study, self.known.by_key.values())
+        self.limits = limits(self._document, self.known.by_key.values(), self._base)
 
     def open(self, part: Part, objectives: Goals | Sequence[str], sampler: BaseSampler | None = None) -> optuna.Study:
         """The Optuna study of a part, with the study as it is now remembered beside it."""
         optuna_study = self.store.open(part, objectives, sampler)
-        base = fingerprint(self.study.base)
-        self.store.write_architecture(base, to_document(self.study.base))
-        self.store.remember_study(optuna_study, self.study.document(), base, self.study.source)
+        self.store.write_architecture(self._base, to_document(self.study.base))
+        self.store.remember_study(optuna_study, self._document, self._base, self.study.source)
         return optuna_study
 
     def records(self, part: Part) -> list[TrialRecord]:
         """The record of every trial of a part as it is now; read once, since ten thousand take two seconds."""
         return list(self._records.get(part, {}).values())
-
-    def _begin(self, trial: Trial, record: TrialRecord) -> None:
-        self.store.begin(trial, record)
-        self._remember(record)
 
     def _keep(self, trial: Trial, record: TrialRecord) -> None:
         self.store.keep(trial, record)
@@ -163,7 +158,7 @@ class Ledger:
         weights = self._weights.place(begun)
         job = Job(document=document, protocol=protocol, measure=measure, seed=begun.seed, weights=weights)
         task = Task(trial, begun, job)
-        self._begin(trial, begun)
+        self._keep(trial, begun)
         if key in self._under_way:
             self._waiting[key].append(task)
             return None
@@ -185,7 +180,7 @@ class Ledger:
         record = _recorded(task.begun, outcome)
         self.store.write_curve(record.part, record.trial, outcome.curve)
         record = record.model_copy(update={"status": "running", "violations": violations(record.metrics, self.limits)})
-        self._begin(task.trial, record)
+        self._keep(task.trial, record)
         return record
 
     def pruned(self, task: Task, reason: str) -> list[TrialRecord]:

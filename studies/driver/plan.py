@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from archspec import build, fingerprint, to_document
+from archspec import build, fingerprint
 from archspec.graphs.graph import ArchGraph
 from studies.study.designs.forms import Losses, Proposal
 from studies.study.study import Study
@@ -26,10 +26,6 @@ class Variant:
     design: str = "variants"
     reference: str = "base"
     factors: Mapping[str, str] = field(default_factory=dict)
-
-    def document(self) -> dict[str, object]:
-        """The architecture in full."""
-        return to_document(self.graph)
 
 
 @dataclass(frozen=True)

@@ -17,6 +17,7 @@ from search.objectives import KNOWN_BEFOREHAND, TIMED, Metric, signs
 from search.pool import Judge, Pool
 from search.space import Scalar, fill, size
 from studies.driver.ledger import Ledger
+from studies.records.judged import is_open_again
 from studies.records.record import WITH_RESULT, TrialRecord
 from studies.study.document import Search
 from studies.study.study import Study
@@ -55,6 +56,7 @@ class Proposals:
         )
         self._judge = judge
         self._seen: dict[int, TrialRecord] = {record.trial: record for record in records}
+        self._open_again = {record.trial for record in records if is_open_again(record)}
         self._pool = Pool(search.space, study.levels, judge, self._seed)
         self._points = size(search.space, study.levels)
         self._signs = dict(zip(map(_modelled, search.objectives), signs(search.objectives), strict=True))
@@ -104,7 +106,8 @@ class Proposals:
     def _new(self) -> list[Candidate]:
         """New candidates, drawing until there are some or the space seems to be exhausted."""
         options = self.sampler.options
-        marks = {record.fingerprint for record in self._seen.values() if record.fingerprint is not None}
+        seen = (record for record in self._seen.values() if record.trial not in self._open_again)
+        marks = {record.fingerprint for record in seen if record.fingerprint is not None}
         wanted = int(options["candidates"])
         while True:
             found = self._pool.new(marks)

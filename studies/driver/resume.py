@@ -35,7 +35,9 @@ def refuse_changes(store: Store, study: Study) -> None:
     before = store.remembered_study()
     if before is None:
         return
-    changed = list(_differences(before, study.document()))
+    # A search that was taken out and is asked for again is held against how it was.
+    searched = store.reader.document_of("search") or before
+    changed = list(_differences({**before, "search": searched.get("search")}, study.document()))
     if changed and not _has_ended(store):
         changed = [one for one in changed if one[0][0] == "search" and "search" in store.parts()]
     problems = [

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import math
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -56,9 +57,9 @@ class Rungs:
         said = record.detail.get("rungs", [])
         for rung, (step, values, violation) in enumerate(said[: len(self._reached)]):
             if step == self._stops[rung]:
-                self._reached[rung][record.trial] = Reached(tuple(values), violation)
-                if rung + 1 < len(said) or record.status == "finished":
-                    self._promoted[rung].add(record.trial)
+                self._reached[rung][record.trial] = _as_reached(values, violation)
+                # Whether it went on from here or ended: it does not go on now.
+                self._promoted[rung].add(record.trial)
 
     def __len__(self) -> int:
         """How many trainings wait at a rung."""
@@ -102,7 +103,7 @@ class Rungs:
             for name, sign in zip(self._search.objectives, signs(self._search.objectives), strict=True)
         ]
         violation = sum(max(excess, 0.0) for excess in record.violations.values())
-        self._reached[rung][number] = Reached(tuple(values), violation)
+        self._reached[rung][number] = _as_reached(values, violation)
         said = [*record.detail.get("rungs", []), [self._stops[rung], values, violation]]
         record = record.model_copy(update={"detail": {**record.detail, "rungs": said}})
         paused = Paused(replace(task, begun=record), rung)
@@ -151,3 +152,8 @@ class Rungs:
         """Remove the states of a training that is over."""
         for stop in self._pruning.rungs:
             self._state(task, stop).unlink(missing_ok=True)
+
+
+def _as_reached(values: Sequence[float], violation: float) -> Reached:
+    """What was not measured comes after all that was, like what breaks its budgets: no number compares with it."""
+    return Reached(tuple(values), violation if all(map(math.isfinite, values)) else math.inf)

@@ -19,6 +19,8 @@ from studies.driver.ledger import Ledger, Task, key_of
 from studies.driver.prefilter import Filter, Scorer
 from studies.driver.proposing import Proposals
 from studies.driver.rungs import Rungs
+from studies.records.judged import is_open_again
+from studies.records.reader import ENDED
 from studies.records.record import SETTLED, TRAINED, TrialRecord
 from studies.study.budgets import needs_the_base
 from studies.study.document import Search
@@ -68,6 +70,7 @@ class SearchQuestion:
         self._under_way = 0
         self._idle = _idle(records)
         self._points = size(search.space, study.levels)
+        self._optuna_study.set_user_attr(ENDED, "")
         ledger.observer.planned("search", self._trained, search.trials)
 
     def next(self) -> Task | None:
@@ -88,7 +91,9 @@ class SearchQuestion:
                 return None
             if self._finds_nothing_new():
                 if not self._under_way and not self._rungs:
-                    self._ledger.observer.said(_why_it_ends(self._trained, self._idle, self._proposals.refused))
+                    why = _why_it_ends(self._trained, self._idle, self._proposals.refused)
+                    self._optuna_study.set_user_attr(ENDED, why)
+                    self._ledger.observer.said(why)
                 return None
             if self._ledger.num_waiting >= MAX_WAITING:
                 return None
@@ -238,7 +243,7 @@ def _sound(assessed: Assessment) -> ArchGraph | None:
 
 def _idle(records: list[TrialRecord]) -> list[TrialRecord]:
     """The proposals since the last training, so that a search that gave up does not start over when run again."""
-    counted = [record for record in records if record.status in SETTLED]
+    counted = [record for record in records if record.status in SETTLED and not is_open_again(record)]
     last = max((index for index, record in enumerate(counted) if record.status in TRAINED), default=-1)
     return counted[last + 1 :]
 

@@ -75,7 +75,9 @@ def measured_apart(job: Apart) -> dict[str, Any]:
     if done.returncode:
         status, reason = death(done.returncode, before, oom_kills(), "below")
         said = done.stderr.decode(errors="replace").strip()[-_LAST_WORDS:]
-        raise MeasuringFailed(status, reason.replace("worker", "measuring") + (f"\n{said}" if said else ""))
+        raise MeasuringFailed(
+            status, reason.replace("worker process", "measuring process") + (f"\n{said}" if said else "")
+        )
     answer: dict[str, Any] = json.loads(done.stdout)
     if "refused" in answer:
         raise user_error(answer["refused"])

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Any, cast
 
@@ -117,22 +117,12 @@ def _launched(call: Call, device: torch.device, measure: Measure) -> Call:
     return graphed(call, device) if measure.cuda_graph and device.type == "cuda" else call
 
 
-@contextmanager
-def _alone(turn: Turn | None, measure: Measure) -> Iterator[None]:
-    if turn is None or not measure.exclusive:
-        yield
-        return
-    with turn.measuring():
-        yield
+def _alone(turn: Turn | None, measure: Measure) -> AbstractContextManager[None]:
+    return nullcontext() if turn is None or not measure.exclusive else turn.measuring()
 
 
-@contextmanager
-def _sharing(turn: Turn | None) -> Iterator[None]:
-    if turn is None:
-        yield
-        return
-    with turn.training():
-        yield
+def _sharing(turn: Turn | None) -> AbstractContextManager[None]:
+    return nullcontext() if turn is None else turn.training()
 
 
 def put_together(found: list[Found], measure: Measure, *, own_process: bool) -> tuple[dict[str, float], dict[str, Any]]:

@@ -7,19 +7,27 @@ from dataclasses import replace
 from typing import Any
 
 from search.objectives import Limits, absolute, violations
-from studies.records.record import WITH_RESULT, AnyRecord, TrialRecord
+from studies.records.record import WITH_RESULT, AnyRecord, Glance, TrialRecord
 
 
-def limits(document: Mapping[str, Any], records: Iterable[AnyRecord], base: str) -> Limits:
-    """The budgets of a study as numbers; those relative to a base without a result are left out.
+def limits(document: Mapping[str, Any], records: Iterable[TrialRecord] | Iterable[Glance], base: str) -> Limits:
+    """The budgets of a study as numbers; one relative to the base is left out where that of the base is not known.
+
+    Parameters and MACs of the base are in the document; the rest is as its first trial had it that was trained at the
+    study's own learning rate.
 
     Args:
-        document: the resolved study.
+        document: the resolved study, see `Study.document`.
         records: its trials.
         base: the base's fingerprint.
     """
-    of_base = (record.metrics for record in records if record.fingerprint == base and record.status in WITH_RESULT)
-    return absolute(_budgets(document), next(of_base, {}))
+    search = document.get("search") or {}
+    rate = ((document.get("protocol") or {}).get("train") or {}).get("lr")
+    known: dict[str, float] = dict(search.get("of_base") or {})
+    for record in records:
+        if record.fingerprint == base and record.status in WITH_RESULT and record.tuned.get("lr", rate) == rate:
+            known = {**record.metrics, **known}
+    return absolute(_budgets(document), known)
 
 
 def judged(records: list[AnyRecord], document: Mapping[str, Any], base: str) -> list[AnyRecord]:
@@ -28,6 +36,12 @@ def judged(records: list[AnyRecord], document: Mapping[str, Any], base: str) -> 
     if not known or len(known) < len(_budgets(document)):
         return records
     return [_again(record, known) if record.part == "search" and record.metrics else record for record in records]
+
+
+def is_open_again(record: TrialRecord) -> bool:
+    """Whether a point of a search that was refused by its budgets keeps the present ones, by which it is judged."""
+    for_good = {"failed_as", "prefiltered"} & record.detail.keys() or record.detail.get("rules_broken")
+    return record.status == "refused" and bool(record.violations) and record.feasible and not for_good
 
 
 def _again(record: AnyRecord, known: Limits) -> AnyRecord:

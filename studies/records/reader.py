@@ -16,8 +16,11 @@ from studies.records.tables import Tables
 
 #: Attributes of a trial: its record; in databases of earlier versions the note that it has begun.
 RECORD, BEGUN = "record", "begun"
-#: Attributes of a part's Optuna study: the resolved study, and its base's fingerprint.
-STUDY, BASE = "study", "base"
+#: Attributes of a part's Optuna study: the resolved study as the part was last asked for, and as anything of it was;
+#: the fingerprint of its base.
+STUDY, LATEST, BASE = "study", "latest", "base"
+#: Attribute of the search's: why it ended before its trainings were used up; empty while it may go on.
+ENDED = "ended"
 #: The revision of Optuna's schema that is read here without asking Optuna.
 _REVISION = "v3.2.0.a"
 
@@ -50,11 +53,22 @@ class Reader:
 
     def remembered_study(self) -> dict[str, Any] | None:
         """The resolved study as it was last run."""
-        for part in self.parts():
-            document: dict[str, Any] | None = self.tables.study_attribute(f"{self.name}/{part}", STUDY)
-            if document is not None:
-                return document
+        for key in (LATEST, STUDY):  # databases of earlier versions have the second alone
+            for part in self.parts():
+                document: dict[str, Any] | None = self.tables.study_attribute(f"{self.name}/{part}", key)
+                if document is not None:
+                    return document
         return None
+
+    def document_of(self, part: Part) -> dict[str, Any] | None:
+        """The resolved study as it was when a part of it was last run; None if it was not."""
+        document: dict[str, Any] | None = self.tables.study_attribute(f"{self.name}/{part}", STUDY)
+        return document
+
+    def ended(self) -> str | None:
+        """Why the search, as it was last run, ended before its trainings were used up; None if it did not."""
+        why: str | None = self.tables.study_attribute(f"{self.name}/search", ENDED)
+        return why or None
 
 
 def only_name(tables: Tables, database: Path) -> str:

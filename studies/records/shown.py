@@ -223,7 +223,7 @@ class ShownFiles:
         *where, name = artifact_id.split("-")
         try:
             return io.BytesIO(self._files(where)[bytes.fromhex(name).decode()]())
-        except (KeyError, ValueError, OSError) as error:
+        except (LookupError, ValueError, OSError) as error:
             raise ArtifactNotFound(artifact_id) from error
 
     def _files(self, where: list[str]) -> Files:

@@ -35,7 +35,7 @@ from search.optuna_bridge import quiet
 from studies.records.database import Storage
 from studies.records.locks import ServerLock, is_driven
 from studies.records.patience import DISK_FULL, Patience, PatientStorage
-from studies.records.reader import BASE, BEGUN, RECORD, STUDY, Reader, only_name
+from studies.records.reader import BASE, BEGUN, LATEST, RECORD, STUDY, Reader, only_name
 from studies.records.record import RECORD_VERSION, Glance, Part, TrialRecord
 from studies.records.server import Binding, bind, binding, open_server
 from studies.records.sqlite import open_sqlite
@@ -173,19 +173,17 @@ class Store:
         return self.reader.glances(part)
 
     @staticmethod
-    def begin(trial: Trial, record: TrialRecord) -> None:
-        """Note what a trial is about before it runs, so that an interrupted one can be told from a lost one."""
-        trial.set_user_attr(RECORD, _packed(record))
-
-    @staticmethod
     def keep(trial: Trial, record: TrialRecord) -> None:
-        """Put a trial's record into the database; to be followed by telling Optuna."""
+        """Put a trial's record into the database; when it has ended, to be followed by telling Optuna.
+
+        Before it runs its record says what it is about, so that an interrupted trial can be told from a lost one.
+        """
         trial.set_user_attr(RECORD, _packed(record))
 
     def left_open(self, part: Part) -> list[tuple[Trial, TrialRecord | None]]:
         """The trials that a stopped driver left open, each with what is known of it.
 
-        With its record if only the last step is missing, telling Optuna; with the note of `begin` if it was under way;
+        With its record if only the last step is missing, telling Optuna; with that of its begin if it was under way;
         with None if it had not begun.
         """
         if part not in self.parts():
@@ -196,9 +194,15 @@ class Store:
         return [(Trial(study, frozen._trial_id), record_of(frozen)) for frozen in left]  # noqa: SLF001
 
     def remember_study(self, study: optuna.Study, document: dict[str, Any], base: str, source: str) -> None:
-        """Keep the resolved study and its base's fingerprint beside its trials, and its text in the folder."""
+        """Keep the resolved study and its base's fingerprint beside its trials, and its text in the folder.
+
+        Parts that are not asked for any more are told too.
+        """
         study.set_user_attr(STUDY, document)
-        study.set_user_attr(BASE, base)
+        for part in self.parts():
+            begun = self.load(part)
+            begun.set_user_attr(LATEST, document)
+            begun.set_user_attr(BASE, base)
         self._write(self.folder / "study.yaml", source)
 
     def remembered_study(self) -> dict[str, Any] | None:

@@ -3,19 +3,31 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import Field
+from pydantic import BeforeValidator, Field
+from pydantic_core import PydanticCustomError
 
-from studies.sections.section import Count, Natural, Section
+from archspec.text.wording import shown
+from studies.sections.section import Count, Natural, Place, Section
 
-Plain = Annotated[bool | int | float | str, Field(union_mode="left_to_right")]
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, bool | int | float | str):
+        return value
+    raise PydanticCustomError(
+        "plain_type", "must be a number, text, true or false, not {given}", {"given": shown(value)}
+    )
+
+
+_Plain = Annotated[bool | int | float | str, Field(union_mode="left_to_right")]
+Plain = Annotated[_Plain, BeforeValidator(_plain, json_schema_input_type=_Plain)]
 
 
 class FeatureNetwork(Section):
     """A network of the user's whose output is the space of the distances, as Inception's for FID or DINOv2's."""
 
-    torchscript: Path = Field(
+    torchscript: Place = Field(
         description="TorchScript file that maps images [n, 3, size, size] to features [n, d]; relative to the study."
     )
     name: str = Field(min_length=1, max_length=80, description="What reports call the space, such as Inception-v3.")

@@ -10,11 +10,13 @@ from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import BeforeValidator, Discriminator, Field, Tag, field_validator, model_validator
+from pydantic_core import PydanticCustomError
 
+from archspec.text.suggest import did_you_mean
 from search.objectives import quantity
 from studies.sections.evaluation import Evaluate, FeatureNetwork, Samples
 from studies.sections.objective import AnyObjective, Edm, Objective
-from studies.sections.section import Count, Natural, Section, Share
+from studies.sections.section import OR_A_LIST, OR_A_WORD, Count, Natural, Place, Section, Share
 from studies.sections.start import Init
 
 # What other modules know from here, wherever it is written.
@@ -45,7 +47,7 @@ class Digits(Section):
 class ImageFolder(Section):
     """A folder of image files, read recursively in the order of their names through Pillow."""
 
-    images: Path = Field(description="Folder of image files; relative to the study file.")
+    images: Place = Field(description="Folder of image files; relative to the study file.")
     resolution: Count | None = Field(
         None,
         description="Pixels per side after a centre crop to a square; null: the files' own size, all equal.",
@@ -67,7 +69,7 @@ class ImageFolder(Section):
 class NpzFile(Section):
     """An array of images in a numpy `.npz` file: uint8 in 0…255, or floats in 0…1 or −1…1."""
 
-    npz: Path = Field(description="File written by numpy.savez; relative to the study file.")
+    npz: Place = Field(description="File written by numpy.savez; relative to the study file.")
     key: str | None = Field(None, description="Name of the array in the file; null: its only array.")
     layout: Literal["auto", "NCHW", "NHWC"] = Field(
         "auto", description="Order of the axes; auto finds the axis of 1, 3 or 4 channels. [n, h, w] is grey."
@@ -95,8 +97,16 @@ def _source_of(value: Any) -> str | None:
     return found[0] if len(found) == 1 else None
 
 
+_WHICH = (
+    "Must be `digits`, or a mapping with exactly one of the keys digits, images, npz, such as "
+    "`{images: FOLDER, resolution: 32}`"
+)
+
+
 def _spelled_out(value: Any) -> Any:
     """The short form `digits` as the mapping it stands for."""
+    if isinstance(value, str) and value != "digits":
+        raise PydanticCustomError("data_source", _WHICH, {"hint": did_you_mean(value, ["digits"])})
     return {"digits": True} if value == "digits" else value
 
 
@@ -105,8 +115,7 @@ _AnySource = Annotated[
     Discriminator(
         _source_of,
         custom_error_type="data_source",
-        custom_error_message="Data is `digits`, or a mapping with exactly one of the keys digits, images, npz, such as "
-        "`{images: FOLDER, resolution: 32}`",
+        custom_error_message=_WHICH,
     ),
 ]
 Data = Annotated[_AnySource, BeforeValidator(_spelled_out, json_schema_input_type=Literal["digits"] | _AnySource)]
@@ -151,7 +160,9 @@ class Train(Section):
     batch: Annotated[Count, BeforeValidator(_given, json_schema_input_type=Count | Literal["auto"])] = Field(
         32, description="Images per step; `auto` is 32 with `micro_batch: auto`."
     )
-    micro_batch: Count | Literal["auto"] | None = Field(
+    micro_batch: (
+        Annotated[Annotated[Count, Tag("<number>")] | Annotated[Literal["auto"], Tag("<word>")], OR_A_WORD] | None
+    ) = Field(
         None,
         description="Images per forward pass, gradients accumulated over a step; auto: halved when memory runs out; "
         "null: all at once.",
@@ -212,15 +223,15 @@ class Protocol(Section):
     tune: Annotated[Tune | None, BeforeValidator(_tune, json_schema_input_type=Tune | list[Literal["lr"]] | None)] = (
         Field(None, description="[lr]: each variant of the ablation tunes its learning rate before it is judged.")
     )
-    seeds: Count | tuple[Natural, ...] = Field(
-        8, description="Number of training seeds per variant (N means 0 to N−1), or the list of them."
+    seeds: Annotated[Annotated[Count, Tag("<number>")] | Annotated[tuple[Natural, ...], Tag("<list>")], OR_A_LIST] = (
+        Field(8, description="Number of training seeds per variant (N means 0 to N−1), or the list of them.")
     )
 
     @field_validator("seeds")
     @classmethod
     def _distinct(cls, seeds: int | tuple[int, ...]) -> int | tuple[int, ...]:
         if isinstance(seeds, tuple) and (not seeds or len(set(seeds)) != len(seeds)):
-            raise ValueError("seeds must be a number or a list of distinct seeds with at least one of them")
+            raise ValueError("must be a number or a list of distinct seeds with at least one of them")
         return seeds
 
     @model_validator(mode="after")

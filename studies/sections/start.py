@@ -2,18 +2,11 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Any, ClassVar, Literal
 
-from pydantic import BeforeValidator, ConfigDict, Field
+from pydantic import ConfigDict, Field
 
-from studies.sections.section import Section
-
-
-def _path(value: object) -> object:
-    if isinstance(value, str | Path):
-        return value
-    raise ValueError(f"must be the path of a checkpoint, not {value!r}")
+from studies.sections.section import Place, Section
 
 
 class Init(Section):
@@ -21,7 +14,7 @@ class Init(Section):
 
     model_config: ClassVar[ConfigDict] = ConfigDict(populate_by_name=True)
 
-    source: Annotated[Path, BeforeValidator(_path, json_schema_input_type=Path)] = Field(
+    source: Place = Field(
         alias="from",
         description="Checkpoint (safetensors, torch's, a folder of diffusers'); relative to the study file.",
     )

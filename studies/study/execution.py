@@ -9,8 +9,11 @@ import math
 import re
 from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, Field
+from pydantic import BeforeValidator, Discriminator, Field, Tag
+from pydantic_core import PydanticCustomError
 
+from archspec.text.suggest import did_you_mean
+from archspec.text.wording import shown
 from studies.records.database import Storage, storage_of
 from studies.sections.protocol import Count, Natural, Section
 
@@ -69,7 +72,9 @@ class SlurmJobs(Section):
     minutes: Count = Field(240, description="time limit of a job")
     cpus: Count = Field(1, description="CPU cores of a job")
     gpus: Natural = Field(0, description="GPUs of a job")
-    memory: Annotated[str, Field(pattern=r"^\d+(\.\d+)?(MB|GB|TB)$")] | None = Field(None, description="such as 16GB")
+    memory: Annotated[str, Field(pattern=r"^\d+(\.\d+)?(MB|GB|TB)$")] | None = Field(
+        None, description="main memory of a job, such as 16GB"
+    )
     options: dict[str, str | int] = Field(
         default_factory=dict, description="further options of sbatch, such as account"
     )
@@ -93,14 +98,30 @@ _SHORT: dict[str, dict[str, Any]] = {"local": {"local": True}, "ray": {"ray": {}
 def _launch(value: Any) -> Any:
     if isinstance(value, str):
         if value not in _SHORT:
-            raise ValueError(f"`{value}` is no launcher; write one of {', '.join(_SHORT)}")
+            hint = did_you_mean(value, _SHORT) or f"Choices: {', '.join(_SHORT)}."
+            raise PydanticCustomError("launcher", "cannot be {given}", {"given": shown(value), "hint": hint})
         return _SHORT[value]
     return value
 
 
+def _launcher_of(value: Any) -> str | None:
+    """The key that says which launcher a mapping (or a model) is; None if there is not exactly one."""
+    keys = set(value) if isinstance(value, dict) else set(getattr(type(value), "model_fields", ()))
+    found = [key for key in _SHORT if key in keys]
+    return found[0] if len(found) == 1 else None
+
+
+_AnyLauncher = Annotated[
+    Annotated[Local, Tag("local")] | Annotated[OnRay, Tag("ray")] | Annotated[OnSlurm, Tag("slurm")],
+    Discriminator(
+        _launcher_of,
+        custom_error_type="launcher",
+        custom_error_message="Must be local, ray or slurm, or a mapping with one of these keys, such as "
+        "`{ray: {gpus: 1}}`",
+    ),
+]
 Launch = Annotated[
-    Local | OnRay | OnSlurm,
-    BeforeValidator(_launch, json_schema_input_type=Literal["local", "ray", "slurm"] | Local | OnRay | OnSlurm),
+    _AnyLauncher, BeforeValidator(_launch, json_schema_input_type=Literal["local", "ray", "slurm"] | _AnyLauncher)
 ]
 
 Where = Annotated[Storage | None, BeforeValidator(storage_of, json_schema_input_type=str | Storage | None)]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 
-from archspec import Problem, total_price
+from archspec import Problem
 from archspec.text.positions import Positions
 from search.objectives import KNOWN_BEFOREHAND, absolute
 from search.space import size
@@ -24,8 +24,7 @@ def search_doubts(study: Study, search: Search, positions: Positions) -> Iterato
         message = f"{search.trials} trainings are asked of a space of {points:.0f} points, and none is trained twice."
         hint = f"Say {points:.0f} or fewer, or let more vary."
         yield positions.problem("U409", message, hint, path=("search", "trials"), severity="warning")
-    price = total_price(study.base)
-    known = absolute(search.budgets, {"parameters": float(price.parameters), "macs": float(price.macs)})
+    known = absolute(search.budgets, study.known_of_base())
     beforehand = {name: limit for name, limit in known.items() if name in KNOWN_BEFOREHAND}
     if not beforehand:
         return

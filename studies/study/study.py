@@ -10,7 +10,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from archspec import Problem, Spec, build
+from archspec import Problem, Spec, build, total_price
 from archspec.graphs.graph import ArchGraph
 from search import space as spaces
 from search.space import Primitive
@@ -101,7 +101,14 @@ class Study:
         document["base"] = self.spec.architecture.model_dump(mode="json", by_alias=True, exclude_unset=True)
         if self.file.ablation is not None:
             document["ablation"]["planned"] = {one.name: one.design for one in self.expansion().variants}
+        if self.file.search is not None:
+            document["search"]["of_base"] = self.known_of_base()
         return document
+
+    def known_of_base(self) -> dict[str, float]:
+        """What budgets can be relative to without a trial of the base: its parameters and MACs."""
+        price = total_price(self.base)
+        return {"parameters": float(price.parameters), "macs": float(price.macs)}
 
     def protocol_hash(self, tuned: Mapping[str, float] | None = None, measure: Measure | None = None) -> str:
         """16 hexadecimal digits over everything that all variants share; seeds do not enter.

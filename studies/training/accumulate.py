@@ -59,7 +59,7 @@ class Accumulation:
         whole = len(batch.images)
         while True:
             size = min(self.size or whole, whole)
-            kept = _generators(batch.images.device) if self._may_halve else None
+            kept = generators(batch.images.device) if self._may_halve else ()
             try:
                 return self._in_parts(batch, size)
             except (RuntimeError, MemoryError) as error:
@@ -85,17 +85,22 @@ class Accumulation:
         assert total is not None
         return total
 
-    def _take_back(self, device: torch.device, kept: list[Tensor] | None) -> None:
+    def _take_back(self, device: torch.device, kept: tuple[Tensor, ...]) -> None:
         self._module.zero_grad(set_to_none=True)
         gc.collect()
         if device.type == "cuda":
             torch.cuda.empty_cache()
-        if kept is not None:
-            torch.set_rng_state(kept[0])
-            for state in kept[1:]:
-                torch.cuda.set_rng_state(state, device)
+        set_generators(kept, device)
 
 
-def _generators(device: torch.device) -> list[Tensor]:
+def generators(device: torch.device) -> tuple[Tensor, ...]:
     """States of the generators that dropout draws from: the CPU's and the device's."""
-    return [torch.get_rng_state(), *([torch.cuda.get_rng_state(device)] if device.type == "cuda" else [])]
+    return (torch.get_rng_state(), *((torch.cuda.get_rng_state(device),) if device.type == "cuda" else ()))
+
+
+def set_generators(states: tuple[Tensor, ...], device: torch.device) -> None:
+    """Put generators where they stood; no states leave them as they are."""
+    if states:
+        torch.set_rng_state(states[0])
+    if len(states) > 1 and device.type == "cuda":
+        torch.cuda.set_rng_state(states[1], device)

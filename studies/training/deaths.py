@@ -56,9 +56,7 @@ def death(code: int, before: OomKills, after: OomKills, log: str) -> tuple[Failu
         log: name of the file with what its libraries printed.
     """
     if code != -signal.SIGKILL:
-        if code < 0:
-            return "failed", f"the worker process was ended by {signal.Signals(-code).name}; see {log}"
-        return "failed", f"the worker process ended by itself with exit code {code}; see {log}"
+        return "failed", f"the worker process {how_it_ended(code)}; see {log}"
     if _rose(before.cgroup, after.cgroup):
         limit = f" of {after.limit / 2**30:,.2f} GiB" if after.limit is not None else ""
         return "oom", (

@@ -55,12 +55,10 @@ class Prediction:
 
     Attributes:
         target: ``(x0, eps, a, s)`` to what the network should give.
-        eps: ``(output, x_t, a, s)`` to its estimate of the noise.
         x0: ``(output, x_t, a, s)`` to its estimate of the image.
     """
 
     target: Callable[[Tensor, Tensor, Tensor, Tensor], Tensor]
-    eps: Callable[[Tensor, Tensor, Tensor, Tensor], Tensor]
     x0: Callable[[Tensor, Tensor, Tensor, Tensor], Tensor]
 
 
@@ -68,19 +66,16 @@ PREDICTIONS: dict[str, Prediction] = {
     # Ho et al. 2020, eq. 14 for the target and eq. 15 for x0.
     "eps": Prediction(
         target=lambda x0, eps, a, s: eps,
-        eps=lambda out, x_t, a, s: out,
         x0=lambda out, x_t, a, s: (x_t - s * out) / a,
     ),
-    # Salimans & Ho 2022, appendix D: v = a·eps − s·x0, hence x0 = a·x_t − s·v and eps = s·x_t + a·v.
+    # Salimans & Ho 2022, appendix D: v = a·eps − s·x0, hence x0 = a·x_t − s·v.
     "v": Prediction(
         target=lambda x0, eps, a, s: a * eps - s * x0,
-        eps=lambda out, x_t, a, s: s * x_t + a * out,
         x0=lambda out, x_t, a, s: a * x_t - s * out,
     ),
     # Salimans & Ho 2022, section 4: the image itself.
     "x0": Prediction(
         target=lambda x0, eps, a, s: x0,
-        eps=lambda out, x_t, a, s: (x_t - a * out) / s,
         x0=lambda out, x_t, a, s: out,
     ),
 }
@@ -194,10 +189,6 @@ class Diffusion(Process):
     def target(self, x0: Tensor, t: Tensor, eps: Tensor) -> Tensor:
         """What the network should give for x_t, ``[b, c, h, w]``."""
         return self._prediction.target(x0, eps, *self._at(t))
-
-    def eps_of(self, output: Tensor, x_t: Tensor, t: Tensor) -> Tensor:
-        """The noise that an output for x_t amounts to, ``[b, c, h, w]``."""
-        return self._prediction.eps(output, x_t, *self._at(t))
 
     def x0_of(self, output: Tensor, x_t: Tensor, t: Tensor) -> Tensor:
         """The image that an output for x_t amounts to, ``[b, c, h, w]``."""

@@ -29,6 +29,14 @@ _DEVICE_LOST = re.compile(
     re.IGNORECASE,
 )
 
+#: What allocators say beside torch's own: of the host, and of a device for what libraries and kernels ask of it.
+_SHORT = (
+    "DefaultCPUAllocator: can't allocate memory", "std::bad_alloc", "CUDA error: out of memory",
+    "CUBLAS_STATUS_ALLOC_FAILED", "CUDNN_STATUS_ALLOC_FAILED",
+)  # fmt: skip
+#: oneDNN, of its own buffers, where this process may ask for so much memory and no more.
+_SHORT_AT_A_LIMIT = ("could not create a primitive", "could not execute a primitive")
+
 
 class Diverged(Exception):  # noqa: N818 - an outcome of training, not a mistake
     """The loss became NaN or infinite.
@@ -75,9 +83,7 @@ def is_out_of_memory(error: BaseException) -> bool:
 
     if isinstance(error, torch.OutOfMemoryError | MemoryError):
         return True
-    words = ["DefaultCPUAllocator: can't allocate memory", "std::bad_alloc", "CUBLAS_STATUS_ALLOC_FAILED"]
-    if _is_limited():
-        words += ["could not create a primitive", "could not execute a primitive"]  # oneDNN, of its own buffers
+    words = _SHORT + _SHORT_AT_A_LIMIT if _is_limited() else _SHORT
     return isinstance(error, RuntimeError) and any(word in str(error) for word in words)
 
 

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from studies.sections.protocol import Protocol, Train
-from studies.training.accumulate import Accumulation
+from studies.training.accumulate import Accumulation, generators, set_generators
 from studies.training.batch import Batch, batches, derived_seed
 from studies.training.diffusion import process
 from studies.training.failures import Diverged
@@ -166,7 +166,7 @@ def fit(
     losses: list[Tensor] = []
     with torch.random.fork_rng(devices=[step.device] if step.device.type == "cuda" else []):
         torch.manual_seed(derived_seed(seed, "dropout"))
-        _set_generators(span.rng, step.device)
+        set_generators(span.rng, step.device)
         taken = islice(batches(images, protocol, seed), span.start, stop)
         for number, batch in enumerate(taken, start=span.start + 1):
             losses.append(step(batch.to(step.device), warmup(number, protocol.train)))
@@ -174,19 +174,7 @@ def fit(
                 report(number, _mean(losses, number))
                 losses.clear()
             between()
-        span.done, span.rng = max(span.start, stop), _generators(step.device)
-
-
-def _generators(device: torch.device) -> tuple[Tensor, ...]:
-    """States of the generators that dropout draws from."""
-    return (torch.get_rng_state(), *((torch.cuda.get_rng_state(device),) if device.type == "cuda" else ()))
-
-
-def _set_generators(states: tuple[Tensor, ...], device: torch.device) -> None:
-    if states:
-        torch.set_rng_state(states[0])
-    if len(states) > 1 and device.type == "cuda":
-        torch.cuda.set_rng_state(states[1], device)
+        span.done, span.rng = max(span.start, stop), generators(step.device)
 
 
 def _mean(losses: list[Tensor], last: int) -> float:

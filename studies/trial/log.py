@@ -52,7 +52,7 @@ class BoundedLog:
         os.close(self._read)
 
     def _room(self, file: BinaryIO | None) -> BinaryIO:
-        if file is None:
+        if file is None or file.closed:  # closed where the last one could not be moved, or no new one be opened
             file = self._path.open("ab")
         if file.tell() > self._limit:
             file.close()

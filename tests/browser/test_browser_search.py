@@ -165,6 +165,27 @@ def test_markup_in_parameters_and_reasons_stays_text(
     watched.page.close()
 
 
+def test_rows_that_the_script_makes_say_which_part_they_are_of(
+    browser: Browser, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    study = make_study(seeds=1, trials=8)
+    whole = Watched(browser, write_dashboard(study, tmp_path / "whole.html"))
+    first_cells = "rows => rows.map(row => row.cells[1].innerText.trim())"
+    wanted = whole.page.locator("#trial-table tbody tr:first-child").evaluate_all(first_cells)
+    assert wanted[0] == "ablation 0"
+    assert wanted[-1] == "search 7"
+    whole.page.close()
+    monkeypatch.setattr("reports.pages.trials.MOST_WRITTEN", 2)
+    cut = Watched(browser, write_dashboard(study, tmp_path / "cut.html"))
+    cut.page.locator("#trial-pager").get_by_text(f"of {len(wanted)}").wait_for()
+    assert cut.page.locator("#trial-table tbody tr:first-child").evaluate_all(first_cells) == wanted
+    cut.page.fill("#trial-filter", "ablation")
+    found = sum(cell.startswith("ablation") for cell in wanted)
+    assert cut.page.locator("#trial-count").inner_text() == f"{found} of {len(wanted)} trials"
+    cut.page.close()
+    assert whole.complaints == cut.complaints == []
+
+
 def test_many_trials_are_shown_in_pages_of_a_table_and_as_marks_on_a_canvas(
     browser: Browser, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

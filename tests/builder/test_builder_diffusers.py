@@ -118,7 +118,7 @@ REFUSED = {
     "context": (
         architecture(in_channels=4, context_channels=1),
         [
-            f"conv_in: {SAYS}its inputs would be x = image, not x = with_context.",
+            f"conv_in: {SAYS}its input x would be image, not with_context.",
             f"context: {SAYS}there would be no input here.",
             f"with_context: {SAYS}there would be no concat here.",
         ],
@@ -127,8 +127,7 @@ REFUSED = {
         architecture({"remove": "up.1.attn.1"}),
         [
             f"up.1.attn.1: {SAYS}there is no attention here.",
-            f"up.1.skip.2: {SAYS}its inputs would be x = up.1.attn.1, skip = down.0.downsample, "
-            "not x = up.1.block.1, skip = down.0.downsample.",
+            f"up.1.skip.2: {SAYS}its input x would be up.1.attn.1, not up.1.block.1.",
         ],
     ),
     "no norm": (

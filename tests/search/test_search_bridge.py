@@ -159,6 +159,66 @@ def test_an_unknown_option_is_found_with_the_known_ones() -> None:
     assert bridge.option_fault("NSGAIISampler", {"population_size": 10}) is None
 
 
+def test_samplers_and_pruners_that_a_study_can_name() -> None:
+    samplers, pruners = bridge.sampler_names(), bridge.pruner_names()
+    assert {"TPESampler", "NSGAIISampler", "RandomSampler"} <= set(samplers)
+    assert not {"GridSampler", "BruteForceSampler", "BaseSampler"} & set(samplers)
+    assert {"MedianPruner", "HyperbandPruner"} <= set(pruners)
+    assert not {"NopPruner", "BasePruner", "WilcoxonPruner"} & set(pruners)
+    assert all(issubclass(getattr(optuna.pruners, name), optuna.pruners.BasePruner) for name in pruners)
+
+
+def test_a_package_that_a_sampler_needs_is_named_where_it_is_not_there(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(bridge, "find_spec", lambda name: None)
+    assert bridge.missing_package("CmaEsSampler") == "cmaes"
+    assert bridge.missing_package("TPESampler") is None
+    monkeypatch.setattr(bridge, "find_spec", lambda name: name)
+    assert bridge.missing_package("CmaEsSampler") is None
+
+
+def test_what_optuna_finds_wrong_is_found_by_proposing_twice() -> None:
+    with pytest.raises(ValueError, match="population_size"):
+        bridge.make_sampler("NSGAIISampler", {"population_size": 1}, 0)
+    with pytest.raises(TypeError):
+        bridge.make_pruner("MedianPruner", {"no_such": 1})
+    bridge.rehearse(bridge.make_sampler("TPESampler", {}, 0), PRIMITIVES, 2)
+
+    class Fussy(optuna.samplers.RandomSampler):
+        def after_trial(self, *_: object) -> None:
+            raise AssertionError("nothing is told")
+
+        def sample_independent(self, study: optuna.Study, trial: object, name: str, among: object) -> object:
+            raise ValueError(f"not {name}")
+
+    with pytest.raises(ValueError, match="not ch"):
+        bridge.rehearse(Fussy(), PRIMITIVES, 1)
+
+
+def test_a_pruner_hears_of_values_and_ends_what_is_worse_than_the_median() -> None:
+    pruner = bridge.make_pruner("MedianPruner", {"n_startup_trials": 2, "n_warmup_steps": 0})
+    with bridge.quiet():
+        made = optuna.create_study(direction="minimize", pruner=pruner)
+    for value in (1.0, 2.0, 3.0):
+        trial, _ = bridge.ask(made, FILL)
+        assert bridge.is_worth_going_on(trial, value, 10) is (value < 3)
+        bridge.tell(trial, [value], {})
+    trial, _ = bridge.ask(made, FILL)
+    assert bridge.is_worth_going_on(trial, 2.5, 10) is False
+
+
+def test_a_trial_that_was_stopped_between_two_steps_is_told_once_more() -> None:
+    made = study()
+    trial, _ = bridge.ask(made, FILL)
+    with bridge.quiet():
+        trial.set_constraint("rules", 0.5)
+    bridge.tell(trial, [float("nan")], {"rules": 9.0, "trained": 1.0})
+    assert made.trials[0].constraints == {"rules": 0.5, "trained": 1.0}
+    assert made.trials[0].values == [float("inf")]
+    other, _ = bridge.ask(made, FILL)
+    bridge.tell_failed(other)
+    assert made.trials[1].state == TrialState.FAIL
+
+
 def test_only_the_bridge_imports_optuna_and_nothing_imports_torch() -> None:
     code = (
         "import sys, search.space, search.decode, search.feasible, search.objectives, search.check, search.survey;"

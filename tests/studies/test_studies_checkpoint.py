@@ -64,6 +64,18 @@ def test_a_training_that_goes_on_differs_if_chance_starts_anew(tmp_path: Path) -
     assert not all(torch.equal(a, b) for a, b in zip(whole.module.parameters(), part.module.parameters(), strict=True))
 
 
+def test_a_state_of_another_version_or_none_begins_a_training_anew(tmp_path: Path) -> None:
+    one, other = begin(protocol()), begin(protocol())
+    save(tmp_path / "state.pt", one, Span(done=4), [(4, 0.5)])
+    kept = torch.load(tmp_path / "state.pt", weights_only=True)
+    torch.save({**kept, "version": kept["version"] + 1, "module": {}}, tmp_path / "later.pt")
+    for name in ("later.pt", "none.pt"):
+        found = restore(tmp_path / name, other)
+        assert (found.span, found.curve) == (Span(), [])
+    found = restore(tmp_path / "state.pt", other)
+    assert (found.span.start, found.span.done, found.curve) == (4, 4, [(4, 0.5)])
+
+
 def test_a_trial_in_rungs_has_the_result_of_one_in_one_piece(tmp_path: Path) -> None:
     from archspec import to_document
     from studies.sections.protocol import Evaluate, Measure

@@ -28,11 +28,19 @@ def test_as_people_write_it() -> None:
 
 
 @pytest.mark.parametrize(
+    "launch", ["local", "ray", "slurm", {"ray": {"gpus": 0.5}}, {"slurm": {"options": {"account": "us", "nice": 3}}}]
+)
+def test_how_it_is_run_comes_back_from_the_record_as_it_was(launch: object) -> None:
+    run = Run.model_validate({"launch": launch})
+    assert Run.model_validate(run.model_dump(mode="json")) == Run.model_validate(run) == run
+
+
+@pytest.mark.parametrize(
     ("text", "message"),
     [
         ("{timeout: soon}", "`soon` is none; write a number above 0 with a unit, such as 30 min"),
         ("{memory: 8 XB}", "`8 XB` is none; write a number above 0 with a unit, such as 8 GiB"),
-        ("{launch: dask}", "`dask` is no launcher; write one of local, ray, slurm"),
+        ("{launch: dask}", "`run.launch` cannot be 'dask'. Choices: local, ray, slurm."),
         ("{storage: 'mysql://host/db'}", "records lie in SQLite or PostgreSQL"),
         ("{storage: {}}", "say where the database is by one of url, env, file"),
         ("{workers: 0}", "run.workers"),

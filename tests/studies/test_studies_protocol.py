@@ -60,7 +60,7 @@ def test_seeds_are_a_number_or_a_list() -> None:
 
 def test_mistakes_name_the_key_and_the_reason() -> None:
     which = (
-        "Data is `digits`, or a mapping with exactly one of the keys digits, images, npz, such as "
+        "Must be `digits`, or a mapping with exactly one of the keys digits, images, npz, such as "
         "`{images: FOLDER, resolution: 32}`"
     )
     assert problems({"data": "digit"}) == [(("data",), which)]
@@ -75,7 +75,7 @@ def test_mistakes_name_the_key_and_the_reason() -> None:
     assert problems({"train": {"lr": 0.0}}) == [(("train", "lr"), "Input should be greater than 0")]
     assert problems({"train": {"lr": float("inf")}}) == [(("train", "lr"), "Input should be a finite number")]
     assert problems({"seeds": [1, 1]}) == [
-        (("seeds",), "Value error, seeds must be a number or a list of distinct seeds with at least one of them")
+        (("seeds",), "Value error, must be a number or a list of distinct seeds with at least one of them")
     ]
     assert problems({"evaluate": {"strata": 20}, "objective": {"timesteps": 10}}) == [
         (

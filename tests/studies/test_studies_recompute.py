@@ -66,6 +66,11 @@ def test_a_budget_that_cannot_be_held() -> None:
         step("1 MiB")(batch())
 
 
+def test_a_budget_needs_a_network_whose_architecture_is_known() -> None:
+    with pytest.raises(UserError, match=r"memory_budget needs a network that was compiled from an architecture\.$"):
+        TrainingStep(torch.nn.Conv2d(3, 3, 1), protocol("1 GiB"), CPU)(batch())
+
+
 def test_budgets_as_people_write_them() -> None:
     assert Train.model_validate({"memory_budget": "2 GB"}).memory_budget == 2e9
     assert Train.model_validate({"memory_budget": 1e6}).memory_budget == 1e6

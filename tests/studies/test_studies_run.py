@@ -20,7 +20,6 @@ from studies.records.locks import sole_driver
 from studies.records.record import TRAINED, Part, TrialRecord
 from studies.records.store import Store
 from studies.study.execution import Run
-from studies.study.exhausted import is_exhausted
 from studies.study.load import load_study
 from studies.trial.job import Progress
 from tests.studies.fake_run import start as fake_start
@@ -121,19 +120,7 @@ def test_an_exhausted_space_ends_the_search_with_a_word(study_file: Write, monke
     again = pretend(path)
     assert (again.records, again.lines) == ([], listener.lines)
     found = status_data(load_study(path).folder)["parts"]["search"]
-    assert (found["exhausted"], found["left"], found["planned"]) == (True, 0, 5)
-
-
-def test_a_space_is_exhausted_by_its_different_points(study_file: Write) -> None:
-    path = study_file("search: {space: {attn_type: [vanilla, none], skip: [concat, add]}, trials: 2}\n")
-    pretend(path)
-    store = Store(load_study(path).folder)
-    records, document = store.records("search"), store.remembered_study() or {}
-    assert len(records) == 2
-    assert not is_exhausted(document, 4, lambda: [*records, *records])
-    assert not is_exhausted({**document, "base": {"of": "another version"}}, 4, lambda: records)
-    del document["search"]["space"]["skip"]
-    assert not is_exhausted(document, 2, lambda: records)  # those points have another dimension too
+    assert (found["ended"], found["left"], found["planned"]) == (listener.lines[0], 0, 5)
 
 
 def test_a_search_without_a_feasible_point_says_what_refuses_it(study_file: Write) -> None:

@@ -119,6 +119,12 @@ def test_what_cannot_be_scored_says_why(monkeypatch: pytest.MonkeyPatch) -> None
     assert missing == {"snip": "RuntimeError: no kernel", "synflow": "it is inf"}
 
 
+def test_networks_of_more_than_an_image_and_a_time_have_only_the_scores_of_the_graph() -> None:
+    found, missing = scores_of(unet(more="label: {classes: 3}"), ["snip", "parameters"], SETTING)
+    assert list(found) == ["parameters"]
+    assert missing == {"snip": "ValueError: scores know networks of an image and a time alone"}
+
+
 def job(**changes: object) -> Job:
     measure = Measure.model_validate({"device": "cpu", "threads": 1, "latency": False, "memory": False})
     return Job(document=to_document(unet()), protocol=PROTOCOL, measure=measure, seed=0).model_copy(update=changes)

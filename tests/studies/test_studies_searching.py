@@ -127,6 +127,33 @@ def test_a_search_that_finds_nothing_says_why(study_file: Write) -> None:
     assert "over its budget of 1 k" in heard.lines[-1]
 
 
+def test_a_search_that_found_nothing_is_over_in_status_until_it_is_asked_for_more(study_file: Write) -> None:
+    """Points that are refused before they are proposed leave no trial behind."""
+    tiny = "search:\n  space: {attn_type: [vanilla, none]}\n  budgets: {parameters: LIMIT}\n  trials: 5\n"
+    path = study_file(tiny.replace("LIMIT", "1k"))
+    _, _, heard = run(path)
+    folder = load_study(path).folder
+
+    def told() -> tuple[str | None, int]:
+        found = status_data(folder)["parts"]["search"]
+        return found["ended"], found["left"]
+
+    assert told() == (heard.lines[-1], 0)
+    path.write_text(path.read_text().replace("1k", "10M"))
+    _, ledger = begin(path)
+    assert load_study(path).file.search is not None
+    SearchQuestion(ledger.study, ledger.study.file.search, ledger).next()
+    assert told() == (None, 5)
+    ledger.settle()
+    _, launcher, heard = run(path)
+    assert len(launcher.jobs) == 2
+    assert told() == (heard.lines[-1], 0)
+    assert heard.lines[-1] == "The search ends after 2 trainings: no point that may be trained is left."
+    path.write_text(path.read_text().replace("trials: 5", "trials: 2"))
+    run(path)
+    assert told() == (None, 0)
+
+
 @pytest.mark.parametrize(
     ("more", "objectives", "message"),
     [

@@ -56,7 +56,7 @@ def test_a_trial_that_was_begun_is_running_and_is_left_open(tmp_path: Path) -> N
     with bridge.quiet():
         trial = study.ask()
         study.ask()
-    store.begin(trial, record(0, status="running"))
+    store.keep(trial, record(0, status="running"))
     assert [r.status for r in store.records("ablation")] == ["running"]
     assert [r and r.status for _, r in store.left_open("ablation")] == ["running", None]
     assert any("have not ended" in warning for warning in load_results(tmp_path).warnings)

@@ -2,41 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from functools import partial
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from studies.driver.launch import start
-from studies.study.execution import Local
-from studies.trial.job import Job, Outcome, Progress
 from tests.command import Done, ushape
-from tests.studies.here import Here
 from tests.tiny_study import ABLATION, SEARCH, TINY
-
-#: How much one seed is worse than another, for every architecture.
-SEEDS = [0.0, 0.02, -0.01, 0.03, 0.01, -0.02, 0.015, -0.005]
-
-
-def made_up(job: Job, on_progress: Callable[[Progress], None]) -> Outcome:
-    """A loss of the seed, and of whether there is attention; what is left moves it a little."""
-    del on_progress
-    nodes = job.document["graph"]["nodes"]
-    attention = [node for node in nodes.values() if node["op"] == "attention"]
-    loss = 0.5 + SEEDS[job.seed % 8] + (0.0 if attention else 0.1 + 0.001 * (job.seed % 3)) + len(nodes) / 10_000
-    return Outcome(
-        status="finished", reason=None, metrics={"loss": loss, "parameters": 1000.0 * len(nodes), "macs": 1e6},
-        detail={"seconds": {"train": 0.5}}, curve=(), environment={"device": "made up"},
-        data={"hash": "made up"}, wall=1.0,
-    )  # fmt: skip
+from tests.ushape.made_up import trainings
 
 
 @pytest.fixture
-def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def folder(tmp_path: Path) -> Iterator[Path]:
     """Where studies are run whose trainings are made up."""
-    monkeypatch.setitem(start._LAUNCHERS, Local, partial(Here, trial=made_up))
-    return tmp_path
+    with trainings():
+        yield tmp_path
 
 
 def said(done: Done) -> list[str]:

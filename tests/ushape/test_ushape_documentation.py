@@ -114,6 +114,7 @@ def test_each_rule_and_each_operation_has_its_section():
     page = operations.page()
     assert set(re.findall(r"^### (\w+)$", page, re.M)) == set(OPS)
     assert page.count('<svg class="op"') == len(OPS)
+    assert "| `dropout` | `number ≥ 0, < 1` | `0.0` | probability of dropping an activation |" in page
 
 
 def test_a_picture_says_what_comes_in_and_what_leaves():

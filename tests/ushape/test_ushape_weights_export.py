@@ -87,6 +87,13 @@ def _of_another_network() -> str:
     return "other.safetensors"
 
 
+def _of_a_failed_training() -> str:
+    state = load_file("a.safetensors")
+    state["mid.block_1.conv1.weight"][0, 0, 0, 0] = float("nan")
+    save_file(state, "failed.safetensors")
+    return "failed.safetensors"
+
+
 def _no_checkpoint() -> str:
     return "a.yaml"
 
@@ -99,6 +106,10 @@ REFUSED = {
     _truncated: ["cut.safetensors: error U090 this safetensors file is damaged", "It may be cut off"],
     _malicious: ["evil.ckpt: error U090 this file holds more than weights", "best as safetensors"],
     _of_another_network: ["other.safetensors: error U090", "conv_in.weight", "conv_out.bias"],
+    _of_a_failed_training: [
+        "failed.safetensors: error U090 1 of ",
+        "weights are NaN or infinite in part or whole: mid.block_1.conv1.weight.",
+    ],
     _no_checkpoint: ["a.yaml: error U090 this is no checkpoint."],
     _missing: ["none.safetensors: error U001 there is no such file."],
 }

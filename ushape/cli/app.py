@@ -40,7 +40,7 @@ USER_ERROR = 2
 #: What the system says of a place that cannot be used; everything else is a fault of ours and stays a traceback.
 _REFUSED = frozenset({
     errno.EACCES, errno.EPERM, errno.EROFS, errno.EEXIST, errno.ENOTDIR, errno.EISDIR,
-    errno.ENOSPC, errno.EDQUOT, errno.ENAMETOOLONG, errno.ENOTSUP,
+    errno.ENOSPC, errno.EDQUOT, errno.ENAMETOOLONG, errno.ENOTSUP, errno.EBUSY,
 })  # fmt: skip
 
 app = typer.Typer(
@@ -105,7 +105,7 @@ def main() -> None:
 
 def _refused(error: OSError) -> str:
     """What the system did not let us do, at the place that the user named; our own file beside it is not theirs."""
-    path = Path(error.filename)
+    path = Path(error.filename2 or error.filename)
     place = path.parent if path.name.startswith(".") and path.suffix == ".tmp" else path
     what = "it is a file, and a folder is needed" if place.is_file() else str(error.strerror)
     return f"{place}: cannot be written: {what}. Name another place."

@@ -52,15 +52,21 @@ def print_json(data: Any) -> None:
 count = shortened
 
 
+def change(share: float) -> str:
+    """A share as a change in percent; nothing where there is none."""
+    return f"{share:+.1%}" if share else ""
+
+
 def seconds(number: float) -> str:
-    """A duration: 6.60 ms, 1.2 s, 3 min 20 s."""
-    if number < 1:
+    """A duration: 6.6 ms, 1.2 s, 3 min 20 s, 2 h 5 min."""
+    if number < 0.9995:
         return f"{number * 1e3:.3g} ms"
-    if number < 60:
+    if number < 59.95:
         return f"{number:.3g} s"
-    return f"{int(number // 60)} min {int(number % 60)} s"
+    minutes, rest = divmod(round(number), 60)
+    return f"{minutes} min {rest} s" if minutes < 60 else f"{minutes // 60:,} h {minutes % 60} min"
 
 
 def mebibytes(number: float) -> str:
-    """Bytes as MiB."""
-    return f"{number / 2**20:.3g} MiB"
+    """Bytes as MiB, from a thousand of them on as GiB."""
+    return f"{number / 2**20:.3g} MiB" if number < 999.5 * 2**20 else f"{number / 2**30:,.4g} GiB"

@@ -69,8 +69,11 @@ def _of_study(file: str, variant: str | None) -> list[tuple[ArchGraph, ArchGraph
     if not is_study_file(file):
         raise user_error("it is compared to nothing.", "Name a second file, or a study, whose variants are compared.",
                          file=file)  # fmt: skip
-    base = architecture(file)
-    return [(base, graph) for graph in _variants(file, variant)]
+    base, others = architecture(file), _variants(file, variant)
+    if not others:
+        raise user_error("the study has no variants to compare.", "Name a second file, to compare its base to.",
+                         file=file)  # fmt: skip
+    return [(base, graph) for graph in others]
 
 
 def _variants(file: str, name: str | None) -> list[ArchGraph]:

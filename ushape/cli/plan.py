@@ -211,7 +211,7 @@ def _print_variants(rows: list[dict[str, Any]]) -> None:
     from rich.markup import escape
     from rich.table import Table
 
-    from ushape.cli.console import count, out
+    from ushape.cli.console import change, count, out
 
     table = Table(box=None, header_style="bold", pad_edge=False)
     for title in ("variant", "design", "against", "nodes", "parameters", "", "MACs", "", "edits"):
@@ -222,11 +222,7 @@ def _print_variants(rows: list[dict[str, Any]]) -> None:
         told = " ".join(f"{sign}{nodes[kind]}" for kind, sign in signs.items() if nodes[kind])
         table.add_row(
             escape(row["variant"]), row["design"] or "", escape(row["reference"] or ""), told, f"{row['parameters']:,}",
-            _change(row["parameters_change"]), count(row["macs"]), _change(row["macs_change"]),
+            change(row["parameters_change"]), count(row["macs"]), change(row["macs_change"]),
             escape("; ".join(row["edits"])),
         )  # fmt: skip
     out.print(table)
-
-
-def _change(share: float) -> str:
-    return f"{share:+.1%}" if share else ""

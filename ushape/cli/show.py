@@ -135,7 +135,7 @@ def _study_data(study: Study) -> dict[str, Any]:
 def _print_study(data: dict[str, Any]) -> None:
     from rich.table import Table
 
-    from ushape.cli.console import count, out
+    from ushape.cli.console import change, count, out
     from ushape.cli.show_space import print_search
 
     out.print()
@@ -146,8 +146,8 @@ def _print_study(data: dict[str, Any]) -> None:
             table.add_column(title, justify="left" if title in ("variant", "edits") else "right")
         for row in data["variants"]:
             table.add_row(
-                _escaped(row["variant"]), f"{row['parameters']:,}", _change(row["parameters_change"]),
-                count(row["macs"]), _change(row["macs_change"]), _escaped("; ".join(row["edits"])),
+                _escaped(row["variant"]), f"{row['parameters']:,}", change(row["parameters_change"]),
+                count(row["macs"]), change(row["macs_change"]), _escaped("; ".join(row["edits"])),
             )  # fmt: skip
         out.print(table)
         variants, seeds = len(data["variants"]), len(data["seeds"])
@@ -157,10 +157,6 @@ def _print_study(data: dict[str, Any]) -> None:
         out.print(whole if trainings == variants * seeds else more)
     if data["search"]:
         print_search(data["search"], data["runs"])
-
-
-def _change(share: float) -> str:
-    return f"{share:+.1%}" if share else ""
 
 
 def _escaped(text: str) -> str:

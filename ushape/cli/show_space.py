@@ -13,7 +13,6 @@ def search_data(study: Study) -> dict[str, Any] | None:
     """The search as plain data; None if the study has none."""
     from dataclasses import asdict
 
-    from archspec import total_price
     from search.objectives import KNOWN_BEFOREHAND, absolute
     from search.samplers import choose
     from search.space import size
@@ -23,8 +22,7 @@ def search_data(study: Study) -> dict[str, Any] | None:
     if search is None:
         return None
     points = size(search.space, study.levels)
-    price = total_price(study.base)
-    known = absolute(search.budgets, {"parameters": float(price.parameters), "macs": float(price.macs)})
+    known = absolute(search.budgets, study.known_of_base())
     named, dimensions = search.sampler, len(study.primitives())
     chosen = choose(named.name, named.options, len(search.objectives), dimensions, search.trials)
     found = survey(study.spec, search.space, study.levels, known)
@@ -61,7 +59,8 @@ def _values(dimension: Dimension) -> str:
         words = " | ".join(_text(value) for value in values)
     else:
         step = f" by {primitive.step}" if isinstance(primitive, Integer) and primitive.step > 1 else ""
-        words = f"{primitive.low:g} to {primitive.high:g}{step}{', log' if primitive.log else ''}"
+        kind = "d" if isinstance(primitive, Integer) else "g"
+        words = f"{primitive.low:{kind}} to {primitive.high:{kind}}{step}{', log' if primitive.log else ''}"
     if isinstance(dimension.per_level, str):
         return f"{words}, for each of {dimension.per_level}"
     return f"{words}, for each level" if dimension.per_level else words

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from contextlib import suppress
 
 from archspec import Problem, UserError
 from archspec.text.files import read_text, resolve
@@ -37,10 +38,9 @@ class Sources:
         if problem.file is None or problem.line is None:
             return None
         if problem.file not in self._lines:
-            try:
+            self._lines[problem.file] = []
+            with suppress(UserError):
                 text = read_text(resolve(problem.file), problem.file)
-            except UserError:
-                text = ""
-            self._lines[problem.file] = [line.replace("\t", " ") for line in text.split("\n")]
+                self._lines[problem.file] = [line.replace("\t", " ") for line in text.split("\n")]
         lines = self._lines[problem.file]
         return lines[problem.line - 1] if problem.line <= len(lines) else None

@@ -50,8 +50,8 @@ def study_of_images(file: Path, folder: Path, resolution: int | None) -> str:
     mult = [1] * (levels - 1) + [2]
     inner = [size // 2**level for level in range(1, levels)]
     return Template(_template("images.yaml")).substitute(
-        file=file.name, name=_name(folder), channels=channels, ch_mult=mult, resolution=size, number=f"{number:,}",
-        inner=inner, side=side, trials=min(_MOST_TRIALS, 4 * 2 ** len(inner)),
+        file=file.name, name=_as_text(_name(folder)), channels=channels, ch_mult=mult, resolution=size,
+        number=f"{number:,}", inner=inner, side=side, trials=min(_MOST_TRIALS, 4 * 2 ** len(inner)),
         folder=json.dumps(_seen_from(file, folder), ensure_ascii=False),
     )  # fmt: skip
 
@@ -89,6 +89,13 @@ def _looked_at(folder: Path) -> tuple[int, int, int]:
 def _name(folder: Path) -> str:
     """A study's name out of a folder's."""
     return re.sub(r"[^A-Za-z0-9._-]+", "-", folder.resolve().name).strip("-._")[:60] or "images"
+
+
+def _as_text(name: str) -> str:
+    """A name as YAML reads it as text: in quotes where it looks like a number, a date or a word such as null."""
+    from archspec.text.parse import read
+
+    return name if read(name, name)[0].data == name else f'"{name}"'
 
 
 def _template(name: str) -> str:

@@ -13,7 +13,7 @@ import typer
 
 if TYPE_CHECKING:
     from studies.records.reader import Reader
-    from studies.records.record import Glance, TrialRecord
+    from studies.records.record import Glance
 
 
 def status(
@@ -46,9 +46,11 @@ def _print_part(part: str, data: dict[str, Any]) -> None:
     counts = [f"{number} {name}" for name, number in found["statuses"].items() if name != "running"]
     now = f" ({len(found['running'])} of them running)" if found["running"] else ""
     counts += [f"{found['left']} to do{now}"] if found["left"] or now else []
-    counts += ["ended, since no point of its space is left"] if found["exhausted"] else []
+    counts += ["ended before that"] if found["ended"] else []
     trainings = f", {found['planned']} {data['runs']}" if found["planned"] else ""
     out.print(f"{part}{trainings}: {', '.join(counts) or 'nothing yet'}")
+    if found["ended"]:
+        out.print(f"  {found['ended']}", markup=False)
     best = found["best"]
     for one in found["variants"]:
         out.print(f"  {_told(one)}", markup=False)
@@ -77,11 +79,12 @@ def status_data(folder: Path) -> dict[str, Any]:
     with _reading(folder) as (reader, running):
         document = reader.remembered_study() or {}
         parts, base = reader.parts(), reader.base_fingerprint()
+        ended = reader.ended()
         everything = judged([one for part in parts for one in current(reader.glances(part))], document, base)
     found = {part: [one for one in everything if one.part == part] for part in parts}
     data = {part: _part_data(records, document, part, running=running) for part, records in found.items()}
-    if "search" in data and not running:
-        _end_if_exhausted(data["search"], document, folder)
+    if ended and not running and data["search"]["left"]:
+        data["search"].update(left=0, ended=ended)
     return {
         "name": reader.name,
         "folder": str(folder),
@@ -90,25 +93,6 @@ def status_data(folder: Path) -> dict[str, Any]:
         "screening": account.text() if account is not None else None,
         "parts": data,
     }
-
-
-def _end_if_exhausted(search: dict[str, Any], document: dict[str, Any], folder: Path) -> None:
-    """Nothing is to do where every point of a search's space is settled, however many trainings were asked for."""
-    from studies.records.record import SETTLED
-
-    if not search["left"]:
-        return
-    from studies.study.exhausted import is_exhausted
-
-    settled = sum(number for status, number in search["statuses"].items() if status in SETTLED)
-    if is_exhausted(document, settled, lambda: _records(folder)):
-        search.update(left=0, exhausted=True)
-
-
-def _records(folder: Path) -> list[TrialRecord]:
-    from studies.records.store import Store
-
-    return Store(folder).records("search")
 
 
 @contextmanager
@@ -146,7 +130,7 @@ def _part_data(records: list[Glance], document: dict[str, Any], part: str, *, ru
         "statuses": statuses,
         "planned": planned,
         "left": max(0, planned - sum(record.status in over for record in records)),
-        "exhausted": False,
+        "ended": None,
         "best": None if best is None else {
             "trial": best.trial, "loss": best.metrics["loss"],
             "what": _what(best), "fingerprint": best.fingerprint,

@@ -8,7 +8,6 @@ runs: from where the path is, every edit that is left is trained, and the one wi
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from itertools import chain
 
 from pydantic import Field, model_validator
@@ -34,14 +33,6 @@ class Path(Section):
         if (self.to is None) == (self.edits is None):
             raise ValueError("needs one of to and edits")
         return self
-
-
-@dataclass(frozen=True)
-class Step:
-    """One step of a path that has been decided: the name of the variant that was kept, and what it added."""
-
-    variant: str
-    added: str
 
 
 def steps_of(section: Path, origin: Origin) -> dict[str, tuple[Edit, ...]] | Fault:

@@ -1,0 +1,176 @@
+"""Programs that compute again: results, gradients, the generator, what is kept, and who is chosen."""
+
+import copy
+
+import pytest
+import torch
+from network_arguments import network_arguments
+from small import network as small
+from torch import fx, nn
+from torch.nn import functional
+
+from builder.inference.flat import flattened
+from builder.layers.magnitude import MpConv2d
+from builder.remat import Program, recomputing, several
+from builder.remat.program import candidates
+from builder.remat.select import Calls, opens
+
+
+def ready(*edits, **changes):
+    network = small(*edits, **changes).train()
+    torch.manual_seed(1)
+    return network, network_arguments(network.architecture, batch=2, device="cpu")
+
+
+VARIANTS = {
+    "dropout": ([], {"dropout": 0.4}),
+    "scale and shift": ([], {"conditioning": "scale_shift", "dropout": 0.2}),
+    "resampling blocks": ([], {"resblock_updown": True}),
+    "added skips": ([], {"skip": "add"}),
+    "pooling": ([], {"resamp_with_conv": False}),
+    "linear attention": ([], {"attn_type": "linear"}),
+    "no timestep": ([], {"use_timestep": False}),
+    "transformers": ([], {"attn_type": "transformer", "tokens": {"dim": 6, "length": 3}, "dropout": 0.1}),
+    "norms over channels": ([{"set": {"nodes": "resnet_block", "to": {"norm_type": "layer"}}}], {}),
+    "norms after": ([{"set": {"nodes": "resnet_block", "to": {"norm_order": "post"}}}], {}),
+    "windows": (
+        [{"replace": {"nodes": "attention", "with": {"op": "window_attention", "window": 4, "shift": 2, "groups": 4}}}],
+        {},
+    ),
+    "gates": ([{"replace": {"nodes": "concat", "with": {"op": "gated_concat"}}}], {}),
+}
+
+
+def trained(network, given, nodes, cheap):
+    """The result, gradients of weights and of the image, and the next number of the generator."""
+    network.zero_grad(set_to_none=True)
+    x = given["x"].clone().requires_grad_()
+    torch.manual_seed(5)
+    with recomputing(network, nodes, cheap=cheap):
+        out = network(**{**given, "x": x})
+    drawn = torch.rand(1)
+    out.square().mean().backward()
+    grads = {key: value.grad for key, value in network.named_parameters() if value.grad is not None}
+    return out.detach(), {**grads, "the image": x.grad}, drawn
+
+
+@pytest.mark.parametrize("name", VARIANTS)
+def test_results_gradients_and_the_generator_are_those_of_a_plain_step(name):
+    edits, changes = VARIANTS[name]
+    network, given = ready(*edits, **changes)
+    expected, wanted, drawn = trained(network, given, [], cheap=False)
+    every = list(network.architecture)
+    for nodes, cheap in (([], True), (every, False), (every, True)):
+        found, got, after = trained(network, given, nodes, cheap)
+        torch.testing.assert_close(found, expected, rtol=1e-6, atol=1e-6)
+        assert torch.equal(after, drawn)
+        assert got.keys() == wanted.keys()
+        for key, value in wanted.items():
+            torch.testing.assert_close(got[key], value, rtol=1e-4, atol=1e-6, msg=key)
+
+
+def kept_bytes(network, given, nodes, cheap):
+    """Bytes that a forward pass keeps for its backward beside the weights, each storage once."""
+    own, held = {value.untyped_storage().data_ptr() for value in network.parameters()}, {}
+
+    def pack(one):
+        if one.untyped_storage().data_ptr() not in own:
+            held[one.untyped_storage().data_ptr()] = one
+        return one
+
+    with torch.autograd.graph.saved_tensors_hooks(pack, lambda one: one), recomputing(network, nodes, cheap=cheap):
+        network(**given)
+    return sum(one.untyped_storage().nbytes() for one in held.values())
+
+
+def test_each_step_of_a_plan_keeps_less():
+    network, given = ready()
+    plain = kept_bytes(network, given, [], cheap=False)
+    cheap = kept_bytes(network, given, [], cheap=True)
+    blocks = kept_bytes(network, given, [node for node in network.architecture if ".block" in node], cheap=True)
+    assert blocks < cheap < 0.7 * plain
+
+
+def test_the_forward_is_as_before_after_an_error_too():
+    network, given = ready()
+    with pytest.raises(RuntimeError), recomputing(network, ["mid.block_1"]):
+        network(given["x"][:, :2], given["t"])
+    assert "forward" not in vars(network)
+    assert not any("forward" in vars(module) for module in network.modules())
+
+
+def test_weights_are_those_at_the_time_of_the_call():
+    network, given = ready()
+    with recomputing(network), torch.no_grad():
+        network(**given)
+    other = copy.deepcopy(network)
+    with torch.no_grad():
+        for value in (*network.parameters(), *other.parameters()):
+            value.mul_(0.5)
+    with recomputing(network):
+        found = network(**given)
+    torch.testing.assert_close(found, other(**given), rtol=1e-5, atol=1e-6)
+
+
+def test_a_program_reads_as_calls_with_its_weights_as_arguments():
+    network, given = ready()
+    program = Program(network, ["mid.block_1"])
+    assert program.code.startswith("\n\n\ndef forward(self, w_")
+    assert "quiet_group_norm" in program.code
+    assert program.whole == ()
+    torch.testing.assert_close(program(**given), network(**given), rtol=1e-5, atol=1e-6)
+    assert "quiet_" not in Program(network, cheap=False).code
+
+
+def test_hooks_of_layers_run_again_are_said_not_to_run():
+    """As the docstring has it: the layers of a network are not called while it computes again."""
+    network, given = ready()
+    called = []
+    network.mid.block_1.register_forward_hook(lambda *_: called.append("block"))
+    with recomputing(network):
+        network(**given)
+    assert called == []
+    network(**given)
+    assert called == ["block"]
+
+
+class Outside(nn.Module):
+    """A layer of somebody else's, which may do anything in training."""
+
+    def forward(self, x):
+        return x.sin()
+
+
+def test_who_is_made_of_several_layers_and_who_may_be_looked_into():
+    network, _ = ready()
+    assert several(network.mid.block_1)
+    assert not several(network.conv_in)
+    assert opens(network.mid.block_1)
+    assert opens(nn.Sequential(nn.Conv2d(1, 1, 1), nn.SiLU()))
+    assert not opens(nn.Sequential(nn.Conv2d(1, 1, 1), Outside()))
+    assert not opens(MpConv2d(4, 4, 3))  # changes its weights in training
+
+
+def test_candidates_are_told_by_the_layers_and_weights_that_run_twice():
+    network, _ = ready()
+    found = candidates(network)
+    block = network.mid.block_1
+    # The first convolution runs twice; the last one's result is not needed, and the embedding's is a vector.
+    assert found["mid.block_1"] == (1, block.conv1.weight.numel())
+    assert "conv_in" not in found
+    assert "temb" not in found
+    transformers, _ = ready(attn_type="transformer", dropout=0.1)
+    node = candidates(transformers)["mid.attn_1"]
+    assert node[0] >= 1
+
+
+def test_what_is_cheap_are_norms_activations_and_what_they_are_arranged_into():
+    network, _ = ready(skip="concat")
+    flat = flattened(network)
+    cheap = Calls(network.architecture, flat.graph).cheap()
+    targets = {node.target for node in cheap}
+    assert {torch.group_norm, functional.silu, torch.cat, functional.interpolate, functional.pad} <= targets
+    assert not targets & {torch.conv2d, functional.linear, functional.scaled_dot_product_attention}
+    small = [node for node in flat.graph.nodes if node.target is functional.silu and node not in cheap]
+    assert small  # of the embedding: a vector is kept as it is
+    assert all(isinstance(node, fx.Node) for node in small)
