@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from archspec.text.suggest import did_you_mean
@@ -51,6 +51,12 @@ def _choice(expected: str, value: Any) -> tuple[str, str]:
     if len(choices) == 1:
         return f"must be {choices[0]}, not {shown(value)}", f"Write {choices[0]}."
     return f"cannot be {shown(value)}", hint or f"Choices: {', '.join(choices)}."
+
+
+def first_few(words: Sequence[str], most: int = 3) -> str:
+    """The first words, and how many more there are."""
+    more = f" and {len(words) - most} more" if len(words) > most else ""
+    return f"{', '.join(words[:most])}{more}"
 
 
 def a_or_an(word: str) -> str:

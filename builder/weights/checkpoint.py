@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from archspec import ArchGraph, user_error
+from archspec.text.wording import first_few
 from builder.network import Network
 from builder.weights import files
 from builder.weights.layouts import LDM_PREFIX, Layout, detect, from_layout, layout
@@ -113,9 +114,8 @@ def _check_numbers(state: Mapping[str, Tensor], file: str) -> None:
     """Whole numbers (as of quantised files), complex ones and tensors without values are no weights."""
     wrong = [key for key, value in state.items() if not value.is_floating_point() or value.is_meta]
     if wrong:
-        more = f" and {len(wrong) - 3} more" if len(wrong) > 3 else ""
         kinds = sorted({_kind(state[key]) for key in wrong})
-        message = f"these are no real numbers, but {', '.join(kinds)}: {', '.join(wrong[:3])}{more}."
+        message = f"these are no real numbers, but {', '.join(kinds)}: {first_few(wrong)}."
         hint = "Convert the weights to float32, float16 or bfloat16 where they were made."
         raise user_error(message, hint, file=file)
     _check_finite(state, file)
@@ -125,8 +125,7 @@ def _check_finite(state: Mapping[str, Tensor], file: str) -> None:
     """NaN and infinite weights are what a training that diverged, or a conversion that overflowed, leaves behind."""
     wrong = [key for key, value in state.items() if not _is_finite(value)]
     if wrong:
-        shown = ", ".join(wrong[:3]) + (f" and {len(wrong) - 3} more" if len(wrong) > 3 else "")
-        message = f"{len(wrong)} of {len(state)} weights are NaN or infinite in part or whole: {shown}."
+        message = f"{len(wrong)} of {len(state)} weights are NaN or infinite in part or whole: {first_few(wrong)}."
         hint = "A training that diverged, or numbers too large for half precision, leave such files: take another one."
         raise user_error(message, hint, file=file)
 

@@ -12,7 +12,7 @@ from archspec.graphs.infer import annotate
 from archspec.ops.base import num_groups
 from archspec.ops.shapes import FeatureMap
 from archspec.text.errors import merged
-from builder.weights.standard import other_inputs, placed, renumbered
+from builder.weights.standard import other_inputs, other_operations, placed, renumbered
 
 #: How a vector enters: as SDXL's pooled text and sizes, or through a projection as it is.
 Vector = Literal["text_time", "projection"]
@@ -41,19 +41,13 @@ def condition_config(architecture: ArchGraph, vector: Vector = "text_time") -> d
     missing = [node for node in _LANDMARKS if node not in architecture]
     if missing or "image" not in input_nodes(architecture):
         message = f"it is not shaped like the reference U-Net; there is no {', '.join(missing) or 'image'}."
-        raise UserError(merged([_reason(None, message), *_strange(architecture)]))
+        others = (_reason(*one) for one in other_operations(architecture, _OPERATIONS))
+        raise UserError(merged([_reason(None, message), *others]))
     reader = _Reader(renumbered(architecture))
     problems = list(reader.problems())
     if problems:
         raise UserError(merged(problems))
     return reader.config(vector)
-
-
-def _strange(architecture: ArchGraph) -> Iterator[Problem]:
-    """Operations that it does not have anywhere."""
-    for node, op in ops_of(architecture):
-        if not isinstance(op, _OPERATIONS):
-            yield _reason(node, f"{op.op} is none of its operations.")
 
 
 def _reason(node: str | None, message: str) -> Problem:

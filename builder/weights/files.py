@@ -18,6 +18,7 @@ from torch import Tensor
 
 from archspec import UserError, user_error
 from archspec.text.atomic import replacing
+from archspec.text.wording import first_few
 
 #: Files that a folder written by diffusers keeps its weights in, the better one first.
 _IN_FOLDER = (
@@ -79,8 +80,7 @@ def _read_parts(index: Path) -> dict[str, Any]:
         found |= {name: value for name, value in held.items() if files.get(name) == part}
     missing = sorted(files.keys() - found.keys())
     if missing:
-        more = f" and {len(missing) - 3} more" if len(missing) > 3 else ""
-        message = f"weights are not in the files that it names: {', '.join(missing[:3])}{more}."
+        message = f"weights are not in the files that it names: {first_few(missing)}."
         raise user_error(message, "Fetch the files again.", file=str(index))
     return found
 

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 
 import networkx as nx
 
-from archspec import ArchGraph
+from archspec import ArchGraph, Op
+from archspec.graphs.graph import ops_of
 
 _PLACED = re.compile(r"(down|up)\.(\d+)\.(block|attn|skip)\.(\d+)")
 
@@ -56,6 +57,13 @@ def node_of(architecture: ArchGraph, key: str) -> tuple[str, str, str]:
     words = key.split(".")
     end = next(end for end in range(len(words), 0, -1) if ".".join(words[:end]) in architecture)
     return ".".join(words[:end]), ".".join(words[end:-1]), words[-1]
+
+
+def other_operations(architecture: ArchGraph, known: tuple[type[Op], ...]) -> Iterator[tuple[str, str]]:
+    """(node, what is said of it) for each node whose operation is none of those that a class of diffusers has."""
+    for node, op in ops_of(architecture):
+        if not isinstance(op, known):
+            yield node, f"{op.op} is none of its operations."
 
 
 def other_inputs(ours: Mapping[str, str], theirs: Mapping[str, str]) -> Iterator[str]:

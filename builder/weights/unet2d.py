@@ -9,11 +9,11 @@ from typing import Any, cast
 from archspec import ArchGraph, Op, Problem, UserError, ops
 from archspec.forms.template import UNet, expand
 from archspec.forms.unet_parts import LabelOptions
-from archspec.graphs.graph import input_nodes, input_shapes, inputs_of, op_of, ops_of, output_node, shape_of
+from archspec.graphs.graph import input_nodes, input_shapes, inputs_of, op_of, output_node, shape_of
 from archspec.graphs.infer import annotate
 from archspec.ops.shapes import FeatureMap, Shape
 from archspec.text.errors import merged
-from builder.weights.standard import other_inputs
+from builder.weights.standard import other_inputs, other_operations
 from builder.weights.unet2d_limits import LIMITS, no_limits, shared
 
 #: Nodes without which nothing of the reference U-Net can be recognised.
@@ -107,9 +107,7 @@ def _unsayable(architecture: ArchGraph) -> Iterator[Problem]:
     if missing or "image" not in input_nodes(architecture):
         message = f"it is not shaped like the reference U-Net; there is no {', '.join(missing) or 'image'}."
         yield _reason(None, message)
-        for node, op in ops_of(architecture):
-            if not isinstance(op, _OPERATIONS):
-                yield _reason(node, f"{op.op} is none of its operations.")
+        yield from (_reason(*one) for one in other_operations(architecture, _OPERATIONS))
         return
     if "timestep" not in input_nodes(architecture):
         yield _reason(None, "there is no timestep embedding (use_timestep: false).")

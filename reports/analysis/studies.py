@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
+from archspec.text.wording import first_few
 from reports.analysis.ablation import BASE
 from reports.analysis.pareto import objectives_of
 from reports.analysis.trials import has_values, part, usable
@@ -168,5 +169,4 @@ def _name(rows: pd.DataFrame) -> str:
         else f"trial {row['trial']}"
         for _, row in rows.iterrows()
     ]
-    shown = list(dict.fromkeys(names))
-    return ", ".join(shown[:3]) + (f" and {len(shown) - 3} more" if len(shown) > 3 else "")
+    return first_few(list(dict.fromkeys(names)))

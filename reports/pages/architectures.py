@@ -15,6 +15,7 @@ from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from archspec import Price, total_price
+from archspec.text.wording import first_few
 from reports.analysis.ablation import BASE
 from reports.analysis.answer import best_trial, best_variant
 from reports.analysis.samples import JUDGED_BY
@@ -145,10 +146,7 @@ def _search_labels(results: StudyResults) -> dict[str, str]:
 
 def _also(trials: Sequence[str]) -> str:
     """The other trials of an architecture, which replayed its result."""
-    if not trials:
-        return ""
-    more = f" and {len(trials) - 6} more" if len(trials) > 6 else ""
-    return f", also {', '.join(trials[:6])}{more}"
+    return f", also {first_few(trials, 6)}" if trials else ""
 
 
 def _pair(base: Network, other: Network, label: str) -> dict[str, str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from archspec import total_price
+from archspec.text.wording import first_few
 from studies.driver.plan import variants
 from studies.study.designs.fraction import aliases
 from studies.study.study import Study
@@ -46,10 +47,9 @@ def _sizes(study: Study) -> Iterator[str]:
         and abs(total_price(one.graph).parameters / base - 1) > SIZE
     ]  # fmt: skip
     if apart:
-        named = ", ".join(apart[:4]) + (f" and {len(apart) - 4} more" if len(apart) > 4 else "")
         yield (
-            f"Size differs from the base's by more than {SIZE:.0%} in {named}: `matched: parameters` adds partners of "
-            "the same size."
+            f"Size differs from the base's by more than {SIZE:.0%} in {first_few(apart, 4)}: `matched: parameters` "
+            "adds partners of the same size."
         )
 
 

@@ -22,8 +22,9 @@ from optuna.study._frozen import FrozenStudy
 from optuna.trial import FrozenTrial, TrialState
 
 from search.optuna_bridge import quiet
+from studies.records.packing import record_of
 from studies.records.record import Part, TrialRecord
-from studies.records.store import Store, record_of
+from studies.records.store import Store
 
 #: File name -> what makes its content.
 Files = Mapping[str, Callable[[], bytes]]

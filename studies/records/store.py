@@ -34,9 +34,10 @@ from search.objectives import Goals
 from search.optuna_bridge import quiet
 from studies.records.database import Storage
 from studies.records.locks import ServerLock, is_driven
+from studies.records.packing import packed, record_of, unpacked
 from studies.records.patience import DISK_FULL, Patience, PatientStorage
 from studies.records.reader import BASE, BEGUN, LATEST, RECORD, STUDY, Reader, only_name
-from studies.records.record import RECORD_VERSION, Glance, Part, TrialRecord
+from studies.records.record import Glance, Part, TrialRecord
 from studies.records.server import Binding, bind, binding, open_server
 from studies.records.sqlite import open_sqlite
 from studies.records.tables import Tables
@@ -166,7 +167,7 @@ class Store:
         """The record of every trial of a part, by number; one that is under way has status ``running``."""
         alike = _Alike()
         found = self._tables.trial_attributes(f"{self.name}/{part}", RECORD, BEGUN)
-        return [alike.shared(_record(data)) for data in found]
+        return [alike.shared(unpacked(data)) for data in found]
 
     def glances(self, part: Part) -> list[Glance]:
         """What progress is told from, of every trial of a part, in a fraction of the time."""
@@ -178,7 +179,7 @@ class Store:
 
         Before it runs its record says what it is about, so that an interrupted trial can be told from a lost one.
         """
-        trial.set_user_attr(RECORD, _packed(record))
+        trial.set_user_attr(RECORD, packed(record))
 
     def left_open(self, part: Part) -> list[tuple[Trial, TrialRecord | None]]:
         """The trials that a stopped driver left open, each with what is known of it.
@@ -278,25 +279,3 @@ def _tables(storage: PatientStorage) -> Tables:
         return found
 
     return Tables(ask, OperationalError if storage.engine.dialect.name == "sqlite" else None)
-
-
-def _packed(record: TrialRecord) -> str:
-    data = {"record_version": record.record_version, **record.model_dump(mode="json", exclude_defaults=True)}
-    return json.dumps(data, separators=(",", ":"))
-
-
-def _record(data: Any) -> TrialRecord:
-    """A record from its attribute: text, or in databases of earlier versions a mapping."""
-    record = TrialRecord.model_validate_json(data) if isinstance(data, str) else TrialRecord.model_validate(data)
-    if record.record_version > RECORD_VERSION:
-        raise user_error(
-            f"the records are of version {record.record_version}, and this ushape reads up to {RECORD_VERSION}.",
-            "Update ushape.",
-        )
-    return record
-
-
-def record_of(trial: FrozenTrial) -> TrialRecord | None:
-    """The record that a trial carries; None if it had not begun."""
-    data = trial.user_attrs.get(RECORD) or trial.user_attrs.get(BEGUN)
-    return _record(data) if data is not None else None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated, Any, ClassVar
 
@@ -26,6 +27,13 @@ Place = Annotated[Path, BeforeValidator(_path, json_schema_input_type=Path)]
 #: Tells a number from a word, or from a list, so that a wrong value is told what it could have been alone.
 OR_A_WORD = Discriminator(lambda value: "<word>" if isinstance(value, str) and value.isalpha() else "<number>")
 OR_A_LIST = Discriminator(lambda value: "<list>" if isinstance(value, list | tuple) else "<number>")
+
+
+def only_key(value: Any, keys: Iterable[str]) -> str | None:
+    """The one of these keys that a mapping (or a model) has, and so what it is; None if there is not exactly one."""
+    held = set(value) if isinstance(value, dict) else set(getattr(type(value), "model_fields", ()))
+    found = [key for key in keys if key in held]
+    return found[0] if len(found) == 1 else None
 
 
 class Section(Form):

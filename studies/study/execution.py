@@ -16,6 +16,7 @@ from archspec.text.suggest import did_you_mean
 from archspec.text.wording import shown
 from studies.records.database import Storage, storage_of
 from studies.sections.protocol import Count, Natural, Section
+from studies.sections.section import only_key
 
 _TIME = {"": 1.0, "s": 1.0, "min": 60.0, "h": 3600.0, "d": 86400.0}
 _MEMORY = {
@@ -104,17 +105,10 @@ def _launch(value: Any) -> Any:
     return value
 
 
-def _launcher_of(value: Any) -> str | None:
-    """The key that says which launcher a mapping (or a model) is; None if there is not exactly one."""
-    keys = set(value) if isinstance(value, dict) else set(getattr(type(value), "model_fields", ()))
-    found = [key for key in _SHORT if key in keys]
-    return found[0] if len(found) == 1 else None
-
-
 _AnyLauncher = Annotated[
     Annotated[Local, Tag("local")] | Annotated[OnRay, Tag("ray")] | Annotated[OnSlurm, Tag("slurm")],
     Discriminator(
-        _launcher_of,
+        lambda value: only_key(value, _SHORT),
         custom_error_type="launcher",
         custom_error_message="Must be local, ray or slurm, or a mapping with one of these keys, such as "
         "`{ray: {gpus: 1}}`",

@@ -31,6 +31,14 @@ def network(*edits: dict[str, Any], seed: int = 0, **changes: Any) -> Network:
     return made
 
 
+def one_level(name: str = "test", /, **changes: Any) -> Network:
+    """One level of 8×8 pixels without attention, for what is written or traced several times."""
+    parameters = {**UNET, "resolution": 8, "attn_resolutions": [], "ch_mult": [1], "mid_attn": False, **changes}
+    made = assemble(check_data({"version": 1, "name": name, "unet": parameters}, Positions("test")).sound()).eval()
+    initialise(made, seed=0)
+    return made
+
+
 def refusal(call: Callable[..., object], *args: Any, **kwargs: Any) -> str:
     """What is said where a call is refused."""
     with pytest.raises(UserError) as caught:

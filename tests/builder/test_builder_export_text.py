@@ -7,13 +7,11 @@ from pathlib import Path
 
 import pytest
 import torch
+from small import one_level as network
 from small import refusal
 from torch import nn
 
-from archspec import check_data
 from archspec.ops.base import num_groups
-from archspec.text.positions import Positions
-from builder import assemble, initialise
 from builder.export import definitions as definitions_module
 from builder.export import source, standalone
 from builder.export.constructors import _Writer, constructors
@@ -21,19 +19,6 @@ from builder.export.definitions import Definitions
 from builder.export.example import example_inputs
 from builder.layers import BlockOptions, NormOptions, ResnetBlock
 from builder.layers.magnitude import mp_sum
-
-UNET = {
-    "ch": 8, "out_ch": 3, "num_res_blocks": 1, "attn_resolutions": [], "in_channels": 3, "resolution": 8,
-    "ch_mult": [1], "num_groups": 4, "mid_attn": False,
-}  # fmt: skip
-
-
-def network(name="test", /, **changes):
-    graph = check_data({"version": 1, "name": name, "unet": {**UNET, **changes}}, Positions("test")).sound()
-    made = assemble(graph).eval()
-    initialise(made, seed=0)
-    return made
-
 
 # Definitions
 

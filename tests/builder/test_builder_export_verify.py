@@ -4,27 +4,12 @@ from pathlib import Path
 
 import pytest
 import torch
+from small import one_level as network
 from small import refusal
 
-from archspec import check_data
-from archspec.text.positions import Positions
-from builder import assemble, initialise
 from builder.export import diffusers, program, standalone
 from builder.export.example import argument_names, example_inputs
 from builder.export.verify import BATCHES, Exported, rehearsed, stirred, verified
-
-UNET = {
-    "ch": 8, "out_ch": 3, "num_res_blocks": 1, "attn_resolutions": [], "in_channels": 3, "resolution": 8,
-    "ch_mult": [1], "num_groups": 4, "mid_attn": False,
-}  # fmt: skip
-
-
-def network(name="test", /, **changes):
-    graph = check_data({"version": 1, "name": name, "unet": {**UNET, **changes}}, Positions("test")).sound()
-    made = assemble(graph).eval()
-    initialise(made, seed=0)
-    return made
-
 
 # The comparison
 

@@ -4,14 +4,11 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any
 
 import pytest
 import torch
 from torch.nn import functional
 
-from archspec import ArchGraph, check_data
-from archspec.text.positions import Positions
 from builder.profile import workspace as rules
 from builder.profile.cache import Cache, Rows, place
 from builder.profile.results import result_of
@@ -19,14 +16,6 @@ from builder.profile.signature import Like, Signature, signature_of
 from builder.profile.workspace import Need
 
 aten = torch.ops.aten
-UNET: dict[str, Any] = {
-    "ch": 8, "out_ch": 2, "ch_mult": [1, 2], "num_res_blocks": 1, "attn_resolutions": [4], "in_channels": 2,
-    "resolution": 8, "num_groups": 4,
-}  # fmt: skip
-
-
-def unet(**changes: object) -> ArchGraph:
-    return check_data({"version": 1, "name": "small", "unet": {**UNET, **changes}}, Positions("small")).sound()
 
 
 def like(*size: int, dtype: torch.dtype = torch.float32, last: bool = False) -> Like:

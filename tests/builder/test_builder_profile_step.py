@@ -21,7 +21,6 @@ from builder.profile.casting import Casting
 from builder.profile.marks import OUTSIDE, Marks, entered, marked_network
 from builder.profile.plan import MemoryPlan, memory_plan
 from builder.profile.predict import Cost
-from builder.profile.signature import Like
 from builder.profile.step import EpsPrediction, inputs, optimizer_of, owned
 from builder.profile.timeline import kind_of
 from builder.profile.trace import Stored
@@ -38,12 +37,6 @@ SHALLOW: dict[str, Any] = {"ch_mult": [1], "attn_resolutions": [], "mid_attn": F
 
 def unet(**changes: object) -> ArchGraph:
     return check_data({"version": 1, "name": "small", "unet": {**UNET, **changes}}, Positions("small")).sound()
-
-
-def like(*size: int, dtype: torch.dtype = torch.float32, last: bool = False) -> Like:
-    x = torch.empty(size, dtype=dtype, device="meta")
-    x = x.contiguous(memory_format=torch.channels_last) if last else x
-    return Like(dtype, size, x.stride())
 
 
 # Attention as the target has it
