@@ -20,9 +20,10 @@ from optuna.distributions import (
 )
 
 from archspec import fingerprint, to_document
+from studies.records.packing import packed
 from studies.records.reader import RECORD
 from studies.records.record import TrialRecord
-from studies.records.store import Store, _packed, now
+from studies.records.store import Store, now
 from studies.study.load import load_study
 from studies.study.study import Study
 
@@ -128,7 +129,7 @@ def _insert(database: Path, records: list[TrialRecord]) -> None:
     when = "2026-11-24 20:54:25.029842"
     for index, record in enumerate(records, 1):
         values += [(index, 0, record.metrics["loss"], "FINITE"), (index, 1, record.metrics["parameters"], "FINITE")]
-        attributes.append((index, RECORD, json.dumps(_packed(record))))
+        attributes.append((index, RECORD, json.dumps(packed(record))))
         for name, excess in {"rules": 0.0, "trained": 0.0, **record.violations}.items():
             constraints.append((index, f"constraints:{name}", json.dumps(excess)))
         for name, value in record.detail["chosen"].items():
