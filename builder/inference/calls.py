@@ -55,10 +55,10 @@ def group_norm(x: Tensor, groups: int, weight: Tensor, bias: Tensor, eps: float)
 
     torch's own adds up a channel's pixels one after another in this layout: off by 8e-5 for 256×256 pixels. Squares are
     those of what is left without the mean, as a map far from zero has nothing but rounding in their difference; sums in
-    half precision, which could overflow, are torch's.
+    half precision, which could overflow, are torch's, and so are those under torch.compile, which has its own, exact.
     """
     batch, channels, height, width = x.shape
-    if height * width < _MANY_PIXELS or x.dtype.itemsize < 4:
+    if height * width < _MANY_PIXELS or x.dtype.itemsize < 4 or torch.compiler.is_compiling():
         return torch.group_norm(x, groups, weight, bias, eps)
     pixels = x.permute(0, 2, 3, 1).flatten(1, 2)
     count = height * width * (channels // groups)

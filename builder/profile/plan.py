@@ -6,7 +6,7 @@ import json
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
-from functools import lru_cache, partial
+from functools import lru_cache
 
 import torch
 from torch import nn
@@ -23,7 +23,8 @@ from builder.profile.workspace import by_rule
 from builder.remat import recomputing
 from builder.remat.program import candidates
 
-#: Of a budget, what is left for what predictions do not see; on CUDA the kernels' own memory is among that.
+#: What is left for what predictions do not see: on a CPU a share of what a step takes beside weights, averages and the
+#: optimizer's state, which are known; on CUDA, where kernels' own memory is among it, a share of everything.
 _MARGIN = {"cpu": 0.02, "cuda": 0.12}
 #: Traces that are spent on leaving out what turns out not to be needed.
 _TRIES = 8
@@ -83,8 +84,13 @@ def memory_plan(
     Raises:
         UserError: nothing fits, and something must; with the least that was found.
     """
-    room = int(budget / (1 + _MARGIN[options.device]))
-    peak = partial(_peak, _Planned(architecture, options, objective, json.dumps(to_document(architecture))))
+    planned = _Planned(architecture, options, objective, json.dumps(to_document(architecture)))
+    surely, margin = _peak(planned, None)[1] if options.device == "cpu" else 0, 1 + _MARGIN[options.device]
+    room = int(surely + (budget - surely) / margin)
+
+    def peak(nodes: tuple[str, ...] | None) -> int:
+        return _peak(planned, nodes)[0]
+
     plain = peak(None)
     if plain <= room:
         return MemoryPlan(cheap=False, nodes=(), estimate=plain, plain=plain)
@@ -94,7 +100,7 @@ def memory_plan(
     if peak(tuple(worth)) > room:
         nodes = min((), tuple(worth), key=peak)
         if must_fit:
-            raise _too_small(peak(nodes) * (1 + _MARGIN[options.device]), budget)
+            raise _too_small(surely + (peak(nodes) - surely) * margin, budget)
         return MemoryPlan(cheap=True, nodes=nodes, estimate=peak(nodes), plain=plain)
     nodes = _thinned(worth[: _first(worth, peak, room)], peak, room)
     return MemoryPlan(cheap=True, nodes=nodes, estimate=peak(nodes), plain=plain)
@@ -111,10 +117,14 @@ class _Planned:
 
 
 @lru_cache(maxsize=256)
-def _peak(planned: _Planned, nodes: tuple[str, ...] | None) -> int:
-    """Bytes at the peak. Kept, since training, measuring and every seed of a network ask for the same ones."""
+def _peak(planned: _Planned, nodes: tuple[str, ...] | None) -> tuple[int, int]:
+    """Bytes at the peak, and of them those that are there before a step.
+
+    Kept, since training, measuring and every seed of a network ask for the same ones.
+    """
     trace = training_trace(planned.architecture, planned.options, planned.objective, nodes)
-    return peak_of(trace, by_rule(trace, planned.options.device)).nbytes
+    found = peak_of(trace, by_rule(trace, planned.options.device))
+    return found.nbytes, found.held
 
 
 def _too_small(least: float, budget: int) -> UserError:

@@ -49,6 +49,8 @@ def _convolution(signature: Signature, results: int) -> int:
     x: Like
     weight: Like
     x, weight = signature.args[:2]
+    if signature.args[6]:
+        return _transposed(x, weight, results, strided=max(signature.args[3]) > 1)
     groups, stride = signature.args[8], max(signature.args[3])
     if _native(x, weight):
         unfolded = prod(weight.size[1:]) * results // weight.size[0] // x.size[0]
@@ -58,6 +60,18 @@ def _convolution(signature: Signature, results: int) -> int:
     copies = weight.nbytes if weight.size[2:] != (1, 1) else 0
     copies += _padded(x) if x.size[1] >= _BLOCK else 0
     blocked = results // weight.size[0] * (-(-weight.size[0] // _BLOCK) * _BLOCK)
+    return max(copies + blocked - results, blocked)
+
+
+def _transposed(x: Like, weight: Like, results: int, *, strided: bool) -> int:
+    """The gradient of a convolution's input, as the backward pass of recomputed layers takes it."""
+    if _native(x, weight):
+        columns = prod(weight.size[1:]) * x.nbytes // weight.size[0] // x.size[0]
+        return columns if weight.size[2:] != (1, 1) else results
+    if strided:
+        return 2 * results
+    copies = _padded(weight) + (_padded(x) if x.size[1] >= _BLOCK else 0)
+    blocked = results // weight.size[1] * (-(-weight.size[1] // _BLOCK) * _BLOCK)
     return max(copies + blocked - results, blocked)
 
 

@@ -24,12 +24,26 @@ def quietly(function: Callable[..., Any]) -> Callable[..., Any]:
             torch._C._set_grad_enabled(before)  # noqa: SLF001
 
     quiet.__name__ = quiet.__qualname__ = f"quiet_{function.__name__}"
+    _QUIET.add(quiet)
     return quiet
+
+
+_QUIET: set[Callable[..., Any]] = set()
+
+
+def is_quiet(function: object) -> bool:
+    """Whether it is a function that `quietly` gave."""
+    return function in _QUIET
 
 
 def silu_into(x: Tensor) -> Tensor:
     """SiLU of `x`, written over it."""
     return functional.silu(x, inplace=True)
+
+
+def normed_silu(x: Tensor, groups: int, weight: Tensor, bias: Tensor, eps: float) -> Tensor:
+    """SiLU of a group norm; the norm's result is not kept for a backward pass."""
+    return functional.silu(torch.group_norm(x, groups, weight, bias, eps), inplace=True)
 
 
 def added(x: Tensor, other: Tensor) -> Tensor:

@@ -11,9 +11,11 @@ import torch
 from torch import fx, nn
 from torch.nn import functional
 
-from builder.remat.calls import added, added_to, drawn_from, dropped, dropped_again, quietly, silu_into
+from builder.remat.calls import added, added_to, drawn_from, dropped, dropped_again, normed_silu, quietly, silu_into
+from builder.remat.layer import layer_of
 from builder.remat.select import HEAVY
-from builder.remat.tied import Conv, Linear, Recipe, tied
+from builder.remat.tape import Tape
+from builder.remat.tied import Recipe, tied
 
 #: Functions whose results share no memory with anything else and are not read for their own gradient.
 _FRESH = frozenset({torch.group_norm, torch.layer_norm})
@@ -84,7 +86,8 @@ class _Rewriting:
         layers = [user for user in others if _is_layer(user, node) and self._has(user.args[1:])]
         shown = len(layers) < len(others)
         leaves, program = self._program(node)
-        recipe = Recipe(program, len(leaves), tuple(map(_layer, layers)), shown, self._within)
+        kinds = tuple(layer for layer in map(layer_of, layers) if layer is not None)
+        recipe = Recipe(program, len(leaves), kinds, shown, self._within)
         weights = [self._given(value) for layer in layers for value in _weights(layer)]
         arguments = (self._quiet[node], *(self._known[leaf] for leaf in leaves), *weights)
         results = self.graph.call_function(tied(recipe), arguments)
@@ -114,10 +117,11 @@ class _Rewriting:
             if one.target is dropped:
                 values[one].target = dropped_again
         graph.output(values[node])
-        heavy = [values[one] for one in steps if one.target in HEAVY]
-        if heavy:
+        if any(one.target in HEAVY for one in steps):
+            _join_norms(graph)
+            heavy = [one for one in graph.nodes if one.target in HEAVY]
             graph = rewritten(graph, _before(heavy) - set(heavy) - _after(heavy), self._root)
-        return leaves, fx.GraphModule(self._root, graph).forward
+        return leaves, Tape(graph)
 
     def _sum(self, node: fx.Node) -> fx.Node:
         """A sum, written over a layer's result that nothing else reads where there is one."""
@@ -130,6 +134,18 @@ class _Rewriting:
     def _is_overwritable(self, node: Any) -> bool:
         known = isinstance(node, fx.Node) and node not in self._again
         return known and node.target in HEAVY and len(node.users) == 1
+
+
+def _join_norms(graph: fx.Graph) -> None:
+    """Take norm and SiLU for one, which keeps less: where layers run twice a norm more costs little."""
+    for node in graph.find_nodes(op="call_function", target=functional.silu):
+        norm = node.args[0]
+        alone = norm.target is torch.group_norm and len(norm.users) == 1
+        if alone and len(norm.args) == 5 and not norm.kwargs and not node.kwargs.get("inplace"):
+            with graph.inserting_before(node):
+                node.replace_all_uses_with(graph.call_function(normed_silu, norm.args))
+            graph.erase_node(node)
+            graph.erase_node(norm)
 
 
 def _before(nodes: list[fx.Node]) -> set[fx.Node]:
@@ -161,15 +177,7 @@ def _is_aside(node: fx.Node) -> bool:
 
 def _is_layer(user: fx.Node, value: fx.Node) -> bool:
     """Whether a call is a layer that reads the value as its input and nowhere else."""
-    whole = len(user.args) == (7 if user.target is torch.conv2d else 3)
-    return user.target in HEAVY and whole and user.args[0] is value and value not in user.args[1:] and not user.kwargs
-
-
-def _layer(node: fx.Node) -> Conv | Linear:
-    if node.target is torch.conv2d:
-        stride, padding, dilation, groups = node.args[3:]
-        return Conv(stride, padding, dilation, groups)  # type: ignore[arg-type]
-    return Linear()
+    return layer_of(user) is not None and user.args[0] is value and value not in user.args[1:]
 
 
 def _weights(node: fx.Node) -> tuple[Any, Any]:

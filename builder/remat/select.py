@@ -71,7 +71,7 @@ class Calls:
             if node not in self.small and (node.target in CHEAP or self._is_scaled(node, found)):
                 found.add(node)
         for node in reversed(self._graph.nodes):
-            arranges = node.op == "call_method" and node.target in _ARRANGES and node not in self.small
+            arranges = _arranges(node) and node not in self.small and not _is_attended(node)
             readers = [user.target in HEAVY or (user in found and user.target in _ARRANGES) for user in node.users]
             if arranges and readers and all(readers):
                 found.add(node)
@@ -98,6 +98,18 @@ class Calls:
                 if any(user in found or _weighs(user) for user in readers):
                     found.add(node)
         return found
+
+
+def _arranges(node: fx.Node) -> bool:
+    return node.op == "call_method" and node.target in _ARRANGES
+
+
+def _is_attended(node: fx.Node) -> bool:
+    """Whether a call only looks at what attention gave, whose kernels lay it out as the next layer reads it."""
+    source: Any = node
+    while _arranges(source):
+        source = source.args[0]
+    return source.target in {layers.fused.attend, functional.scaled_dot_product_attention}
 
 
 def _sizes(graph: fx.Graph) -> set[fx.Node]:

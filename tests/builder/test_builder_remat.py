@@ -84,10 +84,11 @@ def test_plans_from_nothing_to_everything():
     norms = memory_plan(GRAPH, nothing.plain - 1, OPTIONS)
     assert (norms.cheap, norms.nodes) == (True, ())
     assert norms.estimate < 0.65 * nothing.plain
-    # a budget holds the estimate with its margin of 2 %
+    # a budget holds what is there before the step, and the rest of the estimate with its margin of 2 %
     blocks = memory_plan(GRAPH, norms.estimate, OPTIONS)
     assert blocks.nodes
-    assert 1.02 * blocks.estimate <= norms.estimate
+    before = 4 * 4 * sum(value.numel() for value in assemble(GRAPH).parameters())  # weights, averages, Adam's two
+    assert 1.02 * (blocks.estimate - before) <= norms.estimate - before
     with pytest.raises(UserError, match=r"a training step needs about \d+ MiB, and the budget is 1 MiB"):
         memory_plan(GRAPH, 2**20, OPTIONS)
     assert memory_plan(GRAPH, 2**20, OPTIONS, must_fit=False).cheap
@@ -95,7 +96,7 @@ def test_plans_from_nothing_to_everything():
 
 def test_what_is_predicted_is_what_the_planned_training_takes():
     """The peak of a step with everything again, by the allocator's own record beside the prediction."""
-    budget = 78 * 2**20
+    budget = 66 * 2**20
     found = predict(GRAPH, "training", OPTIONS.model_copy(update={"memory_budget": budget}))
     plan = memory_plan(GRAPH, budget, OPTIONS)
     assert plan.nodes

@@ -3,13 +3,16 @@
 import pytest
 import torch
 from network_arguments import network_arguments
+from torch import fx
 from torch.nn import functional
 
 from archspec import check_data
 from archspec.text.positions import Positions
 from builder import assemble, initialise
 from builder.remat.calls import added, added_to, drawn_from, dropped, dropped_again, quietly, silu_into
-from builder.remat.tied import Conv, Linear, Recipe, tied
+from builder.remat.layer import Conv, Linear
+from builder.remat.tape import Tape
+from builder.remat.tied import Recipe, tied
 
 UNET = {
     "ch": 8, "out_ch": 3, "num_res_blocks": 1, "attn_resolutions": [8], "in_channels": 3, "resolution": 16,
@@ -91,6 +94,18 @@ def leaf(*size, seed):
     return torch.randn(*size, generator=torch.Generator().manual_seed(seed), dtype=torch.float64).requires_grad_()
 
 
+def taped(function):
+    return Tape(fx.symbolic_trace(function).graph)
+
+
+def tanh(x):
+    return x.tanh()
+
+
+def exp(x):
+    return x.exp()
+
+
 def gradients_of(results, leaves, seed=9):
     weights = [torch.randn(one.shape, generator=torch.Generator().manual_seed(seed)).double() for one in results]
     total = sum((one * weight).sum() for one, weight in zip(results, weights, strict=True))
@@ -118,7 +133,7 @@ def test_a_tied_convolution_has_the_gradients_of_a_plain_one(name, bias, shown):
 
     plain = program(x, scale)
     expected = (layer(plain, weight, given), plain) if shown else (layer(plain, weight, given),)
-    recipe = Recipe(program, 2, (layer,), shown)
+    recipe = Recipe(taped(program), 2, (layer,), shown)
     found = tied(recipe)(program(x, scale).detach(), x, scale, weight, given)
     assert len(found) == len(expected)
     for one, other in zip(found, expected, strict=True):
@@ -129,7 +144,7 @@ def test_a_tied_convolution_has_the_gradients_of_a_plain_one(name, bias, shown):
 
 def test_several_layers_of_one_value_add_up_their_gradients_and_an_unused_one_has_none():
     x, first, second, third = leaf(3, 5, 4, seed=0), leaf(6, 4, seed=1), leaf(7, 4, seed=2), leaf(2, 4, seed=3)
-    recipe = Recipe(torch.tanh, 1, (Linear(), Linear(), Linear()), shown=False)
+    recipe = Recipe(taped(tanh), 1, (Linear(), Linear(), Linear()), shown=False)
     one, two, _ = tied(recipe)(x.tanh().detach(), x, first, None, second, None, third, None)
     expected = (functional.linear(x.tanh(), first), functional.linear(x.tanh(), second))
     leaves = [x, first, second, third]
@@ -143,7 +158,7 @@ def test_several_layers_of_one_value_add_up_their_gradients_and_an_unused_one_ha
 def test_frozen_weights_get_no_gradient_and_what_leads_to_the_value_does():
     x, weight, bias = leaf(3, 4, seed=0), leaf(6, 4, seed=1), leaf(6, seed=2)
     weight.requires_grad_(False)
-    (found,) = tied(Recipe(torch.tanh, 1, (Linear(),), shown=False))(x.tanh().detach(), x, weight, bias)
+    (found,) = tied(Recipe(taped(tanh), 1, (Linear(),), shown=False))(x.tanh().detach(), x, weight, bias)
     found.sum().backward()
     assert weight.grad is None
     assert torch.equal(bias.grad, torch.full((6,), 3.0, dtype=torch.float64))
@@ -155,6 +170,6 @@ def test_the_value_is_not_kept_for_the_backward_pass():
     x, weight = leaf(2, 3, seed=0), leaf(5, 3, seed=1)
     value, kept = x.exp().detach(), []
     with torch.autograd.graph.saved_tensors_hooks(lambda one: kept.append(one) or one, lambda one: one):
-        tied(Recipe(torch.exp, 1, (Linear(),), shown=False))(value, x, weight, None)
+        tied(Recipe(taped(exp), 1, (Linear(),), shown=False))(value, x, weight, None)
     assert [tuple(one.shape) for one in kept] == [(2, 3), (5, 3)]
     assert not any(torch.equal(one, value) for one in kept if one.shape == value.shape)
