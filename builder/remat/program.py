@@ -42,7 +42,7 @@ class Program:
         graph, again = _with_weights(flat.graph, names, again)
         #: paths of modules that are not looked into, and run again as a whole
         self.whole = tuple(str(node.target) for node in graph.find_nodes(op="call_module") if node.target in chosen)
-        self._body = fx.GraphModule(network, rewritten(graph, again, network, within))
+        self._body = fx.GraphModule(network, rewritten(graph, again, within))
         parts = [name.rpartition(".") for name in names]
         self._owners = [(network.get_submodule(path), name) for path, _, name in parts]
 

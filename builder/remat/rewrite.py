@@ -8,7 +8,7 @@ from contextlib import AbstractContextManager, nullcontext
 from typing import Any, TypeAlias
 
 import torch
-from torch import fx, nn
+from torch import fx
 from torch.nn import functional
 
 from builder.remat.calls import added, added_to, drawn_from, dropped, dropped_again, normed_silu, quietly, silu_into
@@ -24,22 +24,21 @@ _FRESH = frozenset({torch.group_norm, torch.layer_norm})
 Within: TypeAlias = Callable[[], AbstractContextManager[Any]]
 
 
-def rewritten(graph: fx.Graph, again: Collection[fx.Node], root: nn.Module, within: Within = nullcontext) -> fx.Graph:
+def rewritten(graph: fx.Graph, again: Collection[fx.Node], within: Within = nullcontext) -> fx.Graph:
     """The graph that computes the same, and keeps nothing of `again` for its backward pass.
 
     Args:
         graph: calls without side effects on each other.
         again: calls to compute again; none of them is a module's.
-        root: whose modules are called.
         within: what is computed again runs inside of this.
     """
-    return _Rewriting(graph, again, root, within).graph
+    return _Rewriting(graph, again, within).graph
 
 
 class _Rewriting:
-    def __init__(self, old: fx.Graph, again: Collection[fx.Node], root: nn.Module, within: Within) -> None:
+    def __init__(self, old: fx.Graph, again: Collection[fx.Node], within: Within) -> None:
         self.graph, self._within = fx.Graph(), within
-        self._root, self._again, self._order = root, set(again), {node: at for at, node in enumerate(old.nodes)}
+        self._again, self._order = set(again), {node: at for at, node in enumerate(old.nodes)}
         #: old value -> the new one that autograd knows, and of those in `again` the one that it does not
         self._known: dict[fx.Node, fx.Node] = {}
         self._quiet: dict[fx.Node, fx.Node] = {}
@@ -120,7 +119,7 @@ class _Rewriting:
         if any(one.target in HEAVY for one in steps):
             _join_norms(graph)
             heavy = [one for one in graph.nodes if one.target in HEAVY]
-            graph = rewritten(graph, _before(heavy) - set(heavy) - _after(heavy), self._root)
+            graph = rewritten(graph, _before(heavy) - set(heavy) - _after(heavy))
         return leaves, Tape(graph)
 
     def _sum(self, node: fx.Node) -> fx.Node:

@@ -207,7 +207,7 @@ def _pad(node: fx.Node) -> Rule | None:
 def _arrangement(node: fx.Node) -> Rule | None:
     """Methods that give the same numbers in another arrangement."""
     method, rest = getattr(Tensor, str(node.target)), node.args[1:]
-    if node.kwargs or len(node.all_input_nodes) != 1:
+    if node.kwargs or len(node.all_input_nodes) != 1 or any(isinstance(one, torch.dtype) for one in rest):
         return None
 
     def rule(given: Sequence[Any], wanted: Sequence[bool]) -> tuple[Tensor, Pullback]:

@@ -162,6 +162,15 @@ def test_group_norm_of_large_maps_is_nearer_than_torchs():
     assert float((found - exact).abs().max()) < 1e-5
 
 
+def test_group_norm_of_large_maps_is_left_to_the_compiler():
+    torch.manual_seed(0)
+    x = torch.randn(1, 8, 256, 256).contiguous(memory_format=torch.channels_last)
+    given = (x, 4, torch.rand(8), torch.rand(8), 1e-6)
+    compiled = torch.compile(group_norm, backend="eager", fullgraph=True)
+    assert torch.equal(compiled(*given), torch.group_norm(*given))
+    assert not torch.equal(group_norm(*given), torch.group_norm(*given))
+
+
 @pytest.mark.parametrize("mean", [10.0, 100.0])
 def test_group_norm_of_a_large_map_far_from_zero(mean):
     torch.manual_seed(0)
