@@ -74,10 +74,13 @@ class Tape:
                 done.append((step, pull))
             else:
                 out = step.plain(*given)
-            for place, one in zip(step.gives, out if step.several else (out,), strict=False):
+            results = list(out) if step.several else [out]
+            del given, out
+            for place in step.gives:
+                one = results.pop(0)
                 if place is not None:
                     values[place], wants[place] = one, follows
-            del given, out, one
+            one = None
         return values[self._place], self._back(done, len(leaves)) if wants[self._place] else None
 
     def _back(self, done: list[tuple[_Step, Pullback]], leaves: int) -> Back:
