@@ -143,12 +143,15 @@ def percent_text(value: float) -> str:
 
 
 def p_text(p: float) -> str:
-    """Write a p value as papers do."""
+    """Write a p value as papers do; near 0.05 with the digits that tell on which side it is."""
     if math.isnan(p):
         return MISSING
     if p < 0.001:
         return "<0.001"
-    return f"{p:.3f}" if p < 0.1 else f"{p:.2f}"
+    if p >= 0.1:
+        return f"{p:.2f}"
+    digits = next((digits for digits in range(3, 9) if round(p, digits) != 0.05), 3)
+    return f"{p:.{digits}f}"
 
 
 def p_phrase(p: float) -> str:

@@ -12,6 +12,8 @@ import torch
 from torch import Tensor, fx, nn
 from torch.utils.checkpoint import checkpoint, noop_context_fn
 
+from archspec import user_error
+from archspec.text.suggest import did_you_mean
 from builder.inference import passes
 from builder.inference.flat import flattened
 from builder.network import NODE_ID, Network
@@ -117,11 +119,16 @@ def recomputing(
         nodes: nodes of its architecture that are computed again but for their last layers.
         cheap: compute norms, activations, concatenations and the like again everywhere.
         within: what is computed again runs inside of this; a program for it is made anew.
+
+    Raises:
+        UserError: a node is not there.
     """
+    chosen = frozenset(nodes)
+    for name in sorted(chosen - set(network.architecture)):
+        raise user_error(f"there is no node {name!r} to compute again.", did_you_mean(name, network.architecture))
     if not network.training:
         yield
         return
-    chosen = frozenset(nodes)
     made = {} if within is not None else _PROGRAMS.setdefault(network, {})
     if (chosen, cheap) not in made:
         made[chosen, cheap] = Program(network, chosen, cheap=cheap, within=within or nullcontext)

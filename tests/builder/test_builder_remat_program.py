@@ -9,6 +9,7 @@ from small import network as small
 from torch import fx, nn
 from torch.nn import functional
 
+from archspec import UserError
 from builder.inference.flat import flattened
 from builder.layers.magnitude import MpConv2d
 from builder.remat import Program, recomputing, several
@@ -174,3 +175,11 @@ def test_what_is_cheap_are_norms_activations_and_what_they_are_arranged_into():
     small = [node for node in flat.graph.nodes if node.target is functional.silu and node not in cheap]
     assert small  # of the embedding: a vector is kept as it is
     assert all(isinstance(node, fx.Node) for node in small)
+
+
+def test_a_node_that_is_not_there_is_told_in_training_and_in_evaluation():
+    network, _ = ready()
+    for mode in (True, False):
+        network.train(mode)
+        with pytest.raises(UserError, match=r"there is no node 'mid.blok_1' to compute again\.\n?.*mid\.block_1"):
+            recomputing(network, ["mid.blok_1"]).__enter__()
