@@ -50,7 +50,7 @@ def _convolution(signature: Signature, results: int) -> int:
     weight: Like
     x, weight = signature.args[:2]
     if signature.args[6]:
-        return _transposed(x, weight, results, strided=max(signature.args[3]) > 1)
+        return _transposed(signature, results)
     groups, stride = signature.args[8], max(signature.args[3])
     if _native(x, weight):
         unfolded = prod(weight.size[1:]) * results // weight.size[0] // x.size[0]
@@ -63,16 +63,26 @@ def _convolution(signature: Signature, results: int) -> int:
     return max(copies + blocked - results, blocked)
 
 
-def _transposed(x: Like, weight: Like, results: int, *, strided: bool) -> int:
+def _transposed(signature: Signature, results: int) -> int:
     """The gradient of a convolution's input, as the backward pass of recomputed layers takes it."""
+    x: Like
+    weight: Like
+    x, weight = signature.args[:2]
+    groups, strided = int(signature.args[8]), max(signature.args[3]) > 1
     if _native(x, weight):
-        columns = prod(weight.size[1:]) * x.nbytes // weight.size[0] // x.size[0]
-        return columns if weight.size[2:] != (1, 1) else results
+        return _columns(weight, x) if weight.size[2:] != (1, 1) else results
     if strided:
         return 2 * results
-    copies = _padded(weight) + (_padded(x) if x.size[1] >= _BLOCK else 0)
-    blocked = results // weight.size[1] * (-(-weight.size[1] // _BLOCK) * _BLOCK)
+    copies = _padded(weight) if groups == 1 else weight.nbytes
+    copies += _padded(x) if x.size[1] >= _BLOCK else 0
+    channels = weight.size[1] * groups
+    blocked = results // channels * (-(-channels // _BLOCK) * _BLOCK)
     return max(copies + blocked - results, blocked)
+
+
+def _columns(weight: Like, out: Like) -> int:
+    """Bytes of one image's pixels as they meet the kernel, for each pixel of the convolution's result."""
+    return prod(weight.size[1:]) * out.nbytes // out.size[1] // out.size[0]
 
 
 def _convolution_backward(signature: Signature, results: int) -> int:
@@ -83,8 +93,8 @@ def _convolution_backward(signature: Signature, results: int) -> int:
     grad, x, weight = signature.args[:3]
     copies = sum(like.nbytes for like in (grad, x) if not like.is_contiguous)
     if _native(x, weight):
-        return copies or (weight.nbytes if weight.size[2:] != (1, 1) else 0)
-    maps = grad.nbytes + (x.nbytes if x.size[1] >= _BLOCK else 0)
+        return copies or (_columns(weight, grad) if weight.size[2:] != (1, 1) else 0)
+    maps = _padded(grad) + (_padded(x) if x.size[1] >= _BLOCK else 0)
     return copies + max(maps, weight.nbytes + 4 * weight.size[0])
 
 

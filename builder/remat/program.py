@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, contextmanager, nullcontext
 from functools import partial
+from threading import Lock
 from typing import Any
 from weakref import WeakKeyDictionary
 
@@ -47,6 +48,17 @@ class Program:
         self._body = fx.GraphModule(network, rewritten(graph, again, within))
         parts = [name.rpartition(".") for name in names]
         self._owners = [(network.get_submodule(path), name) for path, _, name in parts]
+        self._dropouts = [one for one in network.modules() if isinstance(one, nn.Dropout)]
+        self._constants = self._traced(network)
+
+    def fits(self, network: Network) -> bool:
+        """Whether what the graph holds as constants still holds: the type of numbers, and what is dropped."""
+        return self._constants == self._traced(network)
+
+    def _traced(self, network: Network) -> tuple[object, ...]:
+        weight = next(network.parameters(), None)
+        kind = None if weight is None else (weight.dtype, weight.device)
+        return kind, [(one.p, one.training) for one in self._dropouts]
 
     @property
     def code(self) -> str:
@@ -98,6 +110,9 @@ def _with_weights(graph: fx.Graph, names: list[str], again: set[fx.Node]) -> tup
     return new, {values[node] for node in again}
 
 
+#: one program is made at a time: torch.fx changes `nn.Module` itself while it traces
+_TRACING = Lock()
+
 #: network -> (nodes, cheap) -> its program
 _PROGRAMS: WeakKeyDictionary[Network, dict[tuple[frozenset[str], bool], Program]] = WeakKeyDictionary()
 
@@ -112,7 +127,7 @@ def recomputing(
     of gradients are refused by torch. Hooks on modules inside of the network are not called, but on those that are not
     looked into: modules that torch.fx cannot trace, and those that change their weights in training. In evaluation mode
     nothing changes, nor under torch.compile, which plans by itself what is kept. The network's modules stay those of
-    the first call.
+    the first call. One thread at a time may be inside of the block with a network.
 
     Args:
         network: whose forward is called.
@@ -121,7 +136,7 @@ def recomputing(
         within: what is computed again runs inside of this; a program for it is made anew.
 
     Raises:
-        UserError: a node is not there.
+        UserError: a node is not there, or the network's forward was replaced.
     """
     chosen = frozenset(nodes)
     for name in sorted(chosen - set(network.architecture)):
@@ -129,15 +144,26 @@ def recomputing(
     if not network.training:
         yield
         return
-    made = {} if within is not None else _PROGRAMS.setdefault(network, {})
-    if (chosen, cheap) not in made:
-        made[chosen, cheap] = Program(network, chosen, cheap=cheap, within=within or nullcontext)
-    program = made[chosen, cheap]
+    if "forward" in vars(network) and not hasattr(network.forward, "program"):
+        hint = "Wrap the call of the network instead, or set its forward back."
+        raise user_error("the network's forward was replaced, and what is computed again runs past it.", hint)
+    program = _program(network, chosen, cheap=cheap, within=within)
     with ExitStack() as stack:
         for path in program.whole:
             stack.enter_context(_replaced(network.get_submodule(path), partial(_whole, within)))
         stack.enter_context(_replaced(network, partial(_planned, program)))
         yield
+
+
+def _program(network: Network, nodes: frozenset[str], *, cheap: bool, within: Within | None) -> Program:
+    with _TRACING:
+        if within is not None:
+            return Program(network, nodes, cheap=cheap, within=within)
+        made = _PROGRAMS.setdefault(network, {})
+        found = made.get((nodes, cheap))
+        if found is None or not found.fits(network):
+            found = made[nodes, cheap] = Program(network, nodes, cheap=cheap)
+        return found
 
 
 def _planned(program: Program, plain: Callable[..., Any]) -> Callable[..., Any]:
@@ -147,6 +173,7 @@ def _planned(program: Program, plain: Callable[..., Any]) -> Callable[..., Any]:
         found: Tensor = plain(*args, **kwargs) if torch.compiler.is_compiling() else program(*args, **kwargs)
         return found
 
+    forward.program = program  # type: ignore[attr-defined]
     return forward
 
 
@@ -157,8 +184,11 @@ def _whole(within: Within | None, plain: Callable[..., Any]) -> Callable[..., An
 
 @contextmanager
 def _replaced(module: nn.Module, by: Callable[[Callable[..., Any]], Callable[..., Any]]) -> Iterator[None]:
+    before = vars(module).get("forward")
     module.forward = by(module.forward)
     try:
         yield
     finally:
-        del module.forward
+        vars(module).pop("forward", None)
+        if before is not None:
+            module.forward = before

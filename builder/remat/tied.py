@@ -125,6 +125,10 @@ class _Again:
 
     def pulled(self, grads: Gradients) -> Gradients:
         """The gradients of the leaves, and of each weight and bias in turn, for those of the results."""
+        with self.mode.without_autocast():
+            return self._pulled(grads)
+
+    def _pulled(self, grads: Gradients) -> Gradients:
         recipe, count = self.recipe, self.recipe.leaves
         with recipe.within(), self.mode.autocast():
             value, back = recipe.program(self.leaves, self.wanted[:count], mixed=self.mode.mixed)
@@ -176,23 +180,33 @@ class _Total:
 
 @dataclass(frozen=True)
 class _Mode:
-    """How numbers were cast.
+    """How numbers were cast in the forward pass.
 
     Attributes:
-        to: autocast's device and type, if it was on.
+        kind: the type of the device.
+        dtype: autocast's, if it was on.
         mixed: whether numbers were of several types.
     """
 
-    to: tuple[str, torch.dtype] | None
+    kind: str
+    dtype: torch.dtype | None
     mixed: bool
 
     def autocast(self) -> AbstractContextManager[Any]:
-        """The same autocast again."""
-        return nullcontext() if self.to is None else torch.autocast(self.to[0], dtype=self.to[1])
+        """As in the forward pass, inside of `without_autocast`."""
+        return nullcontext() if self.dtype is None else torch.autocast(self.kind, dtype=self.dtype)
+
+    def without_autocast(self) -> AbstractContextManager[Any]:
+        """Without the autocast that the backward pass may run in."""
+        return torch.autocast(self.kind, enabled=False) if _is_autocast(self.kind) else nullcontext()
+
+
+def _is_autocast(kind: str) -> bool:
+    available = torch.amp.is_autocast_available(kind)  # torch's stubs lack it
+    return bool(available and torch.is_autocast_enabled(kind))
 
 
 def _mode(values: Iterable[Any], kind: str) -> _Mode:
-    available = torch.amp.is_autocast_available(kind)  # torch's stubs lack it
-    to = (kind, torch.get_autocast_dtype(kind)) if available and torch.is_autocast_enabled(kind) else None
+    dtype = torch.get_autocast_dtype(kind) if _is_autocast(kind) else None
     types = {value.dtype for value in values if isinstance(value, Tensor) and value.is_floating_point()}
-    return _Mode(to, mixed=to is not None or len(types) > 1)
+    return _Mode(kind, dtype, mixed=dtype is not None or len(types) > 1)

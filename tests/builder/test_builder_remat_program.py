@@ -1,6 +1,7 @@
 """Programs that compute again: results, gradients, the generator, what is kept, and who is chosen."""
 
 import copy
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 import torch
@@ -183,3 +184,101 @@ def test_a_node_that_is_not_there_is_told_in_training_and_in_evaluation():
         network.train(mode)
         with pytest.raises(UserError, match=r"there is no node 'mid.blok_1' to compute again\.\n?.*mid\.block_1"):
             recomputing(network, ["mid.blok_1"]).__enter__()
+
+
+def agree(network, given, nodes):
+    out, gradients, _ = trained(network, given, nodes, cheap=True)
+    network.zero_grad(set_to_none=True)
+    x = given["x"].clone().requires_grad_()
+    torch.manual_seed(5)
+    plain = network(**{**given, "x": x})
+    plain.square().mean().backward()
+    torch.testing.assert_close(out, plain.detach())
+    for key, value in network.named_parameters():
+        if value.grad is not None:
+            torch.testing.assert_close(gradients[key], value.grad, rtol=1e-3, atol=1e-5)
+
+
+def everything(network):
+    return tuple(network.architecture)
+
+
+@pytest.mark.parametrize("whole", [False, True])
+def test_what_changes_between_two_calls_is_followed(whole):
+    """Dropout that is switched off in a part, its share, and the type of all numbers."""
+    network, given = ready(dropout=0.4)
+    nodes = everything(network) if whole else ()
+    agree(network, given, nodes)
+    network.down.eval()
+    agree(network, given, nodes)
+    for module in network.modules():
+        if isinstance(module, nn.Dropout):
+            module.p = 0.7
+    agree(network, given, nodes)
+    network.double()
+    agree(network, {key: one.double() if one.is_floating_point() else one for key, one in given.items()}, nodes)
+
+
+@pytest.mark.parametrize("edits", [[], [{"set": {"nodes": "attention", "to": {"residual": False}}}]])
+def test_a_single_image_whose_channels_are_innermost(edits):
+    network = small(*edits).train()
+    given = network_arguments(network.architecture, batch=1, device="cpu")
+    image = given["x"][0].permute(1, 2, 0).contiguous()
+    given["x"] = image.permute(2, 0, 1)[None]
+    for nodes in ((), everything(network)):
+        agree(network, given, nodes)
+
+
+@pytest.mark.parametrize("name", ["gates", "norms after", "scale and shift"])
+def test_autocast_around_the_backward_pass_alone_changes_nothing(name):
+    edits, changes = VARIANTS[name]
+    network, given = ready(*edits, **changes)
+    for nodes in ((), everything(network)):
+        found = []
+        for enabled in (False, True):
+            network.zero_grad(set_to_none=True)
+            torch.manual_seed(5)
+            with recomputing(network, nodes):
+                out = network(**given)
+            with torch.autocast("cpu", dtype=torch.bfloat16, enabled=enabled):
+                out.square().mean().backward()
+            found.append([value.grad for value in network.parameters() if value.grad is not None])
+        largest = max(float(value.abs().max()) for value in found[0])
+        # what stands outside of the recomputed layers is torch's own, which casts some products
+        assert all(float((one - other).abs().max()) < 0.01 * largest for one, other in zip(*found, strict=True))
+
+
+def test_one_block_inside_of_another_ends_with_the_outer_one():
+    network, given = ready()
+    plain = network(**given).detach()
+    with recomputing(network):
+        outer = network.forward
+        with recomputing(network, ["mid.block_1"]):
+            assert network.forward is not outer
+            assert torch.equal(network(**given), plain)
+        assert network.forward is outer
+        assert torch.equal(network(**given), plain)
+    assert "forward" not in vars(network)
+
+
+def test_a_forward_that_was_replaced_is_kept_and_refused():
+    network, given = ready()
+    plain = network.forward
+    network.forward = lambda *args, **kwargs: 2 * plain(*args, **kwargs)
+    with pytest.raises(UserError, match=r"the network's forward was replaced"), recomputing(network):
+        pass
+    assert torch.equal(network(**given), 2 * plain(**given))
+
+
+def test_programs_are_made_by_several_threads():
+    networks = [ready(ch=8 * (1 + at)) for at in range(4)]
+
+    def once(made):
+        network, given = made
+        with recomputing(network):
+            return network(**given).detach()
+
+    with ThreadPoolExecutor(4) as pool:
+        found = list(pool.map(once, networks))
+    for (network, given), one in zip(networks, found, strict=True):
+        assert torch.equal(one, network(**given))

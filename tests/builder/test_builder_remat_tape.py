@@ -219,3 +219,25 @@ def test_only_maps_that_are_joined_for_one_norm_are_part_of_its_rule():
     graph = fx.symbolic_trace(lambda x, y: torch.cat([x, y], 1).sin()).graph
     (joined,) = graph.find_nodes(op="call_function", target=torch.cat)
     assert not is_absorbed(joined)
+
+
+def test_the_layout_of_a_norm_is_the_one_that_torch_would_take():
+    for x in (
+        normal(8, 8, 4).permute(2, 0, 1)[None],
+        normal(1, 8, 8, 4).permute(0, 3, 1, 2),
+        normal(2, 8, 8, 4).permute(0, 3, 1, 2),
+        normal(2, 4, 16, 16)[:, :, ::2, ::2],
+        normal(3, 4, 8, 8)[1:2],
+        normal(4, 2, 8, 8).transpose(0, 1),
+        normal(2, 4, 1, 1).contiguous(memory_format=torch.channels_last),
+    ):
+        tape = taped(CHAINS["a norm"][0])
+        for wanted in [(True, True, True), (True, False, False)]:
+            grad = normal(*x.shape, seed=11)
+            expected, gradients = by_torch(CHAINS["a norm"][0], (x, SCALE, SHIFT), wanted, grad)
+            value, back = tape((x, SCALE, SHIFT), wanted, mixed=False)
+            torch.testing.assert_close(value, expected)
+            for one, other in zip(back([grad], False), gradients, strict=True):
+                assert (one is None) is (other is None)
+                if other is not None:
+                    torch.testing.assert_close(one, other, rtol=1e-10, atol=1e-11)
