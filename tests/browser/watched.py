@@ -7,6 +7,9 @@ from typing import Any
 
 from playwright.sync_api import Browser, ConsoleMessage, Page, Request
 
+#: The browser's own: the driver's waits until nothing moves, which takes long on a busy machine while plots are drawn.
+SCROLL = "e => e.scrollIntoView({block: 'center'})"
+
 
 class Watched:
     """A page that remembers everything it should not do."""
@@ -32,13 +35,13 @@ class Watched:
     def scroll_through(self) -> None:
         """Bring every plot into view, so that all are drawn."""
         for plot in self.page.query_selector_all("[data-chart]"):
-            plot.scroll_into_view_if_needed()
+            plot.evaluate(SCROLL)
             self.page.wait_for_function("e => e.querySelector('.main-svg') !== null", arg=plot)
 
     def draw(self, *keys: str) -> None:
         """Bring some plots into view, so that these are drawn."""
         for key in keys:
-            self.page.locator(f"#plot-{key}").scroll_into_view_if_needed()
+            self.page.locator(f"#plot-{key}").evaluate(SCROLL)
             self.page.wait_for_selector(f"#plot-{key} .main-svg", state="attached")
 
     def overflow(self) -> int:
