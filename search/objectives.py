@@ -188,9 +188,10 @@ def signs(objectives: Mapping[Metric, Direction]) -> list[float]:
 
 def shortened(number: float) -> str:
     """A count with up to four digits: 75.38 M, 701.3 k, 512."""
+    rounded = float(f"{number:.4g}") if number >= 1000 else 0.0
     for factor, unit in ((1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "k")):
-        if number >= 0.99995 * factor and number >= 1000:  # what four digits round up to it
-            return f"{number / factor:.4g} {unit}"
+        if rounded >= factor:
+            return f"{rounded / factor:.4g} {unit}"
     return f"{number:g}"
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import operator
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from threading import Lock
 from typing import Any
 
 import torch
@@ -119,12 +120,17 @@ class _Opener(fx.Tracer):
         return type(m).forward in _PLAIN or super().is_leaf_module(m, module_qualified_name)
 
 
+#: torch.fx changes `nn.Module` itself while it traces, so one thread does at a time
+_TRACING = Lock()
+
+
 def _traced(module: nn.Module, num_given: int) -> fx.Graph | None:
     """The calls of a module that is given so many arguments, or None if it cannot be traced."""
     names = list(_parameters(module))
     absent = dict.fromkeys(names[num_given:])
     try:
-        graph = _Opener(autowrap_functions=(attend,)).trace(module, concrete_args=absent)
+        with _TRACING:
+            graph = _Opener(autowrap_functions=(attend,)).trace(module, concrete_args=absent)
     except Exception:  # noqa: BLE001 - whatever tracing does not understand stays as it is
         return None
     for node in list(graph.nodes):

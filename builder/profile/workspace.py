@@ -41,8 +41,17 @@ def _native(x: Like, weight: Like) -> bool:
 
 def _padded(like: Like) -> int:
     """Bytes of a map or a weight in oneDNN's blocked layout; a few input channels stay as they are."""
-    channels = like.size[1]
-    return like.nbytes // channels * (-(-channels // _BLOCK) * _BLOCK)
+    return _in_blocks(like.nbytes, like.size[1])
+
+
+def _in_blocks(nbytes: int, channels: int) -> int:
+    return nbytes // channels * (-(-channels // _BLOCK) * _BLOCK)
+
+
+def _with_blocks(copies: int, results: int, channels: int) -> int:
+    """Bytes beside the results of a convolution whose arguments are copied, and whose results come in blocks first."""
+    blocked = _in_blocks(results, channels)
+    return max(copies + blocked - results, blocked)
 
 
 def _convolution(signature: Signature, results: int) -> int:
@@ -53,14 +62,13 @@ def _convolution(signature: Signature, results: int) -> int:
         return _transposed(signature, results)
     groups, stride = signature.args[8], max(signature.args[3])
     if _native(x, weight):
-        unfolded = prod(weight.size[1:]) * results // weight.size[0] // x.size[0]
+        unfolded = _columns(weight, results, x.size[0])
         return unfolded if weight.size[2:] != (1, 1) or stride > 1 else 0
     if groups == weight.size[0]:
         return weight.nbytes
     copies = weight.nbytes if weight.size[2:] != (1, 1) else 0
     copies += _padded(x) if x.size[1] >= _BLOCK else 0
-    blocked = results // weight.size[0] * (-(-weight.size[0] // _BLOCK) * _BLOCK)
-    return max(copies + blocked - results, blocked)
+    return _with_blocks(copies, results, weight.size[0])
 
 
 def _transposed(signature: Signature, results: int) -> int:
@@ -70,19 +78,17 @@ def _transposed(signature: Signature, results: int) -> int:
     x, weight = signature.args[:2]
     groups, strided = int(signature.args[8]), max(signature.args[3]) > 1
     if _native(x, weight):
-        return _columns(weight, x) if weight.size[2:] != (1, 1) else results
+        return _columns(weight, x.nbytes, x.size[0]) if weight.size[2:] != (1, 1) else results
     if strided:
         return 2 * results
     copies = _padded(weight) if groups == 1 else weight.nbytes
     copies += _padded(x) if x.size[1] >= _BLOCK else 0
-    channels = weight.size[1] * groups
-    blocked = results // channels * (-(-channels // _BLOCK) * _BLOCK)
-    return max(copies + blocked - results, blocked)
+    return _with_blocks(copies, results, weight.size[1] * groups)
 
 
-def _columns(weight: Like, out: Like) -> int:
-    """Bytes of one image's pixels as they meet the kernel, for each pixel of the convolution's result."""
-    return prod(weight.size[1:]) * out.nbytes // out.size[1] // out.size[0]
+def _columns(weight: Like, results: int, images: int) -> int:
+    """Bytes of one image's pixels as they meet the kernel of a convolution with so many bytes of results."""
+    return prod(weight.size[1:]) * results // weight.size[0] // images
 
 
 def _convolution_backward(signature: Signature, results: int) -> int:
@@ -93,7 +99,7 @@ def _convolution_backward(signature: Signature, results: int) -> int:
     grad, x, weight = signature.args[:3]
     copies = sum(like.nbytes for like in (grad, x) if not like.is_contiguous)
     if _native(x, weight):
-        return copies or (_columns(weight, grad) if weight.size[2:] != (1, 1) else 0)
+        return copies or (_columns(weight, grad.nbytes, grad.size[0]) if weight.size[2:] != (1, 1) else 0)
     maps = _padded(grad) + (_padded(x) if x.size[1] >= _BLOCK else 0)
     return copies + max(maps, weight.nbytes + 4 * weight.size[0])
 

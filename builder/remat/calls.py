@@ -24,16 +24,13 @@ def quietly(function: Callable[..., Any]) -> Callable[..., Any]:
             torch._C._set_grad_enabled(before)  # noqa: SLF001
 
     quiet.__name__ = quiet.__qualname__ = f"quiet_{function.__name__}"
-    _QUIET.add(quiet)
+    quiet.is_quiet = True  # type: ignore[attr-defined]
     return quiet
-
-
-_QUIET: set[Callable[..., Any]] = set()
 
 
 def is_quiet(function: object) -> bool:
     """Whether it is a function that `quietly` gave."""
-    return function in _QUIET
+    return hasattr(function, "is_quiet")
 
 
 def silu_into(x: Tensor) -> Tensor:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, contextmanager, nullcontext
 from functools import partial
-from threading import Lock
 from typing import Any
 from weakref import WeakKeyDictionary
 
@@ -110,9 +109,6 @@ def _with_weights(graph: fx.Graph, names: list[str], again: set[fx.Node]) -> tup
     return new, {values[node] for node in again}
 
 
-#: one program is made at a time: torch.fx changes `nn.Module` itself while it traces
-_TRACING = Lock()
-
 #: network -> (nodes, cheap) -> its program
 _PROGRAMS: WeakKeyDictionary[Network, dict[tuple[frozenset[str], bool], Program]] = WeakKeyDictionary()
 
@@ -156,14 +152,13 @@ def recomputing(
 
 
 def _program(network: Network, nodes: frozenset[str], *, cheap: bool, within: Within | None) -> Program:
-    with _TRACING:
-        if within is not None:
-            return Program(network, nodes, cheap=cheap, within=within)
-        made = _PROGRAMS.setdefault(network, {})
-        found = made.get((nodes, cheap))
-        if found is None or not found.fits(network):
-            found = made[nodes, cheap] = Program(network, nodes, cheap=cheap)
-        return found
+    if within is not None:
+        return Program(network, nodes, cheap=cheap, within=within)
+    made = _PROGRAMS.setdefault(network, {})
+    found = made.get((nodes, cheap))
+    if found is None or not found.fits(network):
+        found = made[nodes, cheap] = Program(network, nodes, cheap=cheap)
+    return found
 
 
 def _planned(program: Program, plain: Callable[..., Any]) -> Callable[..., Any]:

@@ -16,6 +16,7 @@ from builder.remat.layer import layer_of
 from builder.remat.select import HEAVY
 from builder.remat.tape import Tape
 from builder.remat.tied import Recipe, tied
+from builder.remat.vjp import is_plain_norm
 
 #: Functions whose results share no memory with anything else and are not read for their own gradient.
 _FRESH = frozenset({torch.group_norm, torch.layer_norm})
@@ -140,7 +141,7 @@ def _join_norms(graph: fx.Graph) -> None:
     for node in graph.find_nodes(op="call_function", target=functional.silu):
         norm = node.args[0]
         alone = norm.target is torch.group_norm and len(norm.users) == 1
-        if alone and len(norm.args) == 5 and not norm.kwargs and not node.kwargs.get("inplace"):
+        if alone and is_plain_norm(norm) and not node.kwargs.get("inplace"):
             with graph.inserting_before(node):
                 node.replace_all_uses_with(graph.call_function(normed_silu, norm.args))
             graph.erase_node(node)

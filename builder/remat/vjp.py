@@ -56,36 +56,37 @@ def by_engine(function: Callable[..., Any]) -> Rule:
 
 
 def _group_norm(node: fx.Node) -> Rule | None:
-    if not _is_plain_norm(node):
+    if not is_plain_norm(node):
         return None
-    joined: Any = node.args[0]
-    groups, eps, dim = node.args[1], node.args[4], _dim(joined) if is_absorbed(joined) else None
+    source: Any = node.args[0]
+    groups, eps, dim = node.args[1], node.args[4], _dim(source) if is_absorbed(source) else 1
     then_silu = node.target is normed_silu
 
     def rule(given: Sequence[Any], wanted: Sequence[bool]) -> tuple[Tensor, Pullback]:
         *parts, weight, bias = given
-        kinds = [] if dim is None else _kinds(parts, dim)
-        x = parts[0] if dim is None else torch.cat(parts, dim)
-        layout = _layout(x)
-        x = x.contiguous(memory_format=layout)
-        sizes = (x.shape[0], x.shape[1], x.shape[2:].numel(), groups)
-        out, mean, rstd = torch.native_group_norm(x, weight, bias, *sizes, eps)  # type: ignore[arg-type]
+        kinds = _kinds(parts, dim)
+
+        def joined() -> Tensor:
+            return parts[0] if len(parts) == 1 else torch.cat(parts, dim)
+
+        def normed(x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+            return torch.native_group_norm(x, weight, bias, *sizes, eps)  # type: ignore[arg-type]
+
+        x = joined()
+        layout, sizes = _layout(x), (x.shape[0], x.shape[1], x.shape[2:].numel(), groups)
+        out, mean, rstd = normed(x.contiguous(memory_format=layout))
         if then_silu:
             functional.silu(out, inplace=True)
 
         def pull(grads: Gradients, mine: bool) -> tuple[Gradients, bool]:  # noqa: FBT001
             # Several maps are joined once more, which takes less time than keeping them joined takes memory.
-            x = (parts[0] if dim is None else torch.cat(parts, dim)).contiguous(memory_format=layout)
-            grad: Any = grads.pop()
+            x, grad = joined().contiguous(memory_format=layout), grads.pop()
             if then_silu:
-                normed = torch.native_group_norm(x, weight, bias, *sizes, eps)[0]  # type: ignore[arg-type]
-                grad = _silu_backward(grad, normed, grad_input=grad) if mine else aten.silu_backward(grad, normed)
-                del normed
-            grad = grad.contiguous(memory_format=layout)
+                grad = _through_silu(grad, normed(x)[0], mine=mine)
+            grad = grad.contiguous(memory_format=layout)  # type: ignore[union-attr]
             mask = [True, *wanted[-2:]]  # torch 2.13 dies without the first with channels last
             dx, *rest = aten.native_group_norm_backward(grad, x, mean, rstd, weight, *sizes, mask)
-            whole = dx if any(wanted[:-2]) else None
-            return [*([whole] if dim is None else _parted(whole, kinds, dim, wanted)), *rest], True
+            return [*_parted(dx, kinds, dim, wanted), *rest], True
 
         return out, pull
 
@@ -97,10 +98,10 @@ def is_absorbed(node: fx.Node) -> bool:
     if node.target is not torch.cat or len(node.users) != 1:
         return False
     (user,) = node.users
-    return user.target in {torch.group_norm, normed_silu} and _is_plain_norm(user) and user.args[0] is node
+    return user.target in {torch.group_norm, normed_silu} and is_plain_norm(user) and user.args[0] is node
 
 
-def _is_plain_norm(node: fx.Node) -> bool:
+def is_plain_norm(node: fx.Node) -> bool:
     """Whether a group norm is called with all its arguments, and has weights."""
     whole = len(node.args) == 5 and not node.kwargs
     return whole and all(isinstance(node.args[at], fx.Node) for at in (0, 2, 3))
@@ -117,9 +118,7 @@ def _kinds(parts: Sequence[Tensor], dim: int) -> list[tuple[int, torch.dtype]]:
 
 def _parted(grad: Any, kinds: Sequence[tuple[int, torch.dtype]], dim: int, wanted: Sequence[bool]) -> Gradients:
     """The gradients of maps that were joined, of these widths and types."""
-    if grad is None:
-        return [None] * len(kinds)
-    parts = grad.split([width for width, _ in kinds], dim)
+    parts = grad.split([width for width, _ in kinds], dim) if len(kinds) > 1 else [grad]
     return [part.to(dtype) if own else None for part, (_, dtype), own in zip(parts, kinds, wanted, strict=False)]
 
 
@@ -140,15 +139,17 @@ def _silu(node: fx.Node) -> Rule | None:
         (x,) = given
 
         def pull(grads: Gradients, mine: bool) -> tuple[Gradients, bool]:  # noqa: FBT001
-            grad = grads.pop()
-            return [_silu_backward(grad, x, grad_input=grad) if mine else aten.silu_backward(grad, x)], True
+            return [_through_silu(grads.pop(), x, mine=mine)], True
 
         return functional.silu(x), pull
 
     return rule
 
 
-_silu_backward = aten.silu_backward.grad_input
+def _through_silu(grad: Any, x: Tensor, *, mine: bool) -> Tensor:
+    """The gradient of SiLU's argument `x`, written over that of its result where that is allowed."""
+    found: Tensor = aten.silu_backward.grad_input(grad, x, grad_input=grad) if mine else aten.silu_backward(grad, x)
+    return found
 
 
 def _cat(node: fx.Node) -> Rule | None:
